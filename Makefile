@@ -1,0 +1,54 @@
+# `make help` lists the commands; `make paper` is the one most people need.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup setup-dev paper test test-conda lint lock clean scale
+
+SCALE ?= laptop
+CORES ?= all
+ARGS ?=
+BIN := .venv/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  SCALE=smoke|laptop|paper (laptop), CORES=n (all), ARGS='...' for Snakemake, pytest or uv, PYTHON=/path/to/python for setup"
+
+setup: ## the pinned environment in .venv: minutes the first time, then at once
+	@scripts/setup.sh
+
+setup-dev: ## the same, with what the tests and linters need
+	@scripts/setup.sh --dev
+
+paper: scale setup ## every figure, table and claim: results/<scale>/report/index.html
+	@$(BIN)/python scripts/unlock.py
+	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(ARGS)
+
+scale:
+	@case '$(SCALE)' in smoke|laptop|paper) ;; \
+	  *) echo "error: SCALE='$(SCALE)' is not a scale: use smoke, laptop or paper" >&2; exit 2 ;; esac
+
+test: setup-dev lint ## the linters and all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-conda: setup-dev ## two smoke jobs through --use-conda: some minutes and another 6 GB, removed afterwards
+	@tests/conda/run.sh
+
+lint: setup-dev ## ruff, snakefmt and Snakemake's own linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/python scripts/make_env.py --check
+
+lock: setup-dev ## recompile the lock files and envs/pipeline.yaml (ARGS=--upgrade for newer versions)
+	@eval "$$($(BIN)/python scripts/uv_settings.py)"; set -ex; \
+	for name in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header $(ARGS) $$name.in -o $$name.lock; \
+	done; \
+	$(BIN)/python scripts/make_env.py
+
+clean: ## remove what runs wrote: data, results, logs, figures (not .venv, nor the download cache)
+	@if [ -x $(BIN)/python ]; then $(BIN)/python scripts/unlock.py; fi
+	rm -rf data results logs .snakemake
+	find figures -mindepth 1 ! -name README.md -delete

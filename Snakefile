@@ -1,0 +1,10 @@
+# The whole paper: `snakemake --cores all` (or `make paper`, which sets up the environment first).
+include: "workflow/Snakefile"
+
+
+rule all:
+    input:
+        rules.report.input,
+        rules.figures.input,
+        rules.tables.input,
+    default_target: True

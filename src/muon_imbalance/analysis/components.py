@@ -1,0 +1,85 @@
+"""Fig. 2's closed-form numbers and what is measured on its component curves. NumPy only.
+
+Components ``alpha [T, k]`` are the diagonal of ``U^T W_t V`` at the recorded ``steps [T]``, ordered by class
+index; ``r [k]`` are their targets, ``lr`` is the step size.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from muon_imbalance.errors import UserError
+
+Array = np.ndarray
+KEYS = ("k", "d", "p", "mu", "sigma2")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Population moments (Lemma 3.1): ``s_xx = mu^2 p + sigma2``, ``s_yx = mu p``, ``r = s_yx / s_xx``."""
+
+    p: Array
+    mu: float
+    sigma2: float
+
+    @classmethod
+    def of(cls, mixture: dict, name: str) -> "Moments":
+        """From an experiment's ``mixture`` setting; raises :class:`UserError` if a key is missing."""
+        if missing := [key for key in KEYS if key not in mixture]:
+            raise UserError(
+                f"experiment {name}: mixture lacks {', '.join(missing)}; it needs {', '.join(KEYS)}"
+            )
+        return cls(np.asarray(mixture["p"], dtype=float), float(mixture["mu"]), float(mixture["sigma2"]))
+
+    @property
+    def s_xx(self) -> Array:
+        return self.mu**2 * self.p + self.sigma2
+
+    @property
+    def r(self) -> Array:
+        return self.mu * self.p / self.s_xx
+
+    @property
+    def snr(self) -> float:
+        """Signal-to-noise ratio ``mu^2 / sigma2``."""
+        return self.mu**2 / self.sigma2
+
+    @property
+    def rarity_bound(self) -> float:
+        """Largest minority prior that Theorems 1 and 2 admit: ``1 / (5 SNR + 6 k)``."""
+        return 1 / (5 * self.snr + 6 * len(self.p))
+
+
+def equal_rate_error(steps: Array, alpha: Array, r: Array, lr: float) -> float:
+    """``max |alpha_c - lr t| / lr`` over components and ``t <= r_c / lr`` (Prop. 1: 0)."""
+    line = lr * steps[:, None]
+    growing = line <= r * (1 + 1e-9)
+    return float(np.max(np.abs(alpha - line)[growing]) / lr)
+
+
+def component_gap(steps: Array, alpha: Array) -> float:
+    """``min alpha_c - alpha_{c+1}`` over components and recorded steps after 0."""
+    return float(np.min(alpha[steps > 0, :-1] - alpha[steps > 0, 1:]))
+
+
+def reach_order(steps: Array, alpha: Array, r: Array, share: float) -> float:
+    """Smallest ``T_{c+1} - T_c``, ``T_c`` the first record with ``alpha_c >= share * r_c``; else NaN."""
+    reached = alpha >= share * r
+    if not reached.any(0).all():
+        return float("nan")
+    return float(np.min(np.diff(steps[np.argmax(reached, axis=0)])))
+
+
+def distance_to_gd_path(alpha: Array, moments: Moments, lr: float) -> float:
+    """Largest distance of ``alpha`` from the gradient-flow path while away from the optimum, in step sizes.
+
+    Each point is compared with ``r_c (1 - exp(-s_xx_c tau))`` at the ``tau`` that gives the same first
+    component (the end of the path if that component is past its target). Only points before the first one
+    within ``2 lr`` of the optimum count: nearer than that a step of fixed length overshoots.
+    """
+    r, rate = moments.r, moments.s_xx
+    away = np.cumprod(np.linalg.norm(alpha - r, axis=1) > 2 * lr).astype(bool)
+    point = alpha[away]
+    tau = -np.log1p(-np.minimum(point[:, 0] / r[0], 1 - 1e-15)) / rate[0]
+    path = -r * np.expm1(-np.outer(tau, rate))
+    return float(np.max(np.linalg.norm(point - path, axis=1)) / lr)

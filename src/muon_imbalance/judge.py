@@ -1,0 +1,90 @@
+"""Stage: judge the paper's claims on the runs at hand and write ``claims.json``."""
+
+import argparse
+import json
+import logging
+import sys
+from collections import Counter
+from pathlib import Path
+
+from muon_imbalance.analysis import claim_files, claims, runs
+from muon_imbalance.analysis.arguments import json_argument
+from muon_imbalance.analysis.comparators import FAILS
+from muon_imbalance.analysis.evidence import Experiment
+from muon_imbalance.errors import UserError, run_stage
+from muon_imbalance.progress import start_logging
+
+log = logging.getLogger("muon_imbalance")
+NO_DATA = "population"  # data kind of an experiment without a data set: exact moments, no sample
+
+
+def data_kind(experiment: str, manifests: dict[str, str | None]) -> str | None:
+    """Kind of an experiment's data: from its manifest, ``population`` without one, None if it was not run."""
+    if experiment not in manifests:
+        return None
+    path = manifests[experiment]
+    if path is None:
+        return NO_DATA
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))["kind"]
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        raise UserError(f"manifest {path} of {experiment} cannot be read: {error!r}") from None
+
+
+def gather(name: str, tables: dict, settings: dict, theory: dict) -> Experiment:
+    """An experiment's evidence from its files."""
+    return Experiment(
+        name,
+        frame=runs.read(tables[name], phase="final") if tables.get(name) else None,
+        settings=settings.get(name),
+        theory=runs.read([theory[name]], columns=runs.THEORY_COLUMNS) if name in theory else None,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--claims", type=Path, required=True, help="folder of claim files")
+    add("--schema", type=Path, default=Path("workflow/schemas/claims.schema.yaml"), help="their schema")
+    add("--runs", required=True, help="JSON: experiment -> list of runs tables")
+    add("--theory", default="{}", help="JSON: experiment -> table of closed forms")
+    add("--experiments", default="{}", help="JSON: experiment -> its entry in the configuration")
+    add("--manifests", default="{}", help="JSON: experiment -> manifest of its data set, or null without one")
+    add("--scale", required=True, help="smoke, laptop or paper")
+    add("--figures", help="JSON: list (or object keyed by id) of the figures of this run; default: all")
+    add("--output", type=Path, required=True, help="records to write (JSON)")
+    add(
+        "--strict", action="store_true", help="exit with status 1 if a statement of the paper (id C...) fails"
+    )
+    arguments = parser.parse_args()
+    start_logging()
+    tables, theory = json_argument(arguments.runs, "--runs"), json_argument(arguments.theory, "--theory")
+    settings = json_argument(arguments.experiments, "--experiments")
+    manifests = json_argument(arguments.manifests, "--manifests")
+    figures = json_argument(arguments.figures, "--figures", (list, dict)) if arguments.figures else None
+    stated = claim_files.load(arguments.claims, arguments.schema)
+    evidence = {
+        name: gather(name, tables, settings, theory) for name in dict.fromkeys(c.experiment for c in stated)
+    }
+    records = [
+        claims.judge(c, evidence[c.experiment], arguments.scale, data_kind(c.experiment, manifests), figures)
+        for c in stated
+    ]
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
+    arguments.output.write_text(text + "\n", encoding="utf-8")
+    for record in records:
+        log.info(f"{record['id']:24} {record['verdict']:13} {record['note']}")
+    log.info(
+        ", ".join(f"{verdict} {count}" for verdict, count in Counter(r["verdict"] for r in records).items())
+    )
+    failing = [
+        r["id"] for r in records if r["verdict"] == FAILS and r["id"].startswith("C") and "@" not in r["id"]
+    ]
+    if arguments.strict and failing:
+        print(f"claims that fail: {', '.join(failing)}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,101 @@
+"""Linear layers with ReLU in between, stacked over models, with their cross-entropy gradient written out.
+
+The gradient is that of backpropagation. Written out, it adds into one buffer per parameter and reuses the activations'
+memory, which on a CPU takes about two thirds of the time of automatic differentiation (a test compares the two).
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from muon_imbalance.models.inputs import Inputs, fold, unfold
+
+Visit = Callable[[slice, Tensor, Tensor], None]
+
+
+class Chain:
+    """Layers of shapes ``sizes`` (pairs in, out); parameters ``layers.<i>.weight [S, out, in]`` and ``.bias [S, out]``."""
+
+    def __init__(self, sizes: list[tuple[int, int]], bias: bool):
+        self.sizes, self.bias = sizes, bias
+
+    def _layers(self, params: dict[str, Tensor], inputs: Inputs) -> tuple[Tensor, list[tuple[Tensor, Tensor | None]]]:
+        """Stored inputs and the layers that act on them (the first one folded)."""
+        layers = [(params[f"layers.{i}.weight"], params.get(f"layers.{i}.bias")) for i in range(len(self.sizes))]
+        stored, *first = fold(inputs, *layers[0])
+        return stored, [tuple(first), *layers[1:]]
+
+    def apply(self, params: dict[str, Tensor], inputs: Inputs) -> Tensor:
+        """Logits ``[S, n, classes]``."""
+        hidden, layers = self._layers(params, inputs)
+        return _forward(layers, hidden)[-1]
+
+    def logits(self, params: dict[str, Tensor], inputs: Inputs, chunk: int) -> Iterator[tuple[slice, Tensor]]:
+        """Logits in pieces of at most ``chunk`` samples."""
+        stored, layers = self._layers(params, inputs)
+        for part in _parts(stored.shape[1], chunk):
+            yield part, _forward(layers, stored[:, part])[-1]
+
+    def accumulate(
+        self,
+        params: dict[str, Tensor],
+        inputs: Inputs,
+        targets: Tensor,
+        share: float,
+        chunk: int,
+        grads: dict[str, Tensor],
+        visit: Visit,
+    ) -> None:
+        """Add ``share`` times the gradient of the summed cross-entropy of these samples to ``grads``, chunk by chunk.
+
+        Args:
+            targets: class numbers ``[S, n]``.
+            grads: one tensor per parameter, added to in place.
+            visit: called with each chunk's samples, logits ``[S, m, classes]`` and losses ``[S, m]``.
+        """
+        stored, layers = self._layers(params, inputs)
+        sums = [(torch.zeros_like(w), None if b is None else torch.zeros_like(b)) for w, b in layers]
+        for part in _parts(stored.shape[1], chunk):
+            labels = targets[:, part].unsqueeze(2)
+            activations = _forward(layers, stored[:, part])
+            logits = activations.pop()
+            log_p = torch.log_softmax(logits, 2)
+            visit(part, logits, -log_p.gather(2, labels).squeeze(2))
+            delta = log_p.exp_()
+            delta.scatter_add_(2, labels, delta.new_full((), -1.0).expand(labels.shape)).mul_(share)
+            _backward(layers, activations, delta, sums)
+        for i, (weight, bias) in enumerate(sums):
+            grads[f"layers.{i}.weight"] += unfold(inputs, weight, bias) if i == 0 else weight
+            if self.bias:
+                grads[f"layers.{i}.bias"] += bias
+
+
+def _parts(samples: int, chunk: int) -> Iterator[slice]:
+    for start in range(0, samples, chunk):
+        yield slice(start, min(start + chunk, samples))
+
+
+def _forward(layers: list[tuple[Tensor, Tensor | None]], hidden: Tensor) -> list[Tensor]:
+    """Input of every layer (after ReLU), then the logits."""
+    activations = [hidden]
+    for i, (weight, bias) in enumerate(layers):
+        if bias is None:
+            hidden = torch.bmm(hidden, weight.mT)
+        else:
+            hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight.mT)
+        if i < len(layers) - 1:
+            hidden.relu_()
+        activations.append(hidden)
+    return activations
+
+
+def _backward(layers, activations: list[Tensor], delta: Tensor, sums) -> None:
+    """Add the gradients that ``delta = d loss / d logits`` gives to ``sums``."""
+    for i in range(len(layers) - 1, -1, -1):
+        weight, bias = sums[i]
+        weight.baddbmm_(delta.mT, activations[i])
+        if bias is not None:
+            bias += delta.sum(1)
+        if i > 0:
+            delta = torch.bmm(delta, layers[i][0]).mul_(activations[i].sign_())  # ReLU passes where its output is > 0

@@ -1,0 +1,27 @@
+"""Models by name, imported when asked for."""
+
+import importlib
+from types import ModuleType
+
+from muon_imbalance.errors import UserError
+
+MODELS = {
+    "linear": "muon_imbalance.models.linear",
+    "mlp": "muon_imbalance.models.mlp",
+}
+
+
+def module_name(name: str) -> str:
+    """Dotted module of a model.
+
+    Raises:
+        UserError: unknown name.
+    """
+    if name not in MODELS:
+        raise UserError(f"model {name!r} is unknown; allowed: {', '.join(sorted(MODELS))}")
+    return MODELS[name]
+
+
+def load(name: str) -> ModuleType:
+    """Module of a model; it offers ``build(config, shape, classes)`` with ``init`` and ``apply``."""
+    return importlib.import_module(module_name(name))

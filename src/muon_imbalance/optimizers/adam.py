@@ -1,0 +1,74 @@
+"""Adam, as PyTorch defines it, elementwise on every parameter.
+
+    G_t <- G_t + weight_decay W_{t-1},  or decoupled: W_{t-1} <- (1 - lr weight_decay) W_{t-1}
+    M_t = beta1 M_{t-1} + (1 - beta1) G_t;   V_t = beta2 V_{t-1} + (1 - beta2) G_t^2
+    W_t = W_{t-1} - lr * M_t / (1 - beta1^t) / (sqrt(V_t / (1 - beta2^t)) + eps)
+
+With beta1 = beta2 = eps = 0 it is SignGD. Source: App. A, torch.optim.Adam.
+"""
+
+import torch
+from torch import Tensor
+
+from muon_imbalance.errors import UserError
+from muon_imbalance.optimizers.core import Tensors, check, slot
+from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper
+
+OPTIMIZERS = ("adam",)
+
+
+class Adam:
+    """Adam with PyTorch's state (exp_avg, exp_avg_sq, count) and either kind of weight decay."""
+
+    def __init__(
+        self, lr: Hyper, beta1: Hyper, beta2: Hyper, eps: Hyper, weight_decay: Hyper, decoupled: bool = False
+    ):
+        self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
+        self.fresh1, self.fresh2 = Hyper(1 - beta1.value, "beta1"), Hyper(1 - beta2.value, "beta2")
+        self.coupled = None if decoupled or weight_decay.is_zero() else weight_decay
+        self.decay = decay(lr, weight_decay) if decoupled else None
+        self.eps_has_zero = not bool(eps.value.all())
+
+    def init(self, params: Tensors) -> Tensors:
+        state = {"count": torch.zeros((), dtype=torch.int64)}
+        for name, param in params.items():
+            state[f"exp_avg/{name}"] = torch.zeros_like(param)
+            state[f"exp_avg_sq/{name}"] = torch.zeros_like(param)
+        return state
+
+    @torch.no_grad()
+    def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        check(params, grads)
+        count = slot(state, "count") + 1
+        t = int(count)
+        step_size = Hyper(self.lr.value / (1 - self.beta1.value**t), "lr")
+        correction = Hyper((1 - self.beta2.value**t).rsqrt(), "beta2")
+        new_params, new_state = {}, {"count": count}
+        for name, param in params.items():
+            grad = grads[name]
+            if self.coupled is not None:
+                grad = torch.addcmul(grad, param, self.coupled(param))
+            first, second = f"exp_avg/{name}", f"exp_avg_sq/{name}"
+            mean = new_state[first] = torch.lerp(slot(state, first), grad, self.fresh1(param))
+            square = new_state[second] = torch.lerp(slot(state, second), grad * grad, self.fresh2(param))
+            kept = param if self.decay is None else param * self.decay(param)
+            ratio = self._ratio(mean, square.sqrt().mul_(correction(param)).add_(self.eps(param)))
+            new_params[name] = torch.addcmul(kept, ratio, step_size(param), value=-1)
+        return new_params, new_state
+
+    def _ratio(self, mean: Tensor, size: Tensor) -> Tensor:
+        """mean / size; 0 / 0, which only eps = 0 can give, is 0."""
+        return mean / (size.masked_fill_(size == 0, torch.inf) if self.eps_has_zero else size)
+
+
+def adam(*, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False) -> Adam:
+    """Adam; betas: a pair whose entries are numbers or tensors [S], or a tensor [S, 2].
+
+    weight_decay is added to the gradient, with decoupled_weight_decay it shrinks the weights (AdamW).
+    """
+    pair = betas.unbind(-1) if isinstance(betas, Tensor) and betas.ndim else betas
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise UserError(f"betas = {betas!r}, allowed: a pair (beta1, beta2) or a tensor [S, 2]")
+    beta1, beta2 = (hyper(f"betas[{i}]", beta, below=1) for i, beta in enumerate(pair))
+    lr, eps, weight_decay = hyper("lr", lr), hyper("eps", eps), hyper("weight_decay", weight_decay)
+    return Adam(lr, beta1, beta2, eps, weight_decay, flag("decoupled_weight_decay", decoupled_weight_decay))

@@ -1,0 +1,28 @@
+"""One optimizer for matrices and kernels, another for vectors."""
+
+from muon_imbalance.optimizers.core import Optimizer, Tensors
+
+
+class ByShape:
+    """`matrices` updates parameters [S, out, in, ...], `vectors` updates [S, n]; states share a dict."""
+
+    def __init__(self, matrices: Optimizer, vectors: Optimizer):
+        self.matrices, self.vectors = matrices, vectors
+
+    def init(self, params: Tensors) -> Tensors:
+        matrices, vectors = _split(params)
+        return self.matrices.init(matrices) | self.vectors.init(vectors)
+
+    def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        (matrices, vectors), (matrix_grads, vector_grads) = _split(params), _split(grads)
+        new_matrices, matrix_state = self.matrices.step(matrices, matrix_grads, state)
+        new_vectors, vector_state = self.vectors.step(vectors, vector_grads, state)
+        new = new_matrices | new_vectors
+        return {name: new[name] for name in params}, matrix_state | vector_state
+
+
+def _split(tensors: Tensors) -> tuple[Tensors, Tensors]:
+    return (
+        {name: tensor for name, tensor in tensors.items() if tensor.ndim > 2},
+        {name: tensor for name, tensor in tensors.items() if tensor.ndim <= 2},
+    )

@@ -1,0 +1,80 @@
+"""Hyperparameters with a model axis: one number for all models, or one per model."""
+
+import math
+from numbers import Real
+
+import torch
+from torch import Tensor
+
+from muon_imbalance.errors import UserError
+
+
+class Hyper:
+    """A hyperparameter: float64 values [1] or [S]; calling it with a stacked tensor gives it as [S, 1, ...].
+
+    One number and S equal numbers take the same arithmetic path, so a stack equals its models run one by one.
+    """
+
+    __slots__ = ("_cache", "key", "value")
+
+    def __init__(self, value: Tensor, key: str = "a hyperparameter"):
+        self.value, self.key = value, key
+        self._cache: dict[tuple, Tensor] = {}
+
+    def __call__(self, like: Tensor) -> Tensor:
+        """Shape [S, 1, ...], in the dtype and on the device of `like` [S, ...]."""
+        where = (like.shape[0], like.ndim, like.dtype, like.device)
+        if where not in self._cache:
+            self._cache[where] = self._place(*where)
+        return self._cache[where]
+
+    def _place(self, models: int, ndim: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        value = self.value.repeat(models) if len(self.value) == 1 else self.value
+        if len(value) != models:
+            raise UserError(f"{self.key} has {len(value)} values, allowed: 1 or one per model, here {models}")
+        return value.to(device, dtype).reshape(-1, *[1] * (ndim - 1))
+
+    def is_zero(self) -> bool:
+        """True when it is 0 for every model, so that its term can be left out."""
+        return not self.value.any()
+
+
+def hyper(key: str, value: Real | Tensor, below: float = math.inf) -> Hyper:
+    """A checked hyperparameter, 0 <= value < below; raise UserError otherwise."""
+    if isinstance(value, Tensor) and value.ndim <= 1 and not value.is_complex() and value.numel():
+        numbers = value.detach().to("cpu", torch.float64, copy=True).reshape(-1)
+    elif isinstance(value, Real) and not isinstance(value, bool):
+        numbers = torch.tensor([float(value)], dtype=torch.float64)
+    else:
+        raise UserError(f"{key} = {value!r}, allowed: a number, or a tensor [S] with one number per model")
+    if not bool(((numbers >= 0) & (numbers < below)).all()):
+        shown = value.tolist() if isinstance(value, Tensor) else value
+        bounds = "a finite number >= 0" if below == math.inf else f"0 <= {key} < {below:g}"
+        raise UserError(f"{key} = {shown}, allowed: {bounds}")
+    return Hyper(numbers, key)
+
+
+def decay(lr: Hyper, weight_decay: Hyper) -> Hyper | None:
+    """The factor 1 - lr * weight_decay of decoupled weight decay, None without decay."""
+    return None if weight_decay.is_zero() else Hyper(1 - lr.value * weight_decay.value, "weight_decay")
+
+
+def choice(key: str, value: object, allowed: tuple[str, ...]) -> str:
+    """A word out of `allowed`; raise UserError otherwise."""
+    if value not in allowed:
+        raise UserError(f"{key} = {value!r}, allowed: {', '.join(allowed)}")
+    return value
+
+
+def flag(key: str, value: object) -> bool:
+    """True or False; raise UserError otherwise."""
+    if not isinstance(value, bool):
+        raise UserError(f"{key} = {value!r}, allowed: true, false")
+    return value
+
+
+def whole(key: str, value: object, low: int, high: int) -> int:
+    """A whole number, low <= value <= high; raise UserError otherwise."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise UserError(f"{key} = {value!r}, allowed: a whole number from {low} to {high}")
+    return value

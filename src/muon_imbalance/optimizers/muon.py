@@ -1,0 +1,65 @@
+"""Muon: spectral steepest descent with Nesterov momentum for matrices, Adam for vectors.
+
+    M_t = beta M_{t-1} + (1 - beta) G_t;   Z_t = beta M_t + (1 - beta) G_t
+    W_t = (1 - lr * weight_decay) W_{t-1} - lr * sqrt(max(1, rows/cols)) * O_t,   O_t ~ U V^T of Z_t = U S V^T
+
+Vectors take Adam with the same lr, beta1 = beta and decoupled weight decay. Source: Table 1, App. A and
+Keller Jordan's code, whose defaults these are.
+"""
+
+from functools import partial
+
+from muon_imbalance.optimizers import polar as polar_factor
+from muon_imbalance.optimizers.adam import Adam
+from muon_imbalance.optimizers.by_shape import ByShape
+from muon_imbalance.optimizers.hyper import choice, flag, hyper, whole
+from muon_imbalance.optimizers.norms import Spectral
+from muon_imbalance.optimizers.steepest import Steepest
+
+OPTIMIZERS = ("muon", "muon_ns1", "muon_exact")
+
+
+def muon(
+    *,
+    lr=0.02,
+    momentum=0.95,
+    weight_decay=0.0,
+    nesterov=True,
+    scale="original",
+    polar="newton_schulz",
+    ns_steps=5,
+    beta2=0.95,
+    eps=1e-10,
+) -> ByShape:
+    """Muon; polar: "newton_schulz" with `ns_steps` iterations, or "exact" (then `ns_steps` has no effect).
+
+    scale: "original", "kernel" or "none", see Steepest. beta2 and eps belong to Adam on the vectors.
+    """
+    lr = hyper("lr", lr)
+    momentum = hyper("momentum", momentum, below=1)
+    weight_decay = hyper("weight_decay", weight_decay)
+    steps = whole("ns_steps", ns_steps, 1, 99)
+    exact = choice("polar", polar, ("newton_schulz", "exact")) == "exact"
+    norm = Spectral(polar_factor.exact if exact else partial(polar_factor.newton_schulz, steps=steps))
+    scale = choice("scale", scale, ("original", "kernel", "none"))
+    beta2, eps = hyper("beta2", beta2, below=1), hyper("eps", eps)
+    return ByShape(
+        matrices=Steepest(norm, lr, momentum, weight_decay, flag("nesterov", nesterov), scale),
+        vectors=Adam(lr, momentum, beta2, eps, weight_decay, decoupled=True),
+    )
+
+
+def muon_ns1(
+    *, lr=0.02, momentum=0.95, weight_decay=0.0, nesterov=True, scale="original", beta2=0.95, eps=1e-10
+) -> ByShape:
+    """Muon with one Newton-Schulz iteration, the literal reading of App. A."""
+    options = {"nesterov": nesterov, "scale": scale, "beta2": beta2, "eps": eps}
+    return muon(lr=lr, momentum=momentum, weight_decay=weight_decay, ns_steps=1, **options)
+
+
+def muon_exact(
+    *, lr=0.02, momentum=0.95, weight_decay=0.0, nesterov=True, scale="original", beta2=0.95, eps=1e-10
+) -> ByShape:
+    """Muon with the exact polar factor; Table 1's Muon with nesterov=False, scale="none"."""
+    options = {"nesterov": nesterov, "scale": scale, "beta2": beta2, "eps": eps}
+    return muon(lr=lr, momentum=momentum, weight_decay=weight_decay, polar="exact", **options)

@@ -1,0 +1,105 @@
+"""Normalised steepest descent and its momentum form: the family of Table 1, with the norm as data.
+
+    M_t = beta M_{t-1} + (1 - beta) G_t                    (without momentum M_t = G_t)
+    Z_t = M_t, or with Nesterov beta M_t + (1 - beta) G_t
+    W_t = (1 - lr * weight_decay) W_{t-1} - lr * scale * lmo(Z_t)
+
+Every weight tensor is normalised by itself. A vector [S, n] counts as an n x 1 matrix, on which the
+Frobenius and the spectral norm coincide; a kernel [S, out, in, kh, kw] as an out x (in kh kw) matrix.
+Source: Eq. 1, Eq. 4, App. A.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
+from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper
+from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
+
+OPTIMIZERS = ("ngd", "signgd", "specgd", "nmd", "signum")
+
+
+class Steepest:
+    """Steepest descent in `norm`; momentum None means no momentum and no state.
+
+    scale: "none" is 1; "original" is sqrt(max(1, rows/cols)) of the matrix; "kernel" takes rows and cols
+    from the last two axes of the parameter, as Muon's reference code does (kernel height and width for a
+    convolution).
+    """
+
+    def __init__(
+        self,
+        norm: Norm,
+        lr: Hyper,
+        momentum: Hyper | None,
+        weight_decay: Hyper,
+        nesterov: bool = False,
+        scale: str = "none",
+    ):
+        self.norm, self.lr, self.nesterov, self.scale = norm, lr, nesterov, scale
+        self.momentum = momentum
+        self.fresh = None if momentum is None else Hyper(1 - momentum.value, "momentum")
+        self.decay = decay(lr, weight_decay)
+
+    def init(self, params: Tensors) -> Tensors:
+        if self.momentum is None:
+            return {}
+        return {f"momentum/{name}": torch.zeros_like(param) for name, param in params.items()}
+
+    @torch.no_grad()
+    def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        check(params, grads)
+        new_params, new_state = {}, {}
+        for name, param in params.items():
+            update = grads[name]
+            if self.momentum is not None:
+                key = f"momentum/{name}"
+                buffer = new_state[key] = torch.lerp(slot(state, key), update, self.fresh(param))
+                update = torch.lerp(update, buffer, self.momentum(param)) if self.nesterov else buffer
+            direction = self.norm.lmo(as_matrix(update)).reshape(param.shape)
+            kept = param if self.decay is None else param * self.decay(param)
+            new_params[name] = torch.addcmul(kept, direction, self.lr(param), value=-self._factor(param))
+        return new_params, new_state
+
+    def _factor(self, param: Tensor) -> float:
+        if self.scale == "none":
+            return 1.0
+        rows, cols = (as_matrix(param) if self.scale == "original" else param).shape[-2:]
+        return math.sqrt(max(1.0, rows / cols))
+
+
+def ngd(*, lr=0.01, weight_decay=0.0) -> Steepest:
+    """Normalised gradient descent: W <- W - lr G / ||G||_F (Table 1)."""
+    return Steepest(Frobenius(), hyper("lr", lr), None, hyper("weight_decay", weight_decay))
+
+
+def signgd(*, lr=0.01, weight_decay=0.0) -> Steepest:
+    """Sign descent: W <- W - lr sign(G) (Table 1)."""
+    return Steepest(Max(), hyper("lr", lr), None, hyper("weight_decay", weight_decay))
+
+
+def specgd(*, lr=0.01, weight_decay=0.0) -> Steepest:
+    """Spectral descent: W <- W - lr U V^T with G = U S V^T, exact (Table 1)."""
+    return Steepest(Spectral(), hyper("lr", lr), None, hyper("weight_decay", weight_decay))
+
+
+def nmd(*, lr=0.03, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepest:
+    """Normalised momentum descent: W <- W - lr M / ||M||_F (Table 1), for each weight tensor by itself."""
+    return _with_momentum(Frobenius(), lr, momentum, weight_decay, nesterov)
+
+
+def signum(*, lr=1e-4, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepest:
+    """Sign descent with momentum: W <- W - lr sign(M) (Table 1)."""
+    return _with_momentum(Max(), lr, momentum, weight_decay, nesterov)
+
+
+def _with_momentum(norm: Norm, lr, momentum, weight_decay, nesterov) -> Steepest:
+    return Steepest(
+        norm,
+        hyper("lr", lr),
+        hyper("momentum", momentum, below=1),
+        hyper("weight_decay", weight_decay),
+        flag("nesterov", nesterov),
+    )

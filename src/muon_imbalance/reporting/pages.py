@@ -1,0 +1,97 @@
+"""Executed notebooks as HTML pages that open from disk: no script, no remote address, formulas as MathML."""
+
+import posixpath
+from functools import cache
+from pathlib import Path
+
+import nbformat
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
+
+from muon_imbalance.errors import UserError
+from muon_imbalance.reporting import markdown, mathml, offline, tables
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
+def environment() -> Environment:
+    """Jinja environment of the report: everything is escaped, an undefined name is an error."""
+    env = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters.update(formulas=mathml.inline, number=tables.cell)
+    env.globals["code_style"] = {
+        "light": Markup(HtmlFormatter(style="xcode").get_style_defs(".highlight")),
+        "dark": Markup(HtmlFormatter(style="github-dark").get_style_defs(".highlight")),
+    }
+    return env
+
+
+class _Exporter(HTMLExporter):
+    """nbconvert's bare ``basic`` template with our Markdown and without the numbers in front of cells."""
+
+    def __init__(self, **kwargs):
+        super().__init__(
+            template_name="basic",
+            exclude_input_prompt=True,
+            exclude_output_prompt=True,
+            sanitize_html=False,
+            **kwargs,
+        )
+
+    @pass_context
+    def markdown2html(self, context, source):
+        """Filter that the template calls for Markdown cells and outputs."""
+        return markdown.to_html(source, attachments=context.get("cell", {}).get("attachments", {}))
+
+
+def read_notebook(path: str | Path) -> nbformat.NotebookNode:
+    """Load an executed notebook.
+
+    Raises:
+        UserError: it does not exist or is no notebook.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise UserError(f"executed notebook {path} does not exist; render the figure first") from None
+    except Exception as error:  # nbformat raises classes of many kinds
+        raise UserError(f"executed notebook {path} cannot be read: {error!r}") from error
+
+
+def body(notebook: nbformat.NotebookNode) -> Markup:
+    """HTML of the cells and their outputs."""
+    html, _ = _Exporter().from_notebook_node(notebook)
+    return Markup(html)
+
+
+def page(notebook: nbformat.NotebookNode, title: str, scale: str, back: str, download: str, name: str) -> str:
+    """A whole page: ``back`` links to the figure in the report, ``download`` to the notebook itself.
+
+    Raises:
+        UserError: something on the page leads outside or runs code.
+    """
+    template = environment().get_template("notebook.html.j2")
+    html = template.render(title=title, scale=scale, body=body(notebook), back=back, download=download)
+    return offline.check(html, name)
+
+
+def introduction(notebook: nbformat.NotebookNode) -> Markup:
+    """The notebook's first Markdown cell without its title, for the figure's section of the report."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            return markdown.to_html(markdown.without_title(cell.source), demote=2)
+    return Markup("")
+
+
+def relative(target: str | Path, page_path: str | Path) -> str:
+    """Address of ``target`` as seen from a page, with forward slashes."""
+    here = Path(page_path).absolute().parent.as_posix()
+    return posixpath.relpath(Path(target).absolute().as_posix(), here)

@@ -1,0 +1,27 @@
+"""Example images of a data set, as one picture."""
+
+from pathlib import Path
+
+import numpy as np
+
+from muon_imbalance.data import colored_mnist
+
+
+def tile(images: np.ndarray, gap: int = 1) -> np.ndarray:
+    """Images ``[rows, columns, h, w, 3]`` side by side on white, ``gap`` pixels apart: ``[H, W, 3]``."""
+    framed = np.pad(images, ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0)), constant_values=1.0)
+    rows, columns, height, width, _ = framed.shape
+    return framed.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)[:-gap, :-gap]
+
+
+def coloured_digits(folder: str | Path, columns: int = 6) -> np.ndarray:
+    """Test digits of Colored-MNIST, half of them of each label: in the majority's colour (top) and the minority's."""
+    held = colored_mnist.load(Path(folder), "test", [0])
+    label = held["label"][0]
+    chosen = np.concatenate(
+        [np.flatnonzero(label == 0)[: (columns + 1) // 2], np.flatnonzero(label == 1)[: columns // 2]]
+    )
+    grey, agree = held["grey"][0, chosen], label[chosen]
+    side = round(grey.shape[1] ** 0.5)
+    rows = [colored_mnist.render(grey, colour, held["background"]) for colour in (agree, 1 - agree)]
+    return tile(np.stack(rows).reshape(2, len(chosen), 3, side, side).transpose(0, 1, 3, 4, 2))

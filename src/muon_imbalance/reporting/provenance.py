@@ -1,0 +1,167 @@
+"""Where a figure comes from: the json file beside it."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from muon_imbalance.errors import UserError
+
+KEYS = (
+    "id",
+    "title",
+    "scale",
+    "command",
+    "notebook",
+    "data",
+    "experiments",
+    "seeds",
+    "code_sha256",
+    "git_commit",
+    "packages",
+    "claims",
+)
+"""Keys of a sidecar, in this order."""
+SPEC_KEYS = {"title", "scale", "command", "experiments", "seeds", "claims", "data", "source_files"}
+"""Keys of the specification that a rule passes."""
+STAND_INS = {"real-other", "composed"}
+"""Kinds of data that must be named in the title of what they show."""
+NO_DATA = "none, computed from formulas"
+_PACKAGES = (
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "papermill",
+    "pyarrow",
+    "scipy",
+    "snakemake",
+    "torch",
+    "torchvision",
+)
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+def check_spec(spec: Mapping[str, object]) -> None:
+    """Refuse a specification with a key too few or too many.
+
+    Raises:
+        UserError: naming the keys.
+    """
+    missing, unknown = sorted(SPEC_KEYS - set(spec)), sorted(set(spec) - SPEC_KEYS)
+    if missing or unknown:
+        raise UserError(
+            f"provenance: missing keys {missing}, unknown keys {unknown}; "
+            f"the keys are {', '.join(sorted(SPEC_KEYS))}"
+        )
+
+
+def read_manifests(paths: Sequence[str | Path]) -> list[dict]:
+    """``name, kind, sha256, label`` of each data set, from its ``manifest.json``.
+
+    Raises:
+        UserError: a manifest does not exist or lacks a key.
+    """
+    found = []
+    for path in paths:
+        try:
+            manifest = json.loads(Path(path).read_text(encoding="utf-8"))
+            found.append({key: manifest[key] for key in ("name", "kind", "sha256", "label")})
+        except FileNotFoundError:
+            raise UserError(f"data manifest {path} does not exist") from None
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise UserError(f"data manifest {path} cannot be used: {error!r}") from None
+    return found
+
+
+def data_label(data: Sequence[Mapping]) -> str:
+    """What a figure's footer says of its data: the labels, each once."""
+    return "; ".join(dict.fromkeys(str(entry["label"]) for entry in data)) or NO_DATA
+
+
+def full_title(title: str, data: Sequence[Mapping]) -> str:
+    """The title; where a stand-in takes the place of the paper's data, its label is part of the title."""
+    stand_ins = dict.fromkeys(str(entry["label"]) for entry in data if entry["kind"] in STAND_INS)
+    return f"{title} [{'; '.join(stand_ins)}]" if stand_ins else title
+
+
+def project_path(path: str | Path) -> str:
+    """A path as the record names it: relative to the current folder (the project's root) when it lies
+    inside.
+    """
+    path = Path(os.path.abspath(path))
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.as_posix()
+
+
+def code_sha256(files: Iterable[str | Path]) -> str:
+    """One hash over the names and contents of source files, in whatever order they are given.
+
+    Raises:
+        UserError: a file does not exist.
+    """
+    total = hashlib.sha256()
+    for path in sorted({project_path(file) for file in files}):
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise UserError(f"source file {path} cannot be read: {error.strerror}") from None
+        total.update(f"{path}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(_ROOT), *arguments], capture_output=True, text=True, check=True, timeout=30
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def git_commit() -> str | None:
+    """Commit of the working tree, with ``+changes`` when tracked files differ from it; None outside of
+    git.
+    """
+    top = _git("rev-parse", "--show-toplevel")
+    commit = _git("rev-parse", "--verify", "HEAD") if top and Path(top).resolve() == _ROOT else None
+    if not commit:
+        return None
+    return commit + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def packages() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on, as installed where this runs."""
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def sidecar(identifier: str, notebook: str | Path, spec: Mapping, data: Sequence[Mapping]) -> dict:
+    """The record written beside a figure (``spec``: :data:`SPEC_KEYS`, ``data``: :func:`read_manifests`).
+
+    ``code_sha256`` always covers the notebook, named in ``source_files`` or not.
+    """
+    check_spec(spec)
+    record = {
+        "id": identifier,
+        "title": full_title(spec["title"], data),
+        "scale": spec["scale"],
+        "command": spec["command"],
+        "notebook": project_path(notebook),
+        "data": list(data),
+        "experiments": spec["experiments"],
+        "seeds": spec["seeds"],
+        "code_sha256": code_sha256([*spec["source_files"], notebook]),
+        "git_commit": git_commit(),
+        "packages": packages(),
+        "claims": spec["claims"],
+    }
+    return {key: record[key] for key in KEYS}

@@ -1,0 +1,174 @@
+"""The Gaussian mixture (DM), its class probabilities and its population moments (Lemma 3.1).
+
+Labels ``y`` in {0 .. k-1} with ``P(y = c) = p_c`` are one-hot in the basis ``U`` (target ``U e_c``); inputs
+are ``x | y = c ~ N(mu V e_c, sigma2 I_d)``. The first k columns of the orthogonal ``V`` are the directions of
+the class means.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muon_imbalance.errors import UserError
+
+Array = NDArray[np.float64]
+
+
+def uniform(k: int) -> Array:
+    """Balanced classes, ``p_c = 1/k``. Shape [k]."""
+    return np.full(k, 1.0 / k)
+
+
+def zipf(k: int, exponent: float = 1.0) -> Array:
+    """Heavy-tailed classes, ``p_c`` proportional to ``1 / c**exponent``, c = 1 .. k (Sec. 3.1). Shape [k]."""
+    weights = np.arange(1, k + 1, dtype=np.float64) ** -exponent
+    return weights / weights.sum()
+
+
+def step(k: int, ratio: float) -> Array:
+    """STEP imbalance: the first ceil(k/2) classes are ``ratio`` times as likely as the others. Shape [k]."""
+    weights = np.where(np.arange(k) < (k + 1) // 2, float(ratio), 1.0)
+    return weights / weights.sum()
+
+
+def _number(key: str, value: Any, allowed: str, kind: type = Real) -> Any:
+    if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+        raise UserError(f"mixture.{key} is {value!r}; allowed: {allowed}")
+    return value
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Data model (DM): k classes in d dimensions with orthogonal means of norm ``mu``.
+
+    ``sigma2`` is the noise variance per coordinate, ``p`` is a tuple of k probabilities in any order. Raises
+    :class:`UserError` for values outside the model.
+    """
+
+    k: int
+    d: int
+    p: tuple[float, ...]
+    mu: float
+    sigma2: float
+
+    def __post_init__(self):
+        k = int(_number("k", self.k, "an integer >= 2 (number of classes)", Integral))
+        if k < 2:
+            raise UserError(f"mixture.k is {k}; allowed: an integer >= 2 (number of classes)")
+        d = int(_number("d", self.d, f"an integer >= k = {k} (input dimension)", Integral))
+        if d < k:
+            raise UserError(
+                f"mixture.d is {d}; allowed: an integer >= k = {k}, since the k means are orthogonal"
+            )
+        p = self.p.tolist() if isinstance(self.p, np.ndarray) else self.p
+        if not isinstance(p, Sequence) or isinstance(p, str) or len(p) != k:
+            raise UserError(f"mixture.p is {p!r}; allowed: a list of k = {k} probabilities")
+        p = tuple(float(_number(f"p[{i}]", value, "a number in (0, 1)")) for i, value in enumerate(p))
+        for index, value in enumerate(p):
+            if not 0 < value < 1:
+                raise UserError(f"mixture.p[{index}] is {value}; allowed: a number in (0, 1)")
+        if abs(math.fsum(p) - 1) > 1e-9:
+            raise UserError(f"mixture.p sums to {math.fsum(p):.12g}; allowed: probabilities that sum to 1")
+        mu = float(_number("mu", self.mu, "a number > 0 (norm of the class means)"))
+        sigma2 = float(_number("sigma2", self.sigma2, "a number > 0 (noise variance per coordinate)"))
+        if mu <= 0:
+            raise UserError(f"mixture.mu is {mu}; allowed: a number > 0 (norm of the class means)")
+        if sigma2 <= 0:
+            raise UserError(
+                f"mixture.sigma2 is {sigma2}; allowed: a number > 0 (noise variance per coordinate)"
+            )
+        for key, value in {"k": k, "d": d, "p": p, "mu": mu, "sigma2": sigma2}.items():
+            object.__setattr__(self, key, value)
+
+    @classmethod
+    def from_config(cls, config: Any) -> "Mixture":
+        """Mixture from a mapping with exactly the keys k, d, p, mu, sigma2. Raises :class:`UserError`."""
+        keys = [field.name for field in fields(cls)]
+        if not isinstance(config, Mapping):
+            raise UserError(f"mixture is {config!r}; allowed: a mapping with the keys {', '.join(keys)}")
+        for key in config:
+            if key not in keys:
+                raise UserError(f"mixture.{key} is unknown; allowed keys: {', '.join(keys)}")
+        for key in keys:
+            if key not in config:
+                raise UserError(f"mixture.{key} is missing; needed keys: {', '.join(keys)}")
+        return cls(**config)
+
+    @property
+    def snr(self) -> float:
+        """Signal-to-noise ratio ``mu**2 / sigma2``."""
+        return self.mu**2 / self.sigma2
+
+    @property
+    def minority(self) -> int:
+        """Index m of the least likely class (the first one among equals)."""
+        return int(np.argmin(self.p))
+
+    @property
+    def majority(self) -> int:
+        """Index M of the most likely class (the first one among equals)."""
+        return int(np.argmax(self.p))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Population moments in the eigenbasis and as matrices.
+
+    Attributes:
+        s_xx: [k] ``mu**2 p_c + sigma2``, the eigenvalues of Sigma_xx along the means (the other d - k are
+            ``sigma2``).
+        s_yx: [k] ``mu p_c``, the singular values of Sigma_yx.
+        r: [k] ``s_yx / s_xx``, the diagonal of the optimum ``U^T W* V``.
+        snr: ``mu**2 / sigma2``.
+        sigma_xx: [d, d] ``V diag(s_xx, sigma2, ...) V^T = E[x x^T]``.
+        sigma_yx: [k, d] ``U [diag(s_yx) 0] V^T = E[y x^T]``.
+    """
+
+    s_xx: Array
+    s_yx: Array
+    r: Array
+    snr: float
+    sigma_xx: Array
+    sigma_yx: Array
+
+
+def population_moments(mixture: Mixture, u: Array | None = None, v: Array | None = None) -> Moments:
+    """Moments of (DM) in the bases ``u`` [k, k], ``v`` [d, d] (default: identity), Lemma 3.1 and App. B.1.
+
+    ``r_c = (1/mu) SNR / (SNR + 1/p_c)``: the optimum itself shrinks rare classes.
+    """
+    p = np.asarray(mixture.p)
+    s_xx = mixture.mu**2 * p + mixture.sigma2
+    s_yx = mixture.mu * p
+    v = np.eye(mixture.d) if v is None else np.asarray(v, dtype=np.float64)
+    spectrum = np.concatenate([s_xx, np.full(mixture.d - mixture.k, mixture.sigma2)])
+    return Moments(
+        s_xx=s_xx,
+        s_yx=s_yx,
+        r=s_yx / s_xx,
+        snr=mixture.snr,
+        sigma_xx=(v * spectrum) @ v.T,
+        sigma_yx=cross_moment(s_yx, np.eye(mixture.k) if u is None else u, v),
+    )
+
+
+def cross_moment(s_yx: Array, u: Array, v: Array) -> Array:
+    """``U [diag(s_yx) 0] V^T`` [k, d] from ``s_yx`` [k], ``u`` [k, k], ``v`` [d, d] (Condition 1)."""
+    u, v = np.asarray(u, dtype=np.float64), np.asarray(v, dtype=np.float64)
+    return (u * s_yx) @ v[:, : len(s_yx)].T
+
+
+def random_orthogonal(n: int, rng: np.random.Generator) -> Array:
+    """Orthogonal matrix [n, n] drawn from the Haar measure (QR of a Gaussian, signs of R moved to Q)."""
+    q, triangle = np.linalg.qr(rng.standard_normal((n, n)))
+    return q * np.sign(np.diagonal(triangle))
+
+
+def in_eigenbasis(w: Array, u: Array, v: Array) -> Array:
+    """``W_bar = U^T W V`` for ``w`` [..., k, d]; the diagonal is alpha, the rest is 0 in the eigenbasis."""
+    return np.swapaxes(u, -1, -2) @ w @ v

@@ -1,0 +1,154 @@
+"""Stage: train one optimizer's sweep on one experiment and write its tidy table.
+
+Runs of the final phase that the grid phase trained already (same cell, same seed) are taken from its table.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from muon_imbalance import closure
+from muon_imbalance.analysis import runs as tables
+from muon_imbalance.errors import UserError, run_stage
+from muon_imbalance.optimizers import registry
+from muon_imbalance.progress import Progress, start_logging
+from muon_imbalance.training.checkpoints import Checkpoints, key
+from muon_imbalance.training.engine import History, train
+from muon_imbalance.training.job import Job, Run
+
+
+def modules(job: Job) -> list[str]:
+    """Modules that this job imports by name, on top of this stage's own imports."""
+    names = [__spec__.name, f"muon_imbalance.training.{job.task}", *registry.modules(job.rule)]
+    if job.task == "classification":
+        from muon_imbalance.models.registry import module_name
+
+        names += [module_name(job.settings["model"]["name"]), f"muon_imbalance.data.{job.settings['dataset']['builder']}"]
+    return names
+
+
+def make_task(job: Job, seeds: list[int], data: Path | None):
+    """The task of a stack with these repetitions."""
+    dtype = getattr(torch, job.dtype)
+    if job.task == "population":
+        from muon_imbalance.training.population import Population
+
+        return Population(job.settings, job.experiment, seeds, dtype, job.device)
+    if job.task == "classification":
+        from muon_imbalance.training.classification import Classification
+
+        return Classification(job.settings, job.experiment, seeds, dtype, job.device, job.chunk, data)
+    raise UserError(f"job: task is {job.task!r}; allowed: classification, population")
+
+
+def make_optimizer(job: Job, stack: list[Run]):
+    """The job's optimizer with one learning rate (momentum ...) per model of the stack."""
+    dtype = getattr(torch, job.dtype)
+    swept = {
+        name: torch.tensor([float(run.cell[name]) for run in stack], dtype=dtype, device=job.device)
+        for name in stack[0].cell
+    }
+    return registry.build(job.rule, **job.hyper, **swept)
+
+
+def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:
+    """Tidy rows of one stack."""
+    parts = []
+    index = pd.MultiIndex.from_product([history.steps, range(len(history.keys))])
+    steps, which = index.get_level_values(0).to_numpy(), index.get_level_values(1).to_numpy()
+    for position, run in enumerate(stack):
+        rest = {k: v for k, v in run.cell.items() if k not in ("lr", "momentum")} | job.hyper
+        names = {name: [key[i] for key in history.keys] for i, name in enumerate(("split", "group", "metric"))}
+        died = history.died[position]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "experiment": job.experiment,
+                    "optimizer": job.optimizer,
+                    "phase": job.phase,
+                    "run": run.index,
+                    "seed": run.seed,
+                    "lr": run.cell["lr"],
+                    "momentum": str(run.cell.get("momentum", job.hyper.get("momentum", "0"))),
+                    "hyper": json.dumps(rest, sort_keys=True),
+                    "epoch": steps.astype(float),
+                    "step": steps,
+                    **{name: pd.Series(values, dtype=str).to_numpy()[which] for name, values in names.items()},
+                    "value": history.values[:, :, position].reshape(-1),
+                    "diverged": (died >= 0) & (steps >= died),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def trained_before(job: Job, grid: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the grid table that are final runs as well, renamed so."""
+    known = []
+    for run in job.runs():
+        same = grid["seed"] == run.seed
+        for name in ("lr", "momentum"):
+            if name in run.cell:
+                same &= grid[name] == run.cell[name]
+        rest = {k: v for k, v in run.cell.items() if k not in ("lr", "momentum")} | job.hyper
+        same &= grid["hyper"] == json.dumps(rest, sort_keys=True)
+        known.append(grid[same].assign(phase="final", run=run.index))
+    return pd.concat(known, ignore_index=True)
+
+
+def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpoints) -> pd.DataFrame:
+    """Train what is missing and return the job's whole table."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device is 'cuda' but this machine offers no CUDA device; set device: cpu")
+    parts, missing = [], job.runs()
+    if grid is not None:
+        grid_rows = tables.read([grid])
+        final = trained_before(job, grid_rows)
+        missing = [run for run in missing if run.index not in set(final["run"])]
+        parts += [grid_rows, final]
+    stacks = [missing[start : start + job.stack] for start in range(0, len(missing), job.stack)]
+    progress = Progress(job.label, len(stacks) * job.steps)
+    for number, stack in enumerate(stacks):
+        task = make_task(job, [run.seed for run in stack], data)
+        optimizer = make_optimizer(job, stack)
+        history = train(task, optimizer, job.steps, job.recorded_steps(), checkpoints, f"stack_{number}", progress,
+                        job.checkpoint_seconds)  # fmt: skip
+        parts.append(frame(job, stack, history))
+    progress.close()
+    return pd.concat(parts, ignore_index=True)
+
+
+def identity(job: Job, data: Path | None) -> str:
+    """Key of the job's checkpoints: settings, source files, data."""
+    settings = {name: value for name, value in asdict(job).items() if name != "checkpoint_seconds"}
+    files = closure.closure(*modules(job)) + ([data / "manifest.json"] if data else [])
+    return f"{job.phase}-{key(settings, files)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--job", required=True, help="the job as JSON (see muon_imbalance.training.job)")
+    parser.add_argument("--data", type=Path, help="dataset folder")
+    parser.add_argument("--grid", type=Path, help="table of the grid phase, whose runs are reused")
+    parser.add_argument("--selection", type=Path, help="selection file that names the cell of the final phase")
+    parser.add_argument("--checkpoints", type=Path, required=True, help="folder for checkpoints")
+    parser.add_argument("--output", type=Path, required=True, help="table to write (parquet)")
+    arguments = parser.parse_args()
+    start_logging()
+    job = Job.parse(arguments.job)
+    if arguments.selection:
+        chosen = json.loads(arguments.selection.read_text(encoding="utf-8"))["hyper"]
+        job = replace(job, cells=[chosen])
+    with Checkpoints(arguments.checkpoints, identity(job, arguments.data)) as checkpoints:
+        tables.write(arguments.output, run_job(job, arguments.data, arguments.grid, checkpoints))
+        checkpoints.clear()
+
+
+if __name__ == "__main__":
+    run_stage(main)

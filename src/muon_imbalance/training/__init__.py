@@ -1,0 +1,1 @@
+"""Training of stacked models: tasks, engine, checkpoints."""

@@ -1,0 +1,107 @@
+"""Cross-entropy classification with a stack of models, full batch, in chunks."""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from muon_imbalance.models import registry
+from muon_imbalance.training.batches import Block, Loader, Split
+from muon_imbalance.training.engine import Key, Tensors
+from muon_imbalance.training.randomness import generator
+
+MARGIN_NORMS = {
+    "margin_frobenius": lambda weight: torch.linalg.matrix_norm(weight),
+    "margin_max": lambda weight: weight.abs().amax((1, 2)),
+    "margin_spectral": lambda weight: torch.linalg.matrix_norm(weight, ord=2),
+}
+
+
+def add_by_group(totals: Tensor, groups: Tensor, *values: Tensor) -> None:
+    """Add each of ``values [S, n]``, summed over the samples of a group, to ``totals [len(values), S, groups]``."""
+    for total, value in zip(totals, values, strict=True):
+        total.scatter_add_(1, groups, value.to(total.dtype))
+
+
+def margin(logits: Tensor, targets: Tensor) -> Tensor:
+    """Smallest ``logit[y] - max_{c != y} logit[c]`` over samples, ``[S]`` (F13, before the norm is divided out)."""
+    own = logits.gather(2, targets.unsqueeze(2))
+    rivals = logits.scatter(2, targets.unsqueeze(2), -torch.inf).amax(2, keepdim=True)
+    return (own - rivals).amin((1, 2))
+
+
+class Classification:
+    """Task: a model on a dataset. ``settings``: ``dataset``, ``model``, ``metrics``, ``evaluate``, ``pixel_range``."""
+
+    def __init__(self, settings: dict, experiment: str, seeds: list[int], dtype, device: str, chunk: int, data: Path):
+        dataset = settings["dataset"]
+        loader = Loader(data, settings, seeds, dtype, device)
+        self.train = loader.split("train")
+        self.splits = {name: loader.split(name) for name in settings["evaluate"]}
+        self.metrics, self.chunk, self.dtype, self.device = set(settings["metrics"]), chunk, dtype, device
+        classes = int(dataset["config"].get("classes", 2))
+        self.model = registry.load(settings["model"]["name"]).build(settings["model"], self.train.features, classes)
+        self.names = [(experiment, dataset["name"], "init", seed) for seed in seeds]
+        self.stack = len(seeds)
+
+    def init(self) -> Tensors:
+        params = self.model.init([generator(*name) for name in self.names], self.dtype)
+        return {name: value.to(self.device) for name, value in params.items()}
+
+    def gradients(self, params: Tensors, measure: bool) -> tuple[Tensor, Tensors, dict[Key, Tensor]]:
+        grads = {name: torch.zeros_like(value) for name, value in params.items()}
+        totals = self._zeros(len(self.train.groups), 2)  # loss, samples
+        margins: list[Tensor] = []
+        for block in self.train.blocks:
+
+            def visit(part: slice, logits: Tensor, losses: Tensor, block: Block = block) -> None:
+                groups = block.groups[:, part]
+                add_by_group(totals, groups, losses, torch.ones_like(losses))
+                if measure and self.metrics & set(MARGIN_NORMS):
+                    margins.append(margin(logits, block.targets[:, part]))
+
+            share = 1 / self.train.samples
+            self.model.accumulate(params, block.inputs, block.targets, share, self.chunk, grads, visit)
+        loss = totals[0].sum(1) / self.train.samples
+        return loss, grads, self._train_metrics(params, grads, loss, totals, margins) if measure else {}
+
+    def _zeros(self, groups: int, count: int) -> Tensor:
+        return torch.zeros(count, self.stack, groups, dtype=torch.float64, device=self.device)
+
+    def _train_metrics(self, params, grads, loss, totals, margins) -> dict[Key, Tensor]:
+        values: dict[Key, Tensor] = {("train", "all", "loss"): loss}
+        if "group_loss" in self.metrics:
+            for index, group in enumerate(self.train.groups):
+                values["train", group, "loss"] = totals[0, :, index] / totals[1, :, index]
+        if "grad_norm" in self.metrics:
+            squares = sum(grad.double().square().flatten(1).sum(1) for grad in grads.values())
+            values["train", "all", "grad_norm"] = squares.sqrt()
+        for name in sorted(self.metrics & set(MARGIN_NORMS)):
+            values["train", "all", name] = torch.stack(margins).amin(0) / MARGIN_NORMS[name](params["layers.0.weight"])
+        return values
+
+    @torch.no_grad()
+    def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
+        """Accuracy and loss by group on every evaluation split, with their balanced mean and worst group."""
+        values: dict[Key, Tensor] = {}
+        for name, split in self.splits.items():
+            correct, loss, count = self._group_totals(params, split)
+            accuracy = correct / count
+            values |= {(name, group, "accuracy"): accuracy[:, i] for i, group in enumerate(split.groups)}
+            values[name, "balanced", "accuracy"] = accuracy.mean(1)
+            values[name, "worst", "accuracy"] = accuracy.amin(1)
+            if "group_loss" in self.metrics:
+                values |= {(name, group, "loss"): loss[:, i] / count[:, i] for i, group in enumerate(split.groups)}
+        return values
+
+    def _group_totals(self, params: Tensors, split: Split) -> Tensor:
+        """Correct predictions, summed loss and number of samples, ``[3, S, groups]``."""
+        totals = self._zeros(len(split.groups), 3)
+        for block in split.blocks:
+            for part, logits in self.model.logits(params, block.inputs, self.chunk):
+                targets = block.targets[:, part]
+                losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+                hits = (logits.argmax(2) == targets).to(losses.dtype)
+                add_by_group(totals, block.groups[:, part], hits, losses, torch.ones_like(losses))
+        return totals

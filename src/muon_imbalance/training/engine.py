@@ -1,0 +1,131 @@
+"""The training loop: a stack of models, one optimizer, recorded at chosen steps, resumable, divergence noted."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from muon_imbalance.progress import Progress
+from muon_imbalance.training.checkpoints import Checkpoints
+
+Tensors = dict[str, Tensor]
+Key = tuple[str, str, str]  # split, group, metric
+
+
+class Task(Protocol):
+    """What is learned. ``S`` models are handled at once; all values are per model, ``[S]``."""
+
+    def init(self) -> Tensors:
+        """Initial parameters, each ``[S, ...]``."""
+
+    def gradients(self, params: Tensors, measure: bool) -> tuple[Tensor, Tensors, dict[Key, Tensor]]:
+        """Training loss ``[S]``, its gradients, and (if asked for) what the pass measured on the training split."""
+
+    def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
+        """Metrics on the other splits."""
+
+
+@dataclass
+class History:
+    """What was measured: ``values[record, key, model]`` at ``steps[record]``; from ``died[model]`` on a run is diverged."""
+
+    steps: list[int]
+    keys: list[Key]
+    values: np.ndarray
+    died: np.ndarray  # [S], step of divergence, -1 = never
+
+
+def expand(mask: Tensor, like: Tensor) -> Tensor:
+    """``[S]`` reshaped to broadcast against ``[S, ...]``."""
+    return mask.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def finite(loss: Tensor, grads: Tensors) -> Tensor:
+    """``[S]``: models whose loss and gradients are all finite."""
+    good = torch.isfinite(loss)
+    for grad in grads.values():
+        good = good & torch.isfinite(grad.flatten(1).sum(1))
+    return good
+
+
+def train(
+    task: Task,
+    optimizer,
+    steps: int,
+    recorded: list[int],
+    checkpoints: Checkpoints,
+    name: str,
+    progress: Progress,
+    checkpoint_seconds: float,
+) -> History:
+    """Train one stack to ``steps`` updates, from its last checkpoint if there is one.
+
+    A model whose loss or gradient stops being finite is frozen: its gradient is set to zero from then on (the other
+    models of the stack are untouched) and its later records are NaN.
+    """
+    done = checkpoints.load(f"{name}.done")
+    if done is not None:
+        progress.skip(steps)
+        return _unpack(done[1], recorded, len(recorded))
+
+    params = task.init()
+    state = optimizer.init(params)
+    died = torch.full((next(iter(params.values())).shape[0],), -1, dtype=torch.int64)
+    keys: list[Key] = []
+    values: list[Tensor] = []
+    begin = 0
+    saved = checkpoints.load(name)
+    if saved is not None:
+        begin, tensors = saved
+        params, state = ({k: tensors[f"{part}:{k}"].to(v.device) for k, v in old.items()} for part, old in
+                         (("params", params), ("state", state)))
+        history = _unpack(tensors, recorded, sum(step < begin for step in recorded))
+        keys, died = history.keys, torch.from_numpy(history.died)
+        values = list(torch.from_numpy(history.values))
+        progress.skip(begin)
+
+    wanted, last_save = set(recorded), time.monotonic()
+    for step in range(begin, steps + 1):
+        measure = step in wanted
+        loss, grads, measured = task.gradients(params, measure)
+        good = finite(loss, grads)
+        if not bool(good.all()):
+            died[(died < 0) & ~good.cpu()] = step
+        dead = (died >= 0).to(loss.device)
+        if bool(dead.any()):
+            grads = {k: torch.where(expand(dead, g), torch.zeros_like(g), g) for k, g in grads.items()}
+            params = {k: torch.where(expand(dead, p), torch.zeros_like(p), p) for k, p in params.items()}
+        if measure:
+            measured |= task.evaluate(params)
+            keys = keys or list(measured)
+            row = torch.stack([measured[k].to(torch.float64).cpu() for k in keys])
+            row[:, dead.cpu()] = torch.nan
+            values.append(row)
+        if step == steps:
+            break
+        params, state = optimizer.step(params, grads, state)
+        progress.update()
+        if time.monotonic() - last_save >= checkpoint_seconds:
+            tensors = {f"params:{k}": v for k, v in params.items()} | {f"state:{k}": v for k, v in state.items()}
+            checkpoints.save(name, step + 1, tensors | _pack(keys, values, died))
+            last_save = time.monotonic()
+    checkpoints.save(f"{name}.done", steps, _pack(keys, values, died))
+    return History(recorded, keys, torch.stack(values).numpy(), died.numpy())
+
+
+def _pack(keys: list[Key], values: list[Tensor], died: Tensor) -> Tensors:
+    text = "\n".join("\t".join(key) for key in keys).encode()
+    return {
+        "history:keys": torch.tensor(list(text), dtype=torch.uint8),
+        "history:values": torch.stack(values) if values else torch.zeros(0, 0, died.numel(), dtype=torch.float64),
+        "history:died": died,
+    }
+
+
+def _unpack(tensors: Tensors, recorded: list[int], count: int) -> History:
+    text = bytes(tensors["history:keys"].tolist()).decode()
+    keys = [tuple(line.split("\t")) for line in text.splitlines()]
+    return History(recorded[:count], keys, tensors["history:values"].numpy(), tensors["history:died"].numpy())

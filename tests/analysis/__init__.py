@@ -1,0 +1,1 @@
+"""Tests of tables, statistics, selection and claims, on synthetic runs."""

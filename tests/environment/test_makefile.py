@@ -1,0 +1,49 @@
+"""The Makefile's commands, without running what they start."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGETS = ["setup", "setup-dev", "paper", "test", "test-conda", "lint", "lock", "clean"]
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def test_help_is_the_default_and_names_every_target():
+    result = make()
+    assert result.returncode == 0
+    for target in TARGETS:
+        assert f"make {target} " in result.stdout
+
+
+def test_paper_sets_up_unlocks_and_runs_in_this_order():
+    lines = make("--dry-run", "paper", "SCALE=smoke", "CORES=3").stdout.splitlines()
+    (setup,) = [n for n, line in enumerate(lines) if line == "scripts/setup.sh"]
+    (unlock,) = [n for n, line in enumerate(lines) if "scripts/unlock.py" in line]
+    (run,) = [
+        n for n, line in enumerate(lines) if ".venv/bin/snakemake --cores 3 --config scale=smoke" in line
+    ]
+    assert setup < unlock < run
+
+
+def test_paper_is_laptop_scale_on_all_cores():
+    assert ".venv/bin/snakemake --cores all --config scale=laptop" in make("--dry-run", "paper").stdout
+
+
+@pytest.mark.parametrize("scale", ["bogus", "", "smoke laptop"])
+def test_unknown_scale_is_one_sentence(scale):
+    result = make("paper", f"SCALE={scale}")
+    assert result.returncode != 0
+    assert f"error: SCALE='{scale}' is not a scale: use smoke, laptop or paper" in result.stderr
+    assert "snakemake" not in result.stdout and "setup" not in result.stdout
+
+
+def test_tests_come_after_setup_and_linters():
+    text = make("--dry-run", "test").stdout
+    assert text.index("scripts/setup.sh --dev") < text.index("ruff check") < text.index("-m pytest")

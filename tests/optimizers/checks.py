@@ -1,0 +1,219 @@
+"""Checks of the optimizers that the tests run on the package and the mutation tests on spoilt copies of it.
+
+`build` and `polar`, `norms` are passed in, so that both can be checked; every check raises AssertionError.
+"""
+
+import numpy as np
+import torch
+
+from . import formulas
+
+SHAPES = {  # one model; wide, tall, square, one row, kernel, vector
+    "wide": (5, 13),
+    "tall": (11, 4),
+    "square": (6, 6),
+    "row": (1, 7),
+    "kernel": (6, 2, 3, 3),
+    "vector": (9,),
+}
+ELEMENTWISE = ("gd", "sgd", "adam", "signgd", "signum")
+DECAY, NESTEROV = {"weight_decay": 0.3}, {"nesterov": True}
+VARIANTS = {
+    "gd": [{"lr": 0.1}, {"lr": 0.1} | DECAY],
+    "sgd": [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.7} | DECAY | NESTEROV, {"lr": 0.1, "momentum": 0.0}],
+    "adam": [
+        {"lr": 0.01},
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-3} | DECAY,
+        {"lr": 0.01, "decoupled_weight_decay": True} | DECAY,
+    ],
+    "ngd": [{"lr": 0.1}, {"lr": 0.1} | DECAY],
+    "signgd": [{"lr": 0.1}, {"lr": 0.1} | DECAY],
+    "specgd": [{"lr": 0.1}, {"lr": 0.1} | DECAY],
+    "nmd": [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.7} | DECAY, {"lr": 0.1} | NESTEROV],
+    "signum": [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.7} | DECAY, {"lr": 0.1} | NESTEROV],
+    "muon": [
+        {},
+        {"lr": 0.1, "momentum": 0.7, "ns_steps": 3, "nesterov": False, "scale": "none"} | DECAY,
+        {"ns_steps": 8, "scale": "kernel", "beta2": 0.8, "eps": 1e-3},
+        {"polar": "exact"} | DECAY,
+    ],
+    "muon_ns1": [{}, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
+    "muon_exact": [{}, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
+}
+
+
+def draw(models=3, steps=4, dtype=torch.float64, seed=0, shapes=SHAPES):
+    """Params [S, ...] and a list of gradients."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def tensors():
+        drawn = {
+            k: torch.randn(models, *s, generator=generator, dtype=torch.float64) for k, s in shapes.items()
+        }
+        return {k: v.to(dtype) for k, v in drawn.items()}
+
+    return tensors(), [tensors() for _ in range(steps)]
+
+
+def run(optimizer, params, grads, state=None):
+    """Params after each step, and the last state."""
+    state, history = optimizer.init(params) if state is None else state, []
+    for grad in grads:
+        params, state = optimizer.step(params, grad, state)
+        history.append(params)
+    return history, state
+
+
+def close(actual, expected, rtol, what):
+    """Frobenius distance relative to the size of `expected`."""
+    actual, expected = np.asarray(actual, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    error = np.linalg.norm(actual - expected) / max(np.linalg.norm(expected), 1e-300)
+    assert error <= rtol, f"{what}: relative error {error:.2e} > {rtol:.0e}"  # NaN fails
+
+
+def check_reference(build, name, hyper, dtype=torch.float64):
+    """Several steps, every model and parameter, against the formula in NumPy."""
+    rtol = 1e-9 if dtype == torch.float64 else 2e-4  # the spectral rules square the condition number
+    params, grads = draw(dtype=dtype)
+    history, _ = run(build(name, **hyper), params, grads)
+    for key, start in params.items():
+        for model in range(len(start)):
+            gradients = [grad[key][model].double().numpy() for grad in grads]
+            expected = formulas.RULES[name](start[model].double().numpy(), gradients, **hyper)
+            for step, value in enumerate(expected):
+                got = history[step][key]
+                assert got.dtype == dtype
+                assert got.shape == start.shape
+                close(got[model].double(), value, rtol, f"{name} {hyper} {key} model {model} step {step + 1}")
+
+
+def per_model(name):
+    """Hyperparameters as tensors [3], and the same as a list of three dicts of floats."""
+    lists = {"lr": [0.1, 0.01, 0.05], "weight_decay": [0.0, 0.3, 0.1]}
+    if name == "adam":
+        lists["betas"] = [[0.9, 0.99], [0.8, 0.95], [0.0, 0.9]]
+    elif name in ("sgd", "nmd", "signum") or name.startswith("muon"):
+        lists["momentum"] = [0.9, 0.7, 0.0]
+    stacked = {key: torch.tensor(values, dtype=torch.float64) for key, values in lists.items()}
+    return stacked, [{key: values[i] for key, values in lists.items()} for i in range(3)]
+
+
+def check_stack(build, name):
+    """One stack with per-model hyperparameters = its models run one after another."""
+    params, grads = draw()
+    stacked, separate = per_model(name)
+    history, _ = run(build(name, **stacked), params, grads)
+    for i, hyper in enumerate(separate):
+        alone = {key: value[i : i + 1] for key, value in params.items()}
+        expected, _ = run(
+            build(name, **hyper), alone, [{k: g[i : i + 1] for k, g in grad.items()} for grad in grads]
+        )
+        for step, values in enumerate(expected):
+            for key, value in values.items():
+                got = history[step][key][i : i + 1]
+                if name in ELEMENTWISE:
+                    assert torch.equal(got, value), f"{name} {key} model {i} step {step + 1} differs"
+                else:
+                    close(got, value, 1e-12, f"{name} {key} model {i} step {step + 1}")
+
+
+def check_pure(build, name):
+    """Neither params nor gradients nor state are changed, and nothing is shared with what is returned."""
+    params, grads = draw(steps=2)
+    optimizer = build(name)
+    _, state = run(optimizer, params, grads[:1])
+    given = [*params.values(), *grads[1].values(), *state.values()]
+    before = [tensor.clone() for tensor in given]
+    new_params, new_state = optimizer.step(params, grads[1], state)
+    for tensor in [*new_params.values(), *new_state.values()]:
+        tensor.fill_(7)  # would show through shared memory
+    for now, then in zip(given, before, strict=True):
+        assert torch.equal(now, then), f"{name} changed its arguments"
+
+
+def check_zero_gradient(build, name, dtype=torch.float64):
+    """A zero gradient leaves the parameters as they are; it never gives NaN."""
+    params, _ = draw(dtype=dtype)
+    zeros = {key: torch.zeros_like(value) for key, value in params.items()}
+    history, _ = run(build(name), params, [zeros, zeros])
+    for key, value in params.items():
+        assert torch.equal(history[-1][key], value), f"{name} moved {key} on a zero gradient"
+
+
+def spectrum(rows, cols, values, seed=0):
+    """A float64 matrix with these singular values."""
+    rng = np.random.default_rng(seed)
+    u, v = (np.linalg.qr(rng.normal(size=(n, len(values))))[0] for n in (rows, cols))
+    return (u * np.asarray(values)) @ v.T
+
+
+def check_exact_polar(polar):
+    """Against the SVD: full rank, tiny, rank deficient (truncated U V^T), above and below the relative cut-off."""
+    for rows, cols in [(6, 6), (4, 20), (20, 4), (1, 9), (9, 1)]:
+        k = min(rows, cols)
+        for scale in (1.0, 1e-12, 1e-170, 1e170):
+            x = scale * spectrum(rows, cols, np.geomspace(1, 1e-2, k))
+            got = polar.exact(torch.from_numpy(x)[None])[0]
+            close(got, formulas.spectral(x / scale), 1e-11, f"polar factor of {rows}x{cols} at scale {scale}")
+    tiny = torch.from_numpy(1e-12 * spectrum(8, 5, np.geomspace(1, 1e-2, 5))).float()
+    factor = polar.exact(tiny[None])[0]
+    assert factor.dtype == torch.float32
+    close(torch.linalg.svdvals(factor), np.ones(5), 1e-5, "singular values at scale 1e-12 in float32")
+    for dropped in (0.0, 1e-7):
+        x = spectrum(8, 6, [1, 0.5, 0.1, dropped, dropped, dropped])
+        got = polar.exact(torch.from_numpy(x)[None])[0]
+        close(got, formulas.spectral(x), 1e-9, f"truncated polar factor, rest {dropped}")
+        close(np.linalg.svd(got)[1], [1, 1, 1, 0, 0, 0], 1e-9, "rank of the truncated polar factor")
+    x = spectrum(8, 6, [1, 0.5, 0.1, 1e-5, 1e-5, 1e-5])
+    close(polar.exact(torch.from_numpy(x)[None])[0], formulas.spectral(x), 1e-5, "kept singular values")
+    assert torch.equal(polar.exact(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))
+
+
+SPECTRA = {
+    "geometric": lambda k, cond: np.geomspace(1, 1 / cond, k),
+    "one large": lambda k, cond: [1.0] + [1 / cond] * (k - 1),
+    "one small": lambda k, cond: [1.0] * (k - 1) + [1 / cond],
+    "half": lambda k, cond: [1.0] * (k // 2) + [1 / cond] * (k - k // 2),
+}
+
+
+def check_newton_schulz(polar, shapes=((20, 200), (64, 576), (576, 64), (48, 64), (32, 32), (2, 128))):
+    """Float32, whichever form is taken, within 1e-3 of the plain float64 iteration up to condition number 1e7."""
+    for rows, cols in shapes:
+        k = min(rows, cols)
+        for kind, values in SPECTRA.items():
+            for condition in (1e1, 1e3, 1e5, 1e7):
+                x = spectrum(rows, cols, values(k, condition)).astype(np.float32)
+                for steps in (1, 2, 5):
+                    got = polar.newton_schulz(torch.from_numpy(x)[None], steps)[0]
+                    what = f"{steps} steps on {rows}x{cols}, {kind}, condition {condition:.0e}"
+                    close(got, formulas.newton_schulz(x, steps), 1e-3, what)
+
+
+def check_scalar_map(polar):
+    """F12: where one step takes singular values; the second entry makes the Frobenius norm 1."""
+    for s, mapped in [(0.01, 0.034), (0.1, 0.34), (0.3, 0.91), (0.55, 1.20), (0.7, 1.11), (1.0, 0.70)]:
+        x = torch.diag(torch.tensor([s, (1 - s * s) ** 0.5], dtype=torch.float64))
+        got = polar.newton_schulz(x[None], steps=1)[0, 0, 0].item()
+        assert abs(got - mapped) <= 0.0051, f"f({s}) = {got}, expected {mapped}"
+        exact = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+        assert abs(got - exact) <= 1e-6, f"f({s}) = {got}, expected {exact}"
+
+
+def check_norms(norms):
+    """norm(lmo(G)) = 1, <G, lmo(G)> = dual norm, and no other D of unit norm does better."""
+    generator = torch.Generator().manual_seed(0)
+    for norm in (norms.Frobenius(), norms.Max(), norms.Spectral()):
+        for shape in [(2, 3, 5, 8), (3, 8, 5), (4, 4), (3, 7, 1), (2, 1, 1)]:
+            g = torch.randn(shape, generator=generator, dtype=torch.float64)
+            d = norm.lmo(g)
+            what = f"{type(norm).__name__} {shape}"
+            assert d.shape == g.shape
+            assert norm.norm(g).shape == norm.dual_norm(g).shape == torch.Size(shape[:-2])
+            close(norm.norm(d), np.ones(shape[:-2]), 1e-12, f"{what}: norm of the lmo")
+            close((g * d).sum((-2, -1)), norm.dual_norm(g), 1e-12, f"{what}: <G, lmo(G)>")
+            for _ in range(20):
+                other = torch.randn(shape, generator=generator, dtype=torch.float64)
+                other = other / norm.norm(other)[..., None, None]
+                assert ((g * other).sum((-2, -1)) <= norm.dual_norm(g) * (1 + 1e-12)).all(), what
+        assert torch.equal(norm.lmo(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))

@@ -1,0 +1,76 @@
+"""Exact polar factor and Newton-Schulz iterations."""
+
+import numpy as np
+import pytest
+import torch
+
+from muon_imbalance.optimizers import polar
+
+from . import checks, formulas
+
+
+def test_exact_factor_equals_the_svd():
+    checks.check_exact_polar(polar)
+
+
+@pytest.mark.parametrize("condition", [1e2, 1e4, 1e5])
+def test_exact_factor_is_as_accurate_as_documented(condition):
+    x = checks.spectrum(20, 50, np.geomspace(1, 1 / condition, 20))
+    got = polar.exact(torch.from_numpy(x)[None])[0].numpy()
+    assert np.linalg.norm(got - formulas.spectral(x), 2) <= 10 * 1e-16 * condition**2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("factor", [polar.exact, polar.newton_schulz], ids=["exact", "newton_schulz"])
+def test_a_matrix_that_is_not_finite_leaves_the_others_alone(factor, bad):
+    x = torch.randn(3, 4, 6, dtype=torch.float64)
+    expected = factor(x)
+    x[1, 2, 3] = bad
+    got = factor(x)
+    assert got[1].isnan().any()
+    checks.close(got[[0, 2]], expected[[0, 2]], 1e-13, "the other matrices")
+
+
+def test_newton_schulz_equals_the_plain_float64_iteration():
+    checks.check_newton_schulz(polar)
+
+
+def test_gram_form_equals_the_plain_form_exactly_but_for_rounding():
+    for shape in [(4, 9), (9, 4), (3, 40)]:
+        x = torch.randn(2, *shape, dtype=torch.float64)
+        x = x / torch.linalg.matrix_norm(x)[:, None, None]
+        wide = shape[0] < shape[1]
+        forms = [form(x, wide, 3, *polar.COEFFICIENTS) for form in (polar._plain_form, polar._gram_form)]
+        checks.close(forms[0], forms[1], 1e-12, f"{shape}")
+
+
+@pytest.mark.parametrize("steps", [6, 7, 8])
+def test_more_iterations_stay_finite_and_close(steps):
+    """Rounding grows with every step (the plain float32 form is 1e-3 off after seven), but it must not blow up."""
+    x = checks.spectrum(20, 200, [1.0] + [1e-3] * 19).astype(np.float32)
+    got = polar.newton_schulz(torch.from_numpy(x)[None], steps)[0]
+    checks.close(got, formulas.newton_schulz(x, steps), 1e-2, f"{steps} steps")
+
+
+def test_one_step_maps_singular_values_as_the_quintic():
+    checks.check_scalar_map(polar)
+
+
+def test_five_steps_leave_singular_values_in_the_documented_range():
+    for seed in range(5):
+        x = checks.spectrum(16, 40, np.geomspace(1, 0.02, 16), seed)
+        assert np.linalg.svd(x / np.linalg.norm(x))[1].min() > 0.004
+        values = torch.linalg.svdvals(polar.newton_schulz(torch.from_numpy(x)[None])[0])
+        assert values.max() < 1.21
+        assert values[:10].min() > 0.68
+
+
+def test_leading_axes_are_a_batch():
+    x = torch.randn(2, 3, 4, 9, dtype=torch.float64)
+    for factor in (polar.exact, polar.newton_schulz):
+        checks.close(factor(x)[1, 2], factor(x[1, 2]), 1e-12, "batch entry alone")
+
+
+def test_zero_stays_zero():
+    for factor in (polar.exact, polar.newton_schulz):
+        assert torch.equal(factor(torch.zeros(2, 3, 8)), torch.zeros(2, 3, 8))

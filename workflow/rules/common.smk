@@ -1,0 +1,42 @@
+# Functions about the configuration; no rules.
+import json
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.snakefile).resolve().parent
+while not (ROOT / "config.yaml").is_file():
+    ROOT = ROOT.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from muon_imbalance.closure import closure
+from muon_imbalance.config import cells, check_references, check_schema, without_nulls
+from muon_imbalance.errors import UserError
+from muon_imbalance.optimizers import registry as optimizer_registry
+
+SCALES = ("smoke", "laptop", "paper")
+
+
+def overlay(config):
+    """File that is laid over config.yaml (the laptop scale is config.yaml itself)."""
+    scale = config.get("scale")
+    if scale not in SCALES:
+        raise WorkflowError(f"scale: {scale!r} is not allowed; allowed: {', '.join(SCALES)}")
+    return "config.yaml" if scale == "laptop" else f"workflow/scales/{scale}.yaml"
+
+
+def checked(config):
+    """The configuration, checked; a mistake stops before any job."""
+    config = without_nulls(config)
+    try:
+        check_schema(config, ROOT / "workflow/schemas/config.schema.yaml")
+        check_references(config, optimizer_registry.names(), ROOT / "notebooks")
+    except UserError as error:
+        raise WorkflowError(f"config: {error}")
+    return config
+
+
+def sources(*modules):
+    """Files of the package that a job running these modules depends on."""
+    return [str(path.relative_to(ROOT)) for path in closure(*(f"muon_imbalance.{module}" for module in modules))]
