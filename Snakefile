@@ -3,8 +3,8 @@ include: "workflow/Snakefile"
 
 
 rule all:
+    default_target: True
     input:
         rules.report.input,
         rules.figures.input,
         rules.tables.input,
-    default_target: True

@@ -28,9 +28,7 @@ def pins(lock: str) -> list[str]:
             continue
         match = PIN.match(text)
         if match is None:
-            raise ValueError(
-                f"requirements.lock, line {number}: {text!r} is not a pin of the form name==version"
-            )
+            raise ValueError(f"requirements.lock, line {number}: {text!r} is not a pin of the form name==version")
         marker = f" ; {match['marker']}" if match["marker"] else ""
         found.append(f"{match['name']}=={match['version']}{marker}")
     return found

@@ -34,11 +34,7 @@ def living(root: Path) -> list[int]:
     found = []
     for process in psutil.process_iter():
         try:
-            if (
-                process.pid not in own
-                and process.status() != psutil.STATUS_ZOMBIE
-                and is_run(process.cmdline())
-            ):
+            if process.pid not in own and process.status() != psutil.STATUS_ZOMBIE and is_run(process.cmdline()):
                 if Path(process.cwd()).resolve() == root:
                     found.append(process.pid)
         except (psutil.NoSuchProcess, psutil.AccessDenied):

@@ -25,9 +25,7 @@ def repository() -> Path:
     for folder in (here, *here.parents, *Path(__file__).resolve().parents):
         if (folder / "config.yaml").is_file() and (folder / "workflow").is_dir():
             return folder
-    raise UserError(
-        f"{here} is not inside the project: no folder from here upwards holds config.yaml and workflow/"
-    )
+    raise UserError(f"{here} is not inside the project: no folder from here upwards holds config.yaml and workflow/")
 
 
 def read_yaml(path: Path) -> dict:
@@ -99,9 +97,7 @@ def show_claims(options: argparse.Namespace) -> None:
         )
     print(table(rows))
     verdicts = [record.get("verdict") for record in records]
-    counts = [
-        f"{verdicts.count(verdict)} {verdict}" for verdict in ("holds", "fails", "inconclusive", "not-run")
-    ]
+    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in ("holds", "fails", "inconclusive", "not-run")]
     print(f"\nscale {options.scale}: {', '.join(counts)}")
 
 

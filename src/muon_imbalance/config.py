@@ -1,5 +1,6 @@
 """Checking the configuration: a closed schema, then the cross-references, with messages that name what is allowed."""
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -22,7 +23,9 @@ def _explain(error) -> str:
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = error.schema.get("properties", {})
         patterns = list(error.schema.get("patternProperties", {}))
-        unknown = sorted(key for key in error.instance if key not in known)
+        unknown = sorted(
+            key for key in error.instance if key not in known and not any(re.match(p, key) for p in patterns)
+        )
         if patterns:
             return f"{where}: name {unknown[0]!r} is not allowed; names must match {patterns[0]}"
         return f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(known))}"

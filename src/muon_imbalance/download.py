@@ -19,9 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description="Fetch the files of one data source and check them.")
     parser.add_argument("--source", required=True, help=", ".join(sorted(sources.SOURCES)))
-    parser.add_argument(
-        "--cache", type=Path, help="shared download folder ($MUON_IMBALANCE_CACHE, ~/.cache/...)"
-    )
+    parser.add_argument("--cache", type=Path, help="shared download folder ($MUON_IMBALANCE_CACHE, ~/.cache/...)")
     parser.add_argument("--data-dir", help="the user's folder with the official files, for a source *_folder")
     parser.add_argument("--no-verify", action="store_true", help="accept other content in --data-dir")
     parser.add_argument("--output", required=True, type=Path, help="stamp to write (JSON)")
@@ -33,9 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         stamps.write(given.output, source, paths)
         return
     if given.data_dir or given.no_verify:
-        raise UserError(
-            f"--data-dir and --no-verify are for sources *_folder; source is {source.name}, a package"
-        )
+        raise UserError(f"--data-dir and --no-verify are for sources *_folder; source is {source.name}, a package")
     cache = (given.cache or fetch.default_cache()).expanduser()
     stamps.write(given.output, source, fetch.fetch(source, cache))
 

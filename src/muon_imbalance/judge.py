@@ -53,9 +53,7 @@ def main() -> None:
     add("--scale", required=True, help="smoke, laptop or paper")
     add("--figures", help="JSON: list (or object keyed by id) of the figures of this run; default: all")
     add("--output", type=Path, required=True, help="records to write (JSON)")
-    add(
-        "--strict", action="store_true", help="exit with status 1 if a statement of the paper (id C...) fails"
-    )
+    add("--strict", action="store_true", help="exit with status 1 if a statement of the paper (id C...) fails")
     arguments = parser.parse_args()
     start_logging()
     tables, theory = json_argument(arguments.runs, "--runs"), json_argument(arguments.theory, "--theory")
@@ -63,9 +61,7 @@ def main() -> None:
     manifests = json_argument(arguments.manifests, "--manifests")
     figures = json_argument(arguments.figures, "--figures", (list, dict)) if arguments.figures else None
     stated = claim_files.load(arguments.claims, arguments.schema)
-    evidence = {
-        name: gather(name, tables, settings, theory) for name in dict.fromkeys(c.experiment for c in stated)
-    }
+    evidence = {name: gather(name, tables, settings, theory) for name in dict.fromkeys(c.experiment for c in stated)}
     records = [
         claims.judge(c, evidence[c.experiment], arguments.scale, data_kind(c.experiment, manifests), figures)
         for c in stated
@@ -75,12 +71,8 @@ def main() -> None:
     arguments.output.write_text(text + "\n", encoding="utf-8")
     for record in records:
         log.info(f"{record['id']:24} {record['verdict']:13} {record['note']}")
-    log.info(
-        ", ".join(f"{verdict} {count}" for verdict, count in Counter(r["verdict"] for r in records).items())
-    )
-    failing = [
-        r["id"] for r in records if r["verdict"] == FAILS and r["id"].startswith("C") and "@" not in r["id"]
-    ]
+    log.info(", ".join(f"{verdict} {count}" for verdict, count in Counter(r["verdict"] for r in records).items()))
+    failing = [r["id"] for r in records if r["verdict"] == FAILS and r["id"].startswith("C") and "@" not in r["id"]]
     if arguments.strict and failing:
         print(f"claims that fail: {', '.join(failing)}", file=sys.stderr)
         sys.exit(1)

@@ -27,9 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", required=True, help="dataset name, for messages")
     parser.add_argument("--builder", required=True, help=", ".join(sorted(registry.BUILDERS)))
     parser.add_argument("--config", default="{}", help="the builder's config (JSON object)")
-    parser.add_argument(
-        "--inputs", default="{}", help="JSON object: name -> download stamp or dataset folder"
-    )
+    parser.add_argument("--inputs", default="{}", help="JSON object: name -> download stamp or dataset folder")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     given = parser.parse_args(arguments)
     start_logging()
@@ -62,9 +60,7 @@ def _sources(inputs: dict[str, str]) -> dict[str, Path]:
         elif path.is_file():
             found |= stamps.read(path)
         else:
-            raise UserError(
-                f"--inputs: {name} = {place!r} is not there; allowed: a download stamp or a dataset folder"
-            )
+            raise UserError(f"--inputs: {name} = {place!r} is not there; allowed: a download stamp or a dataset folder")
     return found
 
 

@@ -32,9 +32,7 @@ def check_figures(figures: Mapping[str, Mapping]) -> None:
     for identifier, entry in figures.items():
         if not isinstance(entry, dict) or set(entry) != KEYS:
             found = sorted(entry) if isinstance(entry, dict) else entry
-            raise UserError(
-                f"--figures: {identifier} has {found}; needed are the keys {', '.join(sorted(KEYS))}"
-            )
+            raise UserError(f"--figures: {identifier} has {found}; needed are the keys {', '.join(sorted(KEYS))}")
 
 
 def _write(path: Path, text: str) -> None:
@@ -93,9 +91,7 @@ def main() -> None:
     parser.add_argument("--figures", required=True, help="JSON object, or @file: id to files, executed, log")
     parser.add_argument("--scale", required=True, help="smoke, laptop or paper")
     parser.add_argument("--scale-note", default="", help="what a reader should know of this scale")
-    parser.add_argument(
-        "--command", help="the command that remakes it all (default: make paper SCALE=<scale>)"
-    )
+    parser.add_argument("--command", help="the command that remakes it all (default: make paper SCALE=<scale>)")
     parser.add_argument("--output", required=True, type=Path, help="path of index.html")
     options = parser.parse_args()
     start_logging()

@@ -37,9 +37,7 @@ def suffixes(identifier: str, source: Path) -> tuple[str, ...]:
     if kind not in SUFFIXES:
         raise UserError(f"--id {identifier}: an id begins with fig_ or tab_")
     if not source.stem.startswith(f"{identifier}_"):
-        raise UserError(
-            f"--notebook {source}: for --id {identifier} its name must be {identifier}_<slug>.ipynb"
-        )
+        raise UserError(f"--notebook {source}: for --id {identifier} its name must be {identifier}_<slug>.ipynb")
     return SUFFIXES[kind]
 
 
@@ -70,9 +68,7 @@ def render(
         files.mkdir()
         node = notebook.execute(source, {**parameters, **own, "output_dir": files.as_posix()}, log_notebook)
         promote.check(files, wanted, f"notebook {source}")
-        (folder / "sidecar.json").write_text(
-            json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        (folder / "sidecar.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         nbformat.write(scrub.scrub(node, Path.cwd()), folder / "executed.ipynb")
         moves = {files / name: figures_dir / name for name in sorted(wanted)}
         moves[folder / "sidecar.json"] = figures_dir / f"{source.stem}.json"
@@ -83,15 +79,11 @@ def render(
 
 def main() -> None:
     """Read the command line and render."""
-    parser = argparse.ArgumentParser(
-        prog="python -m muon_imbalance.render", description="Render one figure or table."
-    )
+    parser = argparse.ArgumentParser(prog="python -m muon_imbalance.render", description="Render one figure or table.")
     parser.add_argument("--id", required=True, help="fig_XX or tab_X")
     parser.add_argument("--notebook", required=True, type=Path, help="notebooks/<id>_<slug>.ipynb")
     parser.add_argument("--parameters", required=True, help="JSON object, or @file: runs, theory, ...")
-    parser.add_argument(
-        "--provenance", required=True, help=f"JSON object, or @file: {', '.join(provenance.SPEC_KEYS)}"
-    )
+    parser.add_argument("--provenance", required=True, help=f"JSON object, or @file: {', '.join(provenance.SPEC_KEYS)}")
     parser.add_argument("--figures-dir", required=True, type=Path, help="where the figure's files go")
     parser.add_argument("--executed", required=True, type=Path, help="where the executed notebook goes")
     parser.add_argument("--log-notebook", required=True, type=Path, help="where it is kept when a cell fails")

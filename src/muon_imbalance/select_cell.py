@@ -17,9 +17,7 @@ log = logging.getLogger("muon_imbalance")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grid", type=Path, required=True, help="runs table with the rows of the grid phase")
-    parser.add_argument(
-        "--rule", required=True, help="JSON: metric, split, group, at (end | best), goal (max | min)"
-    )
+    parser.add_argument("--rule", required=True, help="JSON: metric, split, group, at (end | best), goal (max | min)")
     parser.add_argument("--grid-values", required=True, help="JSON: swept key -> list of text tokens")
     parser.add_argument("--output", type=Path, required=True, help="selection file to write (JSON)")
     arguments = parser.parse_args()
@@ -32,8 +30,7 @@ def main() -> None:
     contract = {key: chosen[key] for key in CONTRACT}
     arguments.output.write_text(json.dumps(contract, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     log.info(
-        f"selected {chosen['hyper']} with score {chosen['score']:.4g} from\n"
-        f"{chosen['table'].to_string(index=False)}"
+        f"selected {chosen['hyper']} with score {chosen['score']:.4g} from\n{chosen['table'].to_string(index=False)}"
     )
     for key, side in chosen["edge"].items():
         if side:

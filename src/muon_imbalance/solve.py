@@ -74,9 +74,7 @@ def check(config: Any) -> tuple[Mixture, float, int, list[str]]:
             raise UserError(f"curves names {curve!r} more than once; allowed: each curve once")
     limit = trajectories.gd_step_limit(population_moments(mixture).s_xx)
     if "gd" in curves and lr >= limit:
-        raise UserError(
-            f"step is {lr}; allowed: below 2 / max(s_xx) = {limit:.6g}, where the curve gd converges"
-        )
+        raise UserError(f"step is {lr}; allowed: below 2 / max(s_xx) = {limit:.6g}, where the curve gd converges")
     return mixture, float(lr), steps, curves
 
 
@@ -99,9 +97,7 @@ def table(config: Any) -> pd.DataFrame:
             "loss": losses.by_group(losses.class_losses(alpha, mixture), mixture),
         }
         for metric, groups in by_metric.items():
-            parts += [
-                _rows(curve, metric, group, values, every, lr * every) for group, values in groups.items()
-            ]
+            parts += [_rows(curve, metric, group, values, every, lr * every) for group, values in groups.items()]
     for theorem, applies in bounds.THEOREMS.items():
         found = applies(mixture)
         parts.append(_rows(theorem, "applies", "all", found.applies))
@@ -114,9 +110,7 @@ def table(config: Any) -> pd.DataFrame:
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line, solve, and write the table (complete or not at all)."""
-    parser = argparse.ArgumentParser(
-        description="Write the closed forms of the linear model as a theory table."
-    )
+    parser = argparse.ArgumentParser(description="Write the closed forms of the linear model as a theory table.")
     parser.add_argument("--name", required=True, help="name of the table, for messages")
     parser.add_argument("--config", required=True, help="JSON: mixture, step, steps, curves")
     parser.add_argument("--output", required=True, type=Path, help="the .parquet file to write")

@@ -27,7 +27,10 @@ def modules(job: Job) -> list[str]:
     if job.task == "classification":
         from muon_imbalance.models.registry import module_name
 
-        names += [module_name(job.settings["model"]["name"]), f"muon_imbalance.data.{job.settings['dataset']['builder']}"]
+        names += [
+            module_name(job.settings["model"]["name"]),
+            f"muon_imbalance.data.{job.settings['dataset']['builder']}",
+        ]
     return names
 
 
@@ -47,10 +50,8 @@ def make_task(job: Job, seeds: list[int], data: Path | None):
 
 def make_optimizer(job: Job, stack: list[Run]):
     """The job's optimizer with one learning rate (momentum ...) per model of the stack."""
-    dtype = getattr(torch, job.dtype)
     swept = {
-        name: torch.tensor([float(run.cell[name]) for run in stack], dtype=dtype, device=job.device)
-        for name in stack[0].cell
+        name: torch.tensor([float(run.cell[name]) for run in stack], dtype=torch.float64) for name in stack[0].cell
     }
     return registry.build(job.rule, **job.hyper, **swept)
 

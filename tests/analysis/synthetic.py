@@ -74,9 +74,7 @@ def colored(seeds: int = 5) -> pd.DataFrame:
         draw = np.random.default_rng(seed)
         for optimizer, centre in centres.items():
             height = 0.55 if optimizer.startswith("muon") else 0.47
-            parts.append(
-                colored_run(optimizer, seed, centre + draw.normal(0, 2), height + draw.normal(0, 0.004))
-            )
+            parts.append(colored_run(optimizer, seed, centre + draw.normal(0, 2), height + draw.normal(0, 0.004)))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -113,9 +111,7 @@ def population_run(optimizer: str, seed: int, alpha: np.ndarray, lr: str = "0.01
 def population(seeds: int = 3, steps: int = 2000) -> pd.DataFrame:
     """Fig. 2: all of C2.* hold."""
     paths = {name: components(name, steps) for name in ("gd", "ngd", "specgd")}
-    return pd.concat(
-        [population_run(n, seed, a) for n, a in paths.items() for seed in range(seeds)], ignore_index=True
-    )
+    return pd.concat([population_run(n, seed, a) for n, a in paths.items() for seed in range(seeds)], ignore_index=True)
 
 
 def closed_forms(steps: int = 2000, lr: float = 0.01) -> pd.DataFrame:
@@ -125,9 +121,7 @@ def closed_forms(steps: int = 2000, lr: float = 0.01) -> pd.DataFrame:
     r = p / s_xx
     forms = {"gd": r * (1 - (1 - lr * s_xx) ** t[:, None]), "specgd": np.minimum(lr * t[:, None], r)}
     parts = [
-        pd.DataFrame(
-            {"curve": n, "t": lr * t, "step": t, "group": f"class_{c}", "metric": "alpha", "value": v[:, c]}
-        )
+        pd.DataFrame({"curve": n, "t": lr * t, "step": t, "group": f"class_{c}", "metric": "alpha", "value": v[:, c]})
         for n, v in forms.items()
         for c in range(3)
     ]
@@ -151,16 +145,13 @@ def softmax(seeds: int = 5) -> pd.DataFrame:
     for seed in range(seeds):
         draw = np.random.default_rng(seed)
         for optimizer, (peak, when, end, worst) in best.items():
-            accuracy = np.where(steps <= when, 0.05 + (peak - 0.05) * steps / when, end) + draw.normal(
-                0, 0.001
-            )
+            accuracy = np.where(steps <= when, 0.05 + (peak - 0.05) * steps / when, end) + draw.normal(0, 0.001)
             margins = {norm: 1.0 if own[optimizer] == norm else 0.8 for norm in own.values()}
             curves = {
                 ("train", "all", "loss"): np.where(late, 3.0, 3 * np.exp(-steps / 40)),
                 ("train", "all", "grad_norm"): np.where(steps >= 400, 1e-7, 1.0),
                 ("test", "balanced", "accuracy"): np.where(late, 1 if optimizer == "specgd" else 0, accuracy),
-                ("test", "worst", "accuracy"): np.where(late, 0, worst * (steps == when))
-                + draw.normal(0, 0.001),
+                ("test", "worst", "accuracy"): np.where(late, 0, worst * (steps == when)) + draw.normal(0, 0.001),
             }
             for norm, value in margins.items():
                 wrong = np.where(late, 2 - value, value * (1 - np.exp(-steps / 50)))

@@ -44,9 +44,7 @@ def test_holds_on_runs_made_so(frame, claim):
 
 
 def test_variants_are_the_announced_ones():
-    assert {name for name in NAMES if "@" in name} == {
-        f"{n}@{v}" for n in FASTER for v in ("muon_ns1", "muon_exact")
-    }
+    assert {name for name in NAMES if "@" in name} == {f"{n}@{v}" for n in FASTER for v in ("muon_ns1", "muon_exact")}
 
 
 @pytest.mark.parametrize("claim", [*FASTER, "A1.1", "A1.1.level1"])
@@ -84,9 +82,7 @@ def test_equal_methods_are_inconclusive(claim):
     frame = colored()
     rng = np.random.default_rng(1)
     parts = [
-        colored_run(name, seed, 60 + rng.normal(0, 6), 0.5)
-        for name in ("muon", "nmd", "signum")
-        for seed in range(5)
+        colored_run(name, seed, 60 + rng.normal(0, 6), 0.5) for name in ("muon", "nmd", "signum") for seed in range(5)
     ]
     same = pd.concat([frame[frame["optimizer"].isin(["muon_ns1", "muon_exact"])], *parts], ignore_index=True)
     assert verdict(claim, same) == "inconclusive"

@@ -57,9 +57,7 @@ def test_unreached_targets_leave_the_order_open():
 
 def test_leaving_the_path_of_gd_fails():
     assert verdict("C2.3", swapped(population(), "specgd", "ngd")) == "fails"
-    bent = changed(
-        population(), lambda t, v: v + 0.03 * (t > 50), optimizer="ngd", metric="alpha", group="class_1"
-    )
+    bent = changed(population(), lambda t, v: v + 0.03 * (t > 50), optimizer="ngd", metric="alpha", group="class_1")
     assert verdict("C2.3", bent) == "fails"
     beyond = changed(population(), lambda t, v: v * 1.3, optimizer="ngd", metric="alpha", group="class_0")
     assert verdict("C2.3", beyond) == "fails"
@@ -72,13 +70,9 @@ def test_a_wrong_order_of_losses_fails(pair):
 
 @pytest.mark.parametrize("group", ["minority", "balanced"])
 def test_one_step_out_of_order_fails(group):
-    spike = changed(
-        population(), lambda t, v: v + 0.2 * (t == 40), optimizer="specgd", metric="loss", group=group
-    )
+    spike = changed(population(), lambda t, v: v + 0.2 * (t == 40), optimizer="specgd", metric="loss", group=group)
     assert verdict("C2.4", spike) == "fails"
-    later = changed(
-        population(), lambda t, v: v + 0.2 * (t > 67), optimizer="specgd", metric="loss", group=group
-    )
+    later = changed(population(), lambda t, v: v + 0.2 * (t > 67), optimizer="specgd", metric="loss", group=group)
     assert verdict("C2.4", later) == "holds"  # t* = r_m / eta = 66.7: afterwards nothing is claimed
 
 
@@ -125,18 +119,14 @@ def test_a_missing_mixture_is_an_error():
 
 
 def test_every_repetition_must_satisfy_it():
-    one = changed(
-        population(), lambda t, v: v * 0.9, seeds=[1], optimizer="specgd", metric="alpha", group="class_2"
-    )
+    one = changed(population(), lambda t, v: v * 0.9, seeds=[1], optimizer="specgd", metric="alpha", group="class_2")
     found = record("C2.1", one)
     assert (found["verdict"], found["n"]) == ("inconclusive", 3)
     assert found["ci_low"] < 1 < found["ci_high"] == found["estimate"]
     assert "worst of all repetitions" in found["note"]
 
 
-@pytest.mark.parametrize(
-    "optimizer, claim", [("gd", "C2.2"), ("ngd", "C2.3"), ("specgd", "C2.1"), ("gd", "C2.5")]
-)
+@pytest.mark.parametrize("optimizer, claim", [("gd", "C2.2"), ("ngd", "C2.3"), ("specgd", "C2.1"), ("gd", "C2.5")])
 def test_a_missing_optimizer_is_not_run(optimizer, claim):
     assert verdict(claim, without(population(), optimizer)) == "not-run"
 

@@ -33,9 +33,7 @@ def test_filters_and_several_files(tmp_path, frame):
 
 def test_theory_tables(tmp_path):
     runs.write(tmp_path / "t.parquet", closed_forms(5), columns=runs.THEORY_COLUMNS)
-    assert set(runs.read([tmp_path / "t.parquet"], columns=runs.THEORY_COLUMNS, curve="gd")["curve"]) == {
-        "gd"
-    }
+    assert set(runs.read([tmp_path / "t.parquet"], columns=runs.THEORY_COLUMNS, curve="gd")["curve"]) == {"gd"}
     with pytest.raises(UserError, match="columns are"):
         runs.read([tmp_path / "t.parquet"])
 

@@ -68,9 +68,7 @@ def test_a_diverged_cell_loses_even_if_it_was_best_before():
 
 
 def test_all_diverged_is_an_error():
-    with pytest.raises(
-        UserError, match=r"every cell of the grid diverged \(lr 0.01, 0.1, 1e0; momentum 0.9\)"
-    ):
+    with pytest.raises(UserError, match=r"every cell of the grid diverged \(lr 0.01, 0.1, 1e0; momentum 0.9\)"):
         select(diverged(grid(CURVES), "muon", [0, 1]), RULE, VALUES)
 
 

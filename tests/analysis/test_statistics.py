@@ -53,9 +53,7 @@ def test_everywhere_interval_is_honest_on_both_sides():
     ends = np.array([statistics.everywhere_interval(rng.normal(0, 1, (5, 20))) for _ in range(2000)])
     assert np.mean(ends[:, 0] > 0) <= 0.025
     assert np.mean(ends[:, 1] < 0) <= 0.035
-    naive = np.array(
-        [min(statistics.interval(c)[1] for c in rng.normal(0, 1, (5, 20)).T) for _ in range(300)]
-    )
+    naive = np.array([min(statistics.interval(c)[1] for c in rng.normal(0, 1, (5, 20)).T) for _ in range(300)])
     assert np.mean(naive < 0) > 0.2  # what the correction is for
 
 
@@ -78,9 +76,7 @@ STEPS = np.array([0, 1, 2, 4, 10])
 
 def test_gated_area_counts_open_steps_after_zero_by_their_length():
     values, gate = np.array([0.9, 0.5, 0.5, 0.25, 1.0]), np.array([1.0, 1.0, 0.0, 1.0, 1.0])
-    assert statistics.gated_area(STEPS, values, gate, 0.9) == pytest.approx(
-        (0.5 * 1 + 0 + 0.25 * 2 + 1 * 6) / 10
-    )
+    assert statistics.gated_area(STEPS, values, gate, 0.9) == pytest.approx((0.5 * 1 + 0 + 0.25 * 2 + 1 * 6) / 10)
     assert statistics.gated_area(STEPS, values, gate, 0.9, until=0.4) == pytest.approx((0.5 + 0.5) / 4)
 
 

@@ -25,8 +25,7 @@ def install_commands(folder: Path) -> None:
     binaries.mkdir(parents=True, exist_ok=True)
     conda = binaries / "conda"
     conda.write_text(
-        "#!/bin/sh\n"
-        f"CONDA_STANDIN_PREFIX='{folder}' exec '{sys.executable}' -I '{Path(__file__).absolute()}' \"$@\"\n"
+        f"#!/bin/sh\nCONDA_STANDIN_PREFIX='{folder}' exec '{sys.executable}' -I '{Path(__file__).absolute()}' \"$@\"\n"
     )
     conda.chmod(0o755)
     (binaries / "activate").write_text('export CONDA_PREFIX="$1"\nexport PATH="$1/bin:$PATH"\n')

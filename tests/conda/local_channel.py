@@ -133,9 +133,7 @@ def build(root: Path) -> None:
     if sys.platform != "linux" or subdir is None:
         sys.exit("error: the local channel is for Linux on x86_64 or aarch64")
     if not (Path(sys.base_prefix) / "lib" / f"python{MINOR}" / "site-packages").is_dir():
-        sys.exit(
-            f"error: {sys.base_prefix} is a system Python without site-packages; build .venv from another one"
-        )
+        sys.exit(f"error: {sys.base_prefix} is a system Python without site-packages; build .venv from another one")
     with tempfile.TemporaryDirectory() as temporary:
         python, pip = Path(temporary, "python"), Path(temporary, "pip")
         python.mkdir()
@@ -144,9 +142,7 @@ def build(root: Path) -> None:
         entry = "pip._internal.cli.main:main"
         packages = [
             Package("python", ".".join(map(str, sys.version_info[:3])), python, subdir),
-            Package(
-                "pip", stage_pip(pip), pip, "noarch", ["python >=3.8"], [f"pip = {entry}", f"pip3 = {entry}"]
-            ),
+            Package("pip", stage_pip(pip), pip, "noarch", ["python >=3.8"], [f"pip = {entry}", f"pip3 = {entry}"]),
         ]
         for channel in ("conda-forge", "nodefaults"):
             for platform_dir in (subdir, "noarch"):

@@ -72,9 +72,7 @@ def make_source(tmp_path):
                 for role, data in members.items():
                     wheel.writestr(paths[role], data)
                 wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: toy-digits\nVersion: 1.0\n")
-                wheel.writestr(
-                    f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-                )
+                wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
                 wheel.writestr(f"{about}/RECORD", "")
         source = Source(
             name="toy",

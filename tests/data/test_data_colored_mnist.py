@@ -78,9 +78,7 @@ def test_splits_are_disjoint(folder, mnist_like):
         assert len(set(train)) == 1000 and len(set(validation)) == 100 and not set(train) & set(validation)
     assert len(set(held["test_index"])) == 120
     parent = store.read_arrays(mnist_like)  # test digits come from the parent's test split only
-    pooled = (
-        parent["test_images"][held["test_index"]].reshape(120, 14, 2, 14, 2).sum((2, 4)).reshape(120, 196)
-    )
+    pooled = parent["test_images"][held["test_index"]].reshape(120, 14, 2, 14, 2).sum((2, 4)).reshape(120, 196)
     assert (pooled == held["test_pool"]).all()
     assert (parent["test_labels"][held["test_index"]] == held["test_digit"]).all()
 
@@ -120,13 +118,9 @@ def test_same_seed_same_bytes(folder, tmp_path, mnist_like):
         assert (tmp_path / "same" / name).read_bytes() == (folder / name).read_bytes()
     colored_mnist.build({**CONFIG, "seed": 1}, {"mnist": mnist_like}, tmp_path / "other")
     colored_mnist.build({**CONFIG, "repetitions": 1}, {"mnist": mnist_like}, tmp_path / "fewer")
-    held, other, fewer = (
-        store.read_arrays(path) for path in (folder, tmp_path / "other", tmp_path / "fewer")
-    )
+    held, other, fewer = (store.read_arrays(path) for path in (folder, tmp_path / "other", tmp_path / "fewer"))
     assert not np.array_equal(held["train_index"], other["train_index"])
-    assert np.array_equal(
-        held["train_index"][:1], fewer["train_index"]
-    )  # a repetition does not depend on their number
+    assert np.array_equal(held["train_index"][:1], fewer["train_index"])  # a repetition does not depend on their number
     assert manifest.read(folder)["sha256"] != manifest.read(tmp_path / "other")["sha256"]
 
 

@@ -186,9 +186,7 @@ def test_two_processes_fetch_once(make_source, fake_npm, start_fetch, tmp_path):
     assert len(fake_npm.calls()) == 1
 
 
-def test_waiting_for_another_process_is_said(
-    make_source, fake_npm, start_fetch, tmp_path, caplog, monkeypatch
-):
+def test_waiting_for_another_process_is_said(make_source, fake_npm, start_fetch, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr("muon_imbalance.data.fetch._Lock.__init__.__defaults__", (0.1,))
     source, archive = make_source()
     pid = tmp_path / "pid"

@@ -75,9 +75,7 @@ def test_stable_seed():
     }
     assert len(seeds) == 5
     code = "from muon_imbalance.data.seeding import stable_seed; print(stable_seed('x', 3))"
-    told = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)
-    ]
+    told = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)]
     assert {int(text) for text in told} == {stable_seed("x", 3)}
 
 
@@ -89,8 +87,7 @@ def test_array_file_has_stable_bytes(tmp_path, monkeypatch):
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     with np.load(tmp_path / "one.npz", allow_pickle=False) as held:
         assert all(
-            np.array_equal(held[name], arrays[name]) and held[name].shape == arrays[name].shape
-            for name in arrays
+            np.array_equal(held[name], arrays[name]) and held[name].shape == arrays[name].shape for name in arrays
         )
     with pytest.raises(ValueError, match="[Oo]bject"):
         store.write_arrays(tmp_path / "three.npz", {"a": np.array([{}], object)})
@@ -154,9 +151,7 @@ def test_manifest_follows_from_the_arrays(mnist_like):
         }
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        digest.update(
-            f"{name}|{arrays[name].dtype.str}|{arrays[name].shape}|".encode() + arrays[name].tobytes()
-        )
+        digest.update(f"{name}|{arrays[name].dtype.str}|{arrays[name].shape}|".encode() + arrays[name].tobytes())
     assert content["sha256"] == digest.hexdigest()
     assert content["shape"] == [28, 28]
     assert content["mean"] == pytest.approx((arrays["train_images"] / 255).mean(), rel=1e-9)

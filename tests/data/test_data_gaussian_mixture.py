@@ -27,9 +27,7 @@ def test_shapes_counts_and_manifest(folder):
     assert (np.abs(counts - exact) < 1).all() and counts.sum() == 90
     assert (np.bincount(test["label"][1]) == 7).all()
     content = manifest.verify(folder)
-    assert content["counts"]["train"] == {"all": 90} | {
-        f"class_{c}": n for c, n in enumerate(counts.tolist())
-    }
+    assert content["counts"]["train"] == {"all": 90} | {f"class_{c}": n for c, n in enumerate(counts.tolist())}
     assert content["kind"] == "generated" and content["shape"] == [15]
     assert not np.array_equal(train["inputs"][0], train["inputs"][1])
 
@@ -37,9 +35,7 @@ def test_shapes_counts_and_manifest(folder):
 def test_means(folder, tmp_path):
     means = store.read_arrays(folder)["means"]
     assert np.linalg.norm(means, axis=2) == pytest.approx(np.ones((2, 6)))
-    assert (
-        np.abs(means[0] @ means[0].T - np.eye(6)).max() > 0.01
-    )  # random directions are only nearly orthogonal
+    assert np.abs(means[0] @ means[0].T - np.eye(6)).max() > 0.01  # random directions are only nearly orthogonal
     gaussian_mixture.build({**CONFIG, "means": "orthogonal", "mean_norm": 3.0}, {}, tmp_path / "out")
     for rows in store.read_arrays(tmp_path / "out")["means"]:
         assert rows @ rows.T == pytest.approx(9 * np.eye(6), abs=1e-12)
@@ -62,9 +58,7 @@ def test_moments_against_lemma_3_1(tmp_path):
         products = left[:, :, None] * right[:, None, :]
         error, spread = products.mean(axis=0) - wanted, products.std(axis=0) / np.sqrt(n)
         assert (np.abs(error) <= 5 * spread + 1e-12).all()
-        assert (
-            np.sqrt((error**2).mean() / (spread**2).mean()) < 1.6
-        )  # no systematic part hidden below 5 sigma
+        assert np.sqrt((error**2).mean() / (spread**2).mean()) < 1.6  # no systematic part hidden below 5 sigma
     seen = (x @ v[:, -1]).var()  # the bound bites: a noise level wrong by 5 % is outside it
     assert abs(seen - (1.05 * sigma) ** 2) > 5 * seen * np.sqrt(2 / n)
 

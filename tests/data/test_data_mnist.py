@@ -34,9 +34,7 @@ def test_unverified_digits_are_labelled(mnist_like):
 
 def test_verified_digits_are_real(idx_folder, tmp_path, monkeypatch):
     source = sources.get("mnist_folder")
-    members = {
-        role: (name, digest.file_sha256(idx_folder / name)) for role, (name, _) in source.members.items()
-    }
+    members = {role: (name, digest.file_sha256(idx_folder / name)) for role, (name, _) in source.members.items()}
     monkeypatch.setitem(sources.SOURCES, "mnist_folder", replace(source, members=members))
     mnist.build({"source": "mnist_folder"}, files(idx_folder), tmp_path / "out")
     content = manifest.read(tmp_path / "out")

@@ -31,8 +31,7 @@ def test_table_is_complete():
 
 def test_folder(idx_folder, tmp_path):
     roles = {
-        role: (name, file_sha256(idx_folder / name))
-        for role, (name, _) in sources.get("mnist_folder").members.items()
+        role: (name, file_sha256(idx_folder / name)) for role, (name, _) in sources.get("mnist_folder").members.items()
     }
     paths = fetch_folder(idx_folder, roles)
     assert paths["test_labels"] == idx_folder / "t10k-labels-idx1-ubyte"

@@ -70,20 +70,14 @@ class Project:
             "PIP_NO_INDEX": "1",
             "UV_OFFLINE": "1",
         }
-        return (
-            base
-            | {"FAKE_LOG": str(self.log), "REAL_PYTHON": BASE_PYTHON, "PIP_CONFIG_FILE": os.devnull}
-            | settings
-        )
+        return base | {"FAKE_LOG": str(self.log), "REAL_PYTHON": BASE_PYTHON, "PIP_CONFIG_FILE": os.devnull} | settings
 
     def command(self, *arguments: str) -> list[str]:
         return [str(self.tools / "bash"), str(self.root / "scripts" / "setup.sh"), *arguments]
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
         environment = self.environment(**settings)
-        return subprocess.run(
-            self.command(*arguments), env=environment, capture_output=True, text=True, timeout=120
-        )
+        return subprocess.run(self.command(*arguments), env=environment, capture_output=True, text=True, timeout=120)
 
     def calls(self) -> list[str]:
         """What was asked of venv, pip and uv since the last look."""

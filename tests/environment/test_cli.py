@@ -23,9 +23,7 @@ RECORD = {
 def project(tmp_path, monkeypatch):
     """A small project folder, entered."""
     (tmp_path / "workflow" / "scales").mkdir(parents=True)
-    (tmp_path / "config.yaml").write_text(
-        "figures_dir: figures\nfigures:\n  fig_02: {title: Linear model, slug: x}\n"
-    )
+    (tmp_path / "config.yaml").write_text("figures_dir: figures\nfigures:\n  fig_02: {title: Linear model, slug: x}\n")
     (tmp_path / "workflow" / "scales" / "smoke.yaml").write_text("figures_dir: results/smoke/figures\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -80,10 +78,7 @@ def test_where_follows_the_scale_and_the_cache_variable(project, capsys, monkeyp
     (project / "results" / "smoke" / "figures").mkdir(parents=True)
     cli.main(["where", "--scale", "smoke"])
     paths = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert (
-        paths["figures"].endswith(str(project / "results/smoke/figures"))
-        and "(not yet)" not in paths["figures"]
-    )
+    assert paths["figures"].endswith(str(project / "results/smoke/figures")) and "(not yet)" not in paths["figures"]
     assert paths["report"].endswith("results/smoke/report/index.html") and "(not yet)" in paths["report"]
     assert paths["cache"].endswith("downloads")
 

@@ -11,9 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CONDA = ROOT / "tests" / "conda"
 BIN = Path(sys.executable).parent
-PATCHED = not (
-    Path(sys.base_prefix) / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-).is_dir()
+PATCHED = not (Path(sys.base_prefix) / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages").is_dir()
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 WORKFLOW = """
 rule one:

@@ -10,9 +10,7 @@ TARGETS = ["setup", "setup-dev", "paper", "test", "test-conda", "lint", "lock", 
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        ["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True)
 
 
 def test_help_is_the_default_and_names_every_target():
@@ -26,9 +24,7 @@ def test_paper_sets_up_unlocks_and_runs_in_this_order():
     lines = make("--dry-run", "paper", "SCALE=smoke", "CORES=3").stdout.splitlines()
     (setup,) = [n for n, line in enumerate(lines) if line == "scripts/setup.sh"]
     (unlock,) = [n for n, line in enumerate(lines) if "scripts/unlock.py" in line]
-    (run,) = [
-        n for n, line in enumerate(lines) if ".venv/bin/snakemake --cores 3 --config scale=smoke" in line
-    ]
+    (run,) = [n for n, line in enumerate(lines) if ".venv/bin/snakemake --cores 3 --config scale=smoke" in line]
     assert setup < unlock < run
 
 

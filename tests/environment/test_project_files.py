@@ -20,9 +20,7 @@ def ignored(tmp_path: Path, name: str) -> bool:
     if not (tmp_path / ".git").exists():
         subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
         (tmp_path / ".gitignore").write_text((ROOT / ".gitignore").read_text())
-    return (
-        subprocess.run(["git", "-C", tmp_path, "check-ignore", "--quiet", "--no-index", name]).returncode == 0
-    )
+    return subprocess.run(["git", "-C", tmp_path, "check-ignore", "--quiet", "--no-index", name]).returncode == 0
 
 
 def test_generated_files_are_ignored_and_sources_are_not(tmp_path):
@@ -79,9 +77,7 @@ def test_citation_names_both_papers_and_this_version():
     assert citation["version"] == PROJECT["version"]
     values = [reference["identifiers"][0]["value"] for reference in citation["references"]]
     assert values == ["arXiv:2510.22980", "arXiv:2506.15054"]
-    assert all(
-        author["family-names"] for reference in citation["references"] for author in reference["authors"]
-    )
+    assert all(author["family-names"] for reference in citation["references"] for author in reference["authors"])
 
 
 def test_licence_is_the_one_of_the_metadata():

@@ -111,6 +111,14 @@ def test_failed_installation_is_told_and_repaired(project):
     assert project.calls()[0] == "venv"
 
 
+def test_failed_update_is_repaired_from_the_ground(ready):
+    (ready.root / "requirements.lock").write_text("# changed\n")
+    assert "could not be installed" in sentence(ready.run(FAKE_UV="broken", FAKE_PIP="broken"))
+    ready.calls()
+    assert ready.run().returncode == 0
+    assert ready.calls()[0] == "venv"
+
+
 @pytest.mark.parametrize("uv", ["absent", "broken"])
 def test_pip_takes_over_when_uv_cannot(project, uv):
     project.python("python3.11")
@@ -124,10 +132,7 @@ def test_pip_takes_over_when_uv_cannot(project, uv):
 def test_two_setups_at_once_build_one_environment(project):
     project.python("python3.11")
     environment = project.environment(FAKE_SLEEP="1")
-    both = [
-        subprocess.Popen(project.command(), env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    both = [subprocess.Popen(project.command(), env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     printed = [process.communicate(timeout=60)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert project.calls().count("venv") == 1
@@ -212,9 +217,7 @@ def test_real_environment_without_network(project):
     with zipfile.ZipFile(wheels / "tiny-2-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tiny.py", "VALUE = 2\n")
         wheel.writestr("tiny-2.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 2\n")
-        wheel.writestr(
-            "tiny-2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
+        wheel.writestr("tiny-2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr("tiny-2.dist-info/RECORD", "tiny.py,,\n")
     (project.root / "requirements.lock").write_text("tiny==2\n")
     result = project.run(PIP_FIND_LINKS=str(wheels))

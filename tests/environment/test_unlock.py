@@ -59,9 +59,7 @@ def test_lock_of_a_living_run_stays_and_of_a_killed_one_goes(run, tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     assert "removed" in result.stdout
     (tmp_path / "Snakefile").write_text(WORKFLOW.replace("touch started; exec sleep 60", "touch {output}"))
-    subprocess.run(
-        [SNAKEMAKE, "--cores", "1", "--rerun-incomplete", "--quiet", "all"], cwd=tmp_path, check=True
-    )
+    subprocess.run([SNAKEMAKE, "--cores", "1", "--rerun-incomplete", "--quiet", "all"], cwd=tmp_path, check=True)
 
 
 def test_a_run_elsewhere_does_not_count(run, tmp_path):
@@ -74,9 +72,7 @@ def test_a_run_elsewhere_does_not_count(run, tmp_path):
 
 def test_a_stage_that_outlived_its_snakemake_counts(tmp_path):
     (tmp_path / "muon_imbalance").mkdir()
-    (tmp_path / "muon_imbalance" / "train.py").write_text(
-        "open('started', 'w').close(); import time; time.sleep(60)"
-    )
+    (tmp_path / "muon_imbalance" / "train.py").write_text("open('started', 'w').close(); import time; time.sleep(60)")
     (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
     (tmp_path / ".snakemake" / "locks" / "0.output.lock").touch()
     process = subprocess.Popen([sys.executable, "-m", "muon_imbalance.train"], cwd=tmp_path)

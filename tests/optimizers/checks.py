@@ -47,10 +47,8 @@ def draw(models=3, steps=4, dtype=torch.float64, seed=0, shapes=SHAPES):
     generator = torch.Generator().manual_seed(seed)
 
     def tensors():
-        drawn = {
-            k: torch.randn(models, *s, generator=generator, dtype=torch.float64) for k, s in shapes.items()
-        }
-        return {k: v.to(dtype) for k, v in drawn.items()}
+        options = {"generator": generator, "dtype": torch.float64}
+        return {key: torch.randn(models, *shape, **options).to(dtype) for key, shape in shapes.items()}
 
     return tensors(), [tensors() for _ in range(steps)]
 
@@ -104,10 +102,8 @@ def check_stack(build, name):
     stacked, separate = per_model(name)
     history, _ = run(build(name, **stacked), params, grads)
     for i, hyper in enumerate(separate):
-        alone = {key: value[i : i + 1] for key, value in params.items()}
-        expected, _ = run(
-            build(name, **hyper), alone, [{k: g[i : i + 1] for k, g in grad.items()} for grad in grads]
-        )
+        alone, *grads_alone = ({k: v[i : i + 1] for k, v in tensors.items()} for tensors in (params, *grads))
+        expected, _ = run(build(name, **hyper), alone, grads_alone)
         for step, values in enumerate(expected):
             for key, value in values.items():
                 got = history[step][key][i : i + 1]
@@ -148,7 +144,7 @@ def spectrum(rows, cols, values, seed=0):
 
 
 def check_exact_polar(polar):
-    """Against the SVD: full rank, tiny, rank deficient (truncated U V^T), above and below the relative cut-off."""
+    """Against the SVD: full rank, tiny, rank deficient, above and below the relative cut-off."""
     for rows, cols in [(6, 6), (4, 20), (20, 4), (1, 9), (9, 1)]:
         k = min(rows, cols)
         for scale in (1.0, 1e-12, 1e-170, 1e170):
@@ -178,7 +174,7 @@ SPECTRA = {
 
 
 def check_newton_schulz(polar, shapes=((20, 200), (64, 576), (576, 64), (48, 64), (32, 32), (2, 128))):
-    """Float32, whichever form is taken, within 1e-3 of the plain float64 iteration up to condition number 1e7."""
+    """In float32 within 1e-3 of the plain float64 iteration, up to condition number 1e7."""
     for rows, cols in shapes:
         k = min(rows, cols)
         for kind, values in SPECTRA.items():

@@ -1,4 +1,4 @@
-"""The update rules in NumPy float64, one model, one parameter, written from the formulas alone (Table 1, App. A).
+"""The update rules in NumPy float64, one model, one parameter, from the formulas alone (Table 1, App. A).
 
 Every rule maps a start value and the gradients to the list of values after each step. A parameter is a matrix
 [out, in], a kernel [out, in, kh, kw] (flattened to a matrix) or a vector [n] (an n x 1 matrix).

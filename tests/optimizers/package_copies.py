@@ -1,4 +1,4 @@
-"""Copies of the optimizers package under another name, with changes: spoilt ones, and ones with a further optimizer."""
+"""Changed copies of the optimizers package under another name: spoilt, or with a further optimizer."""
 
 import importlib
 import shutil
@@ -12,7 +12,7 @@ _number = count()
 
 
 def copied(folder, monkeypatch, edits=None, files=None):
-    """Import a copy: `edits` {file: [(old, new), ...]}, `files` {file: text}. Returns a function that imports its modules."""
+    """Function that imports modules of the copy; `edits` {file: [(old, new), ...]}, `files` {file: text}."""
     name = f"muon_copy_{next(_number)}"
     target = folder / name / "optimizers"
     shutil.copytree(SOURCE / "optimizers", target, ignore=shutil.ignore_patterns("__pycache__"))

@@ -12,15 +12,13 @@ def test_lmo_attains_the_dual_norm():
     checks.check_norms(norms)
 
 
-@pytest.mark.parametrize("scale", [1e-38, 1e-30, 1e-20, 1e-12, 1e15, 1e30])
+@pytest.mark.parametrize("scale", [1e-35, 1e-30, 1e-20, 1e-12, 1e15, 1e30])
 def test_frobenius_lmo_has_unit_norm_at_every_float32_scale(scale):
     d = norms.Frobenius().lmo(scale * torch.randn(2, 40, 30))
     assert torch.allclose(torch.linalg.matrix_norm(d.double()), torch.ones(2, dtype=torch.float64), rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "norm", [norms.Frobenius(), norms.Max(), norms.Spectral()], ids=lambda n: type(n).__name__
-)
+@pytest.mark.parametrize("norm", [norms.Frobenius(), norms.Max(), norms.Spectral()], ids=lambda n: type(n).__name__)
 def test_a_bad_matrix_shows_and_leaves_the_others_alone(norm):
     g = torch.randn(3, 4, 6, dtype=torch.float64)
     expected = norm.lmo(g)

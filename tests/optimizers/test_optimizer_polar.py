@@ -46,7 +46,7 @@ def test_gram_form_equals_the_plain_form_exactly_but_for_rounding():
 
 @pytest.mark.parametrize("steps", [6, 7, 8])
 def test_more_iterations_stay_finite_and_close(steps):
-    """Rounding grows with every step (the plain float32 form is 1e-3 off after seven), but it must not blow up."""
+    """Rounding grows with every step (plain float32 is 1e-3 off after seven), but it must not blow up."""
     x = checks.spectrum(20, 200, [1.0] + [1e-3] * 19).astype(np.float32)
     got = polar.newton_schulz(torch.from_numpy(x)[None], steps)[0]
     checks.close(got, formulas.newton_schulz(x, steps), 1e-2, f"{steps} steps")

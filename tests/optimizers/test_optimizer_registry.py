@@ -111,7 +111,7 @@ def test_betas_can_be_a_list_as_json_gives_it():
         assert all(torch.equal(other[-1][key], histories[0][-1][key]) for key in params)
 
 
-LOOKAHEAD = '''"""An optimizer in one file."""
+HALF_GD = '''"""An optimizer in one file."""
 
 from muon_imbalance.optimizers.sgd import sgd
 
@@ -125,7 +125,7 @@ def halfgd(*, lr=0.1):
 
 
 def test_a_new_optimizer_is_one_file(tmp_path, monkeypatch):
-    copy = copied(tmp_path, monkeypatch, files={"halfgd.py": LOOKAHEAD})("registry")
+    copy = copied(tmp_path, monkeypatch, files={"halfgd.py": HALF_GD})("registry")
     assert copy.names() == sorted([*NAMES, "halfgd"])
     params, grads = checks.draw(steps=1)
     half, _ = checks.run(copy.build("halfgd", lr=0.2), params, grads)

@@ -1,4 +1,4 @@
-"""The stacked, pure core: models do not see each other, arguments stay, a saved state goes on as if never saved."""
+"""The stacked, pure core: models do not see each other, arguments stay, a saved state goes on unchanged."""
 
 import pytest
 import torch
@@ -21,9 +21,7 @@ def test_stack_equals_models_run_one_by_one(name):
 def test_one_number_equals_the_same_number_for_every_model(name):
     params, grads = checks.draw()
     one, _ = checks.run(optimizers.build(name, lr=0.03), params, grads)
-    three, _ = checks.run(
-        optimizers.build(name, lr=torch.full((3,), 0.03, dtype=torch.float64)), params, grads
-    )
+    three, _ = checks.run(optimizers.build(name, lr=torch.full((3,), 0.03, dtype=torch.float64)), params, grads)
     for key in params:
         assert torch.equal(one[-1][key], three[-1][key])
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from muon_imbalance import optimizers
+from muon_imbalance.optimizers import registry
 
 from . import checks
 
@@ -44,7 +45,7 @@ def test_sgd_and_adam(name, torch_class, hyper, dtype):
 
 def test_defaults_are_those_of_torch():
     """Learning rates of SGD and Adam, betas and eps; momentum 0.9 of SGD is the paper's."""
-    ours = {name: optimizers.registry.hyperparameters(name) for name in ("sgd", "adam", "muon")}
+    ours = {name: registry.hyperparameters(name) for name in ("sgd", "adam", "muon")}
     weight = [torch.nn.Parameter(torch.zeros(2, 2))]
     sgd, adam, muon = (cls(weight).defaults for cls in (torch.optim.SGD, torch.optim.Adam, torch.optim.Muon))
     assert ours["sgd"]["lr"] == sgd["lr"]
@@ -57,8 +58,8 @@ def test_defaults_are_those_of_torch():
 def test_muon(shape, nesterov):
     """torch.optim.Muon iterates in bfloat16 (8 bits: 0.4 % a rounding, 5 steps amplify it), ours in float32.
 
-    So each update agrees within 15 % only, its singular directions within a cosine of 0.99; the momentum, which
-    torch keeps in float32, agrees to rounding.
+    Measured 1 to 2 % apart on Gaussian gradients, so updates must agree within 5 %; the momentum, which torch
+    keeps in float32, agrees to rounding.
     """
     params, grads = checks.draw(models=1, steps=5, dtype=torch.float32, shapes={"w": shape})
     hyper = {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.1, "nesterov": nesterov, "ns_steps": 5}
@@ -69,7 +70,6 @@ def test_muon(shape, nesterov):
         after, state = optimizer.step(before, grad, state)
         shrunk = before["w"][0] * (1 - 0.02 * 0.1)
         update, other = shrunk - after["w"][0], shrunk - theirs[step]["w"]
-        checks.close(update, other, 0.15, f"update {step + 1}")
-        assert torch.nn.functional.cosine_similarity(update.flatten(), other.flatten(), dim=0) > 0.99
+        checks.close(update, other, 0.05, f"update {step + 1}")
         before = {"w": theirs[step]["w"][None]}
     checks.close(state["momentum/w"][0], torch_state["w"]["momentum_buffer"], 1e-6, "momentum")

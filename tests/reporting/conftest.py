@@ -35,9 +35,7 @@ def cell(source: str, kind: str = "code", **metadata) -> dict:
 def write_notebook(tmp_path):
     """Function that writes ``fig_01_sample.ipynb`` (or another name) with the given code cells."""
 
-    def write(
-        *code: str, name="fig_01_sample.ipynb", parameters=PARAMETERS, kernel="python3", language="python"
-    ):
+    def write(*code: str, name="fig_01_sample.ipynb", parameters=PARAMETERS, kernel="python3", language="python"):
         intro = "# Sample figure\n\nMinority accuracy, $\\bar W_t[c,c] \\le r_c$, see `Sec. 3` <b>here</b>."
         notebook = {
             "nbformat": 4,

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from muon_imbalance import render
-from muon_imbalance.errors import UserError
+from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.reporting import provenance
 
 from .conftest import PLOT
@@ -132,17 +131,35 @@ def test_table_with_formulas(project, write_notebook, spec):
     assert "<math" in page and "a &lt; b" in page and '<th scope="row">SignGD' in page
 
 
-def test_command_line_says_one_line_and_exits_2(project, write_notebook, spec, monkeypatch):
-    source = write_notebook(PLOT)
-    command = [sys.executable, "-m", "muon_imbalance.render", "--id", "fig_01", "--notebook", str(source)]
-    command += ["--figures-dir", "figures", "--executed", "e.ipynb", "--log-notebook", "l.ipynb"]
-    monkeypatch.setenv("PYTHONPATH", str(Path(render.__file__).parents[1]))
+def test_command_line_says_one_line_and_exits_2(project, write_notebook, spec, monkeypatch, capsys):
+    command = [
+        "render",
+        "--id",
+        "fig_01",
+        "--notebook",
+        str(write_notebook(PLOT)),
+        "--figures-dir",
+        "figures",
+    ]
+    command += [
+        "--executed",
+        "e.ipynb",
+        "--log-notebook",
+        "l.ipynb",
+        "--parameters",
+        '{"runs": [], "theory": []}',
+    ]
     spec["data"] = ["nowhere/manifest.json"]
-    command += ["--parameters", '{"runs": [], "theory": []}', "--provenance", json.dumps(spec)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.strip() == "error: data manifest nowhere/manifest.json does not exist"
-    command[command.index("--provenance") + 1] = "[1]"
-    assert (
-        "a JSON object is needed, not list" in subprocess.run(command, capture_output=True, text=True).stderr
-    )
+    for given, message in (
+        (json.dumps(spec), "data manifest nowhere/manifest.json does not exist"),
+        ("[1]", "--provenance: a JSON object is needed, not list"),
+        (
+            "@nowhere.json",
+            "--provenance: not a JSON object: [Errno 2] No such file or directory: 'nowhere.json'",
+        ),
+    ):
+        monkeypatch.setattr(sys, "argv", [*command, "--provenance", given])
+        with pytest.raises(SystemExit) as stopped:
+            run_stage(render.main)
+        assert stopped.value.code == 2
+        assert capsys.readouterr().err == f"error: {message}\n"

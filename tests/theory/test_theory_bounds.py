@@ -62,9 +62,7 @@ def test_the_odd_constant_is_one_sixth(mixture):
     x, p, snr, k = bounds.saturation_fraction(mixture), min(mixture.p), mixture.snr, mixture.k
     assert (x <= 1 / 6) == (p <= 1 / (5 * snr + 6 * k))
     assert (x <= 1 / 4) == (p <= 1 / (3 * snr + 4 * k))
-    assert x == pytest.approx(
-        controls.first_fit_time(mixture) * (mixture.mu + mixture.sigma2 * k / mixture.mu)
-    )
+    assert x == pytest.approx(controls.first_fit_time(mixture) * (mixture.mu + mixture.sigma2 * k / mixture.mu))
 
 
 def test_balanced_gap_to_ngf_needs_nine_classes():

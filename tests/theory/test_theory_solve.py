@@ -44,9 +44,7 @@ def test_columns_and_targets(frame):
     assert not frame.duplicated(["curve", "step", "group", "metric"]).any()
     target = frame[frame["curve"] == "target"]
     assert target["value"].tolist() == pytest.approx([5 / 6, 3 / 4, 2 / 3])
-    assert target[["step", "group", "metric"]].to_numpy().tolist() == [
-        [0, f"class_{c}", "target"] for c in range(3)
-    ]
+    assert target[["step", "group", "metric"]].to_numpy().tolist() == [[0, f"class_{c}", "target"] for c in range(3)]
 
 
 def test_curves_hold_alpha_and_losses(frame):
@@ -72,9 +70,7 @@ def test_the_claims_of_fig_2_hold_on_the_closed_forms(frame):
     assert np.all(gd[1:, 0] > gd[1:, 1]) and np.all(gd[1:, 1] > gd[1:, 2])
     for group in ("minority", "balanced"):
         until = slice(1, 67)
-        fast, middle, slow = (
-            series(frame, c, "loss", group)[until] for c in ("specgd_flow", "ngd_flow", "gd_flow")
-        )
+        fast, middle, slow = (series(frame, c, "loss", group)[until] for c in ("specgd_flow", "ngd_flow", "gd_flow"))
         assert np.all(fast < middle) and np.all(middle < slow)
     assert np.abs(ngd[-1] - moments.population_moments(FIG2).r).max() == 0
 

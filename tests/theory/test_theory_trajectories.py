@@ -74,9 +74,7 @@ def test_specgd_alternates_for_ever():
     found = trajectories.specgd(np.arange(200), [0.833333333], 0.01)[:, 0]
     assert found[82:90] == pytest.approx([0.82, 0.83, 0.84, 0.83, 0.84, 0.83, 0.84, 0.83])
     assert np.abs(found[84:] - 0.833333333).max() > 0.006
-    assert trajectories.specgd([74, 75, 76, 77], [0.75], 0.01)[:, 0] == pytest.approx(
-        [0.74, 0.75, 0.75, 0.75]
-    )
+    assert trajectories.specgd([74, 75, 76, 77], [0.75], 0.01)[:, 0] == pytest.approx([0.74, 0.75, 0.75, 0.75])
 
 
 @BOUNDED
@@ -163,15 +161,10 @@ def test_deep_specgd_stays_at_targets_that_are_whole_steps(seed, depth, delta):
 def test_deep_gd_equals_the_simulation(mixture, seed, depth, delta):
     u, v = bases(mixture.k, mixture.d, seed)
     m = moments.population_moments(mixture, u, v)
-    layers = simulate.matched_start(
-        [mixture.k + i for i in range(depth - 1)], u, v, delta, np.random.default_rng(seed)
-    )
+    layers = simulate.matched_start([mixture.k + i for i in range(depth - 1)], u, v, delta, np.random.default_rng(seed))
     lr = 0.1 / (depth * m.s_xx.max() * max(1.0, m.r.max()) ** 2)
     w_bar = moments.in_eigenbasis(simulate.deep("gd", layers, m.sigma_xx, m.sigma_yx, lr, 150), u, v)
-    assert (
-        np.abs(diagonal(w_bar) - trajectories.deep_gd(150, m.s_xx, m.s_yx, lr, depth, delta)).max()
-        <= TOLERANCE
-    )
+    assert np.abs(diagonal(w_bar) - trajectories.deep_gd(150, m.s_xx, m.s_yx, lr, depth, delta)).max() <= TOLERANCE
 
 
 @BOUNDED

@@ -1,36 +1,4 @@
 # Claims and report.
-JUDGED = sorted({family["experiment"] for family in CLAIM_FAMILIES})
-
-
-def judge_inputs(_):
-    """Tables that the claims read."""
-    return {
-        "runs": [table for experiment in JUDGED for table in run_tables(experiment)],
-        "theory": [theory_table(experiment) for experiment in JUDGED if "theory" in EXPERIMENTS[experiment]],
-        "manifests": [path for experiment in JUDGED for path in manifests(experiment)],
-    }
-
-
-def judge_options():
-    """Options of the stage, all as JSON."""
-    return {
-        "runs": json.dumps({experiment: run_tables(experiment) for experiment in JUDGED}),
-        "theory": json.dumps({name: theory_table(name) for name in JUDGED if "theory" in EXPERIMENTS[name]}),
-        "manifests": json.dumps({name: next(iter(manifests(name)), None) for name in JUDGED}),
-        "experiments": json.dumps({name: EXPERIMENTS[name] for name in JUDGED}),
-    }
-
-
-def report_figures():
-    """What the report shows of each figure, as JSON."""
-    shown = {}
-    for figure in config["figures"]:
-        shown[figure] = {
-            "files": figure_files(figure),
-            "executed": executed_notebook(figure),
-            "log": f"{LOGS}/render/{figure}.log",
-        }
-    return json.dumps(shown)
 
 
 rule judge:
@@ -45,12 +13,12 @@ rule judge:
         f"{LOGS}/judge.log",
     benchmark:
         f"{BENCHMARKS}/judge.tsv"
+    conda:
+        ENVIRONMENT
     params:
         **judge_options(),
         scale=SCALE,
         strict="",
-    conda:
-        ENVIRONMENT
     message:
         "Judging the paper's claims"
     shell:
@@ -95,11 +63,11 @@ rule publish:
         f"{RESULTS}/report/index.html",
     log:
         f"{LOGS}/publish.log",
+    conda:
+        ENVIRONMENT
     params:
         figures=report_figures(),
         scale=SCALE,
-    conda:
-        ENVIRONMENT
     message:
         "Writing the report"
     shell:

@@ -1,92 +1,4 @@
 # Figures and tables: one notebook each, run by papermill through our strict runner.
-import ast
-
-import yaml
-
-CLAIM_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "claims").glob("*.yaml"))
-CLAIM_FAMILIES = [yaml.safe_load((ROOT / path).read_text(encoding="utf-8")) for path in CLAIM_FILES]
-
-
-def figure_runs(figure):
-    """Run tables that a figure reads."""
-    return [table for experiment in config["figures"][figure]["experiments"] for table in run_tables(experiment)]
-
-
-def figure_theory(figure):
-    """Tables of closed forms that a figure reads."""
-    return [theory_table(experiment) for experiment in config["figures"][figure].get("theory", [])]
-
-
-def figure_manifests(figure):
-    """Manifests of the data sets behind a figure."""
-    return sorted({path for experiment in config["figures"][figure]["experiments"] for path in manifests(experiment)})
-
-
-def notebook_file(figure):
-    """The committed notebook."""
-    return f"notebooks/{figure_stem(figure)}.ipynb"
-
-
-def notebook_modules(figure):
-    """Modules of the package that a notebook imports."""
-    cells = json.loads((ROOT / notebook_file(figure)).read_text(encoding="utf-8"))["cells"]
-    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    names = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("muon_imbalance"):
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.startswith("muon_imbalance")}
-    files = {name: ROOT / "src" / Path(*name.split(".")) for name in names}
-    return sorted(
-        name.removeprefix("muon_imbalance.")
-        for name, path in files.items()
-        if name != "muon_imbalance" and (path.with_suffix(".py").is_file() or (path / "__init__.py").is_file())
-    )
-
-
-def figure_sources(figure):
-    """Files that rendering a figure runs."""
-    extra = ["optimizers." + name for name in optimizer_modules()] if figure == "tab_1" else []
-    return sources("render", *notebook_modules(figure), *extra)
-
-
-def optimizer_modules():
-    """Modules of all update rules (Table 1 shows them)."""
-    names = {module for rule in optimizer_registry.names() for module in optimizer_registry.modules(rule)}
-    return sorted(name.removeprefix("muon_imbalance.optimizers.") for name in names)
-
-
-def figure_parameters(figure):
-    """Parameters of a notebook, beside those that the runner sets itself."""
-    described = config["figures"][figure]
-    given = {"runs": figure_runs(figure), "theory": figure_theory(figure)}
-    if "datasets" in described:
-        given["datasets"] = {name: f"{DATASETS}/{name}" for name in described["datasets"]}
-    return json.dumps(given | described.get("parameters", {}))
-
-
-def figure_seeds(figure):
-    """Number of repetitions behind each experiment of a figure."""
-    return {name: EXPERIMENTS[name]["seeds"] for name in config["figures"][figure]["experiments"]}
-
-
-def figure_provenance(figure):
-    """What the figure's json file says of its origin (volatile facts are read when it runs)."""
-    return json.dumps(
-        {
-            "title": config["figures"][figure]["title"],
-            "scale": SCALE,
-            "command": f"snakemake --cores all {figure}" + ("" if SCALE == "laptop" else f" --config scale={SCALE}"),
-            "experiments": config["figures"][figure]["experiments"],
-            "seeds": figure_seeds(figure),
-            "claims": [claim["id"] for family in CLAIM_FAMILIES for claim in family["claims"] if claim["figure"] == figure],
-            "data": figure_manifests(figure),
-            "source_files": [notebook_file(figure), *figure_sources(figure)],
-        }
-    )
-
-
 for figure in config["figures"]:
 
     rule:
@@ -106,13 +18,13 @@ for figure in config["figures"]:
             notebook=f"{LOGS}/render/{figure}.ipynb",
         benchmark:
             f"{BENCHMARKS}/render/{figure}.tsv"
+        conda:
+            ENVIRONMENT
         params:
             id=figure,
             parameters=figure_parameters(figure),
             provenance=figure_provenance(figure),
-            figures=FIGURES,
-        conda:
-            ENVIRONMENT
+            figures=figures_folder,
         message:
             f"Rendering {figure}"
         shell:

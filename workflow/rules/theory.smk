@@ -1,11 +1,4 @@
 # Closed forms: no training, tables of curves.
-THEORY = [name for name, experiment in EXPERIMENTS.items() if "theory" in experiment]
-
-
-def theory_config(wildcards):
-    """Mixture, step size and curves of an experiment's closed forms."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    return json.dumps(experiment["theory"] | {"mixture": experiment["mixture"], "steps": experiment["steps"]})
 
 
 rule solve:
@@ -17,10 +10,10 @@ rule solve:
         f"{LOGS}/solve/{{experiment}}.log",
     benchmark:
         f"{BENCHMARKS}/solve/{{experiment}}.tsv"
-    params:
-        config=theory_config,
     conda:
         ENVIRONMENT
+    params:
+        config=theory_config,
     message:
         "Evaluating the closed forms of {wildcards.experiment}"
     shell:

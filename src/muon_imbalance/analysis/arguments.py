@@ -12,7 +12,5 @@ def json_argument(text: str, option: str, kinds: tuple[type, ...] = (dict,)):
     except json.JSONDecodeError as error:
         raise UserError(f"{option} is not JSON: {error}") from None
     if not isinstance(value, kinds):
-        raise UserError(
-            f"{option} is {value!r}; it must be a JSON {' or '.join(kind.__name__ for kind in kinds)}"
-        )
+        raise UserError(f"{option} is {value!r}; it must be a JSON {' or '.join(kind.__name__ for kind in kinds)}")
     return value

@@ -68,9 +68,7 @@ class _StrictLoader(yaml.SafeLoader):
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
     keys = [loader.construct_object(key) for key, _ in node.value]
     if repeated := {key for key in keys if keys.count(key) > 1}:
-        raise yaml.constructor.ConstructorError(
-            None, None, f"repeated keys {sorted(repeated)}", node.start_mark
-        )
+        raise yaml.constructor.ConstructorError(None, None, f"repeated keys {sorted(repeated)}", node.start_mark)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -133,9 +131,7 @@ def _claim(raw: dict, experiment: str) -> Iterator[Claim]:
     stop = None
     if "stop" in raw:
         rule = raw["stop"]
-        stop = Stop(
-            rule["optimizer"], registry.parse_curve(rule["curve"], "stop.curve"), float(rule["below"])
-        )
+        stop = Stop(rule["optimizer"], registry.parse_curve(rule["curve"], "stop.curve"), float(rule["below"]))
     claim = Claim(
         id=raw["id"],
         experiment=experiment,

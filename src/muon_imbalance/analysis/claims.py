@@ -59,9 +59,7 @@ def number(value: float) -> str:
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
-def _measure(
-    check: Check, runs: tuple[Run, ...], censored: Counter, notes: Counter
-) -> Measured | tuple | None:
+def _measure(check: Check, runs: tuple[Run, ...], censored: Counter, notes: Counter) -> Measured | tuple | None:
     """One repetition's number, or ``(steps, differences)``; None (and a note) if it has no value."""
     if len({run.horizon for run in runs}) > 1:
         notes[f"{' and '.join(run.optimizer for run in runs)} end at different steps"] += 1
@@ -107,9 +105,7 @@ def _sample(check: Check, names: tuple[str, ...], experiment: Experiment) -> Sam
     notes += [f"{text} ({count} of {len(seeds)} runs, left out)" for text, count in unusable.items()]
     for name, count in censored.items():
         if count:
-            notes.append(
-                f"{name} did not get there in {count} of {len(seeds)} runs, which count with the horizon"
-            )
+            notes.append(f"{name} did not get there in {count} of {len(seeds)} runs, which count with the horizon")
     if measured and isinstance(measured[0], tuple):
         steps = sorted(set.intersection(*(set(part[0].tolist()) for part in measured)))
         values = np.array([part[1][np.isin(part[0], steps)] for part in measured])
@@ -176,9 +172,7 @@ def binding(outcomes: list[Outcome]) -> Outcome:
     """The outcome that decides: the worst verdict; among equals the clearest failure or else the weakest."""
     worst = min((outcome.verdict for outcome in outcomes), key=SEVERITY.index)
     equals = [outcome for outcome in outcomes if outcome.verdict == worst]
-    return (
-        max(equals, key=lambda o: o.clearance) if worst == FAILS else min(equals, key=lambda o: o.clearance)
-    )
+    return max(equals, key=lambda o: o.clearance) if worst == FAILS else min(equals, key=lambda o: o.clearance)
 
 
 def _sentence(claim: Claim, outcome: Outcome, outcomes: list[Outcome]) -> str:
@@ -252,9 +246,7 @@ def judge(
     try:
         if claim.stop:
             experiment = experiment.stopped(claim.stop)
-        outcomes = [
-            _judge(claim, check, names, experiment) for check in claim.checks for names in _comparisons(check)
-        ]
+        outcomes = [_judge(claim, check, names, experiment) for check in claim.checks for names in _comparisons(check)]
     except Missing as error:
         return skipped(f"{error}.")
     except UserError as error:

@@ -26,9 +26,7 @@ class Moments:
     def of(cls, mixture: dict, name: str) -> "Moments":
         """From an experiment's ``mixture`` setting; raises :class:`UserError` if a key is missing."""
         if missing := [key for key in KEYS if key not in mixture]:
-            raise UserError(
-                f"experiment {name}: mixture lacks {', '.join(missing)}; it needs {', '.join(KEYS)}"
-            )
+            raise UserError(f"experiment {name}: mixture lacks {', '.join(missing)}; it needs {', '.join(KEYS)}")
         return cls(np.asarray(mixture["p"], dtype=float), float(mixture["mu"]), float(mixture["sigma2"]))
 
     @property

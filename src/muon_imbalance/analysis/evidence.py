@@ -146,9 +146,7 @@ class Experiment:
         if self.settings is None:
             raise Missing(f"the settings of experiment {self.name} were not given")
         if "mixture" not in self.settings:
-            raise UserError(
-                f"experiment {self.name} has no key 'mixture'; it has {', '.join(sorted(self.settings))}"
-            )
+            raise UserError(f"experiment {self.name} has no key 'mixture'; it has {', '.join(sorted(self.settings))}")
         return Moments.of(self.settings["mixture"], self.name)
 
     def closed_form(self, curve: str, metric: str) -> Series:
@@ -157,12 +155,8 @@ class Experiment:
             raise Missing(f"no theory table of {self.name}")
         rows = self.theory[(self.theory["curve"] == curve) & (self.theory["metric"] == metric)]
         groups = [f"class_{c}" for c in range(len(self.moments.p))]
-        table = (
-            rows[rows["group"].isin(groups)].pivot(index="step", columns="group", values="value").sort_index()
-        )
+        table = rows[rows["group"].isin(groups)].pivot(index="step", columns="group", values="value").sort_index()
         if absent := set(groups) - set(table.columns):
             there = ", ".join(sorted(self.theory["curve"].unique()))
-            raise UserError(
-                f"theory of {self.name}: {curve} has no {metric} for {sorted(absent)}; curves are {there}"
-            )
+            raise UserError(f"theory of {self.name}: {curve} has no {metric} for {sorted(absent)}; curves are {there}")
         return table.index.to_numpy(), table[groups].to_numpy(dtype=float)

@@ -75,9 +75,7 @@ def value_at_level(run: Run, *, curve: Curve, clock: Curve, level: float) -> Mea
     steps, values = run.curve(curve)
     times = run.curve(clock)
     shared = np.intersect1d(steps, times[0])
-    value = statistics.value_at_level(
-        _at((steps, values), shared, str(curve)), _at(times, shared, str(clock)), level
-    )
+    value = statistics.value_at_level(_at((steps, values), shared, str(curve)), _at(times, shared, str(clock)), level)
     return Measured(value, note="" if math.isfinite(value) else f"{clock} never fell through {level:g}")
 
 
@@ -113,9 +111,7 @@ def step_of_maximum(run: Run, *, curve: Curve) -> Measured:
 @register("run")
 def equal_rate_error(run: Run, *, metric: str = "alpha", split: str = "population") -> Measured:
     """Prop. 1: largest ``|alpha_c - lr t| / lr`` until each component saturates."""
-    return Measured(
-        components.equal_rate_error(*run.components(metric, split), run.experiment.moments.r, run.lr)
-    )
+    return Measured(components.equal_rate_error(*run.components(metric, split), run.experiment.moments.r, run.lr))
 
 
 @register("run")
@@ -128,17 +124,13 @@ def component_gap(run: Run, *, metric: str = "alpha", split: str = "population")
 def reach_order(run: Run, *, share: float, metric: str = "alpha", split: str = "population") -> Measured:
     """Smallest delay between consecutive components reaching a share of their targets, in steps."""
     value = components.reach_order(*run.components(metric, split), run.experiment.moments.r, share)
-    return Measured(
-        value, note="" if math.isfinite(value) else f"a component never reached {share:g} of its target"
-    )
+    return Measured(value, note="" if math.isfinite(value) else f"a component never reached {share:g} of its target")
 
 
 @register("run")
 def distance_to_gd_path(run: Run, *, metric: str = "alpha", split: str = "population") -> Measured:
     """Largest distance from the gradient-flow path before the optimum is near, in step sizes."""
-    return Measured(
-        components.distance_to_gd_path(run.components(metric, split)[1], run.experiment.moments, run.lr)
-    )
+    return Measured(components.distance_to_gd_path(run.components(metric, split)[1], run.experiment.moments, run.lr))
 
 
 @register("run")

@@ -49,14 +49,10 @@ class Statistic:
     def parse(self, given: dict) -> dict:
         """A claim file's options as arguments; :class:`UserError` for unknown, missing, malformed ones."""
         if unknown := sorted(set(given) - set(self.options)):
-            raise UserError(
-                f"statistic {self.name}: unknown options {unknown}; allowed: {', '.join(self.options)}"
-            )
+            raise UserError(f"statistic {self.name}: unknown options {unknown}; allowed: {', '.join(self.options)}")
         required = [name for name, option in self.options.items() if option.default is option.empty]
         if absent := [name for name in required if name not in given]:
-            raise UserError(
-                f"statistic {self.name}: options {absent} are missing; allowed: {', '.join(self.options)}"
-            )
+            raise UserError(f"statistic {self.name}: options {absent} are missing; allowed: {', '.join(self.options)}")
         return {name: _parse(value, self.options[name].annotation, name) for name, value in given.items()}
 
 

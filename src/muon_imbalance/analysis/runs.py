@@ -58,9 +58,7 @@ def check(frame: pd.DataFrame, columns: dict[str, str], source: str) -> None:
         raise UserError(f"{source}: columns are {list(frame.columns)}; they must be {list(columns)}")
     for name, kind in columns.items():
         if len(frame) and not _is(kind, frame[name]):
-            raise UserError(
-                f"{source}: column {name!r} has type {frame[name].dtype}; it must be {kind} without gaps"
-            )
+            raise UserError(f"{source}: column {name!r} has type {frame[name].dtype}; it must be {kind} without gaps")
     for name, allowed in ALLOWED.items():
         if name in columns and (wrong := set(frame[name].unique()) - set(allowed)):
             raise UserError(f"{source}: {name} is {sorted(wrong)}; allowed: {', '.join(allowed)}")
@@ -132,7 +130,5 @@ def curves(
             + "; ".join(sorted(f"{row.metric} ({row.split}, {row.group})" for row in there))
         )
     if rows.duplicated(["step", "seed"]).any():
-        raise UserError(
-            f"{optimizer}, {metric} ({split}, {group}): several runs of one seed; filter the table first"
-        )
+        raise UserError(f"{optimizer}, {metric} ({split}, {group}): several runs of one seed; filter the table first")
     return rows.pivot(index="step", columns="seed", values="value").sort_index()

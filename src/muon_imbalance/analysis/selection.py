@@ -36,9 +36,7 @@ def _tokens(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
             continue
         values = {text: json.loads(text) for text in frame["hyper"].unique()}
         if not all(key in value for value in values.values()):
-            raise UserError(
-                f"grid value {key!r} is neither lr nor momentum nor a key of the runs' hyper column"
-            )
+            raise UserError(f"grid value {key!r} is neither lr nor momentum nor a key of the runs' hyper column")
         columns[f"cell:{key}"] = frame["hyper"].map({text: str(value[key]) for text, value in values.items()})
     return frame.assign(**columns)
 

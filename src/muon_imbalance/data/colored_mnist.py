@@ -67,15 +67,11 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     digits = read_arrays(sources[parent])
     labels = {split: digits[f"{split}_labels"] >= 5 for split in ("train", "test")}
     _check_sizes(options, labels, sizes)
-    train, both = (
-        _per_label(labels["train"], n) for n in (sizes["train"], sizes["train"] + sizes["validation"])
-    )
+    train, both = (_per_label(labels["train"], n) for n in (sizes["train"], sizes["train"] + sizes["validation"]))
     validation = [both[label] - train[label] for label in (0, 1)]
     minority = [round((1 - correlation) * count) for count in train]
     if correlation < 1 and min(minority) == 0:
-        raise options.refuse(
-            "train", f"more images: at correlation {correlation} a label gets no minority image"
-        )
+        raise options.refuse("train", f"more images: at correlation {correlation} a label gets no minority image")
 
     counts = (labels["train"], train, validation, minority)
     drawn = [_repetition(_generator(seed, "train", r), *counts) for r in range(repetitions)]
@@ -120,11 +116,7 @@ def _background(options: Options) -> np.ndarray:
         colours = np.array([given[name] for name in COLOURS], np.float32)
     except (TypeError, ValueError):
         raise options.refuse("background", allowed) from None
-    if (
-        colours.shape != (2, 3)
-        or not ((colours >= 0) & (colours <= 1)).all()
-        or (colours[0] == colours[1]).all()
-    ):
+    if colours.shape != (2, 3) or not ((colours >= 0) & (colours <= 1)).all() or (colours[0] == colours[1]).all():
         raise options.refuse("background", allowed + ", and different")
     return colours
 

@@ -113,14 +113,10 @@ def fetch_folder(
         UserError: no folder given or there, a file missing (all accepted names listed), or different content.
     """
     if not data_dir:
-        raise UserError(
-            "data_dir is missing; allowed: a folder that holds " + ", ".join(n for n, _ in roles.values())
-        )
+        raise UserError("data_dir is missing; allowed: a folder that holds " + ", ".join(n for n, _ in roles.values()))
     folder = Path(data_dir).expanduser()
     if not folder.is_dir():
-        raise UserError(
-            f"data_dir = {str(data_dir)!r} is not a folder; allowed: one that holds the official files"
-        )
+        raise UserError(f"data_dir = {str(data_dir)!r} is not a folder; allowed: one that holds the official files")
     paths = {}
     for role, (name, sha256) in roles.items():
         names = [base + end for base in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]

@@ -92,9 +92,7 @@ def _prior(options: Options, classes: int) -> np.ndarray:
         weights = 1 / np.arange(1, classes + 1)
         return weights / weights.sum()
     allowed = f"zipf, or {classes} positive numbers that sum to 1"
-    numbers = isinstance(given, list) and all(
-        isinstance(p, int | float) and not isinstance(p, bool) for p in given
-    )
+    numbers = isinstance(given, list) and all(isinstance(p, int | float) and not isinstance(p, bool) for p in given)
     if not numbers or len(given) != classes or min(given) <= 0 or abs(sum(given) - 1) > 1e-6:
         raise options.refuse("prior", allowed)
     return np.array(given, float) / sum(given)

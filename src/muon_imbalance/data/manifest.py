@@ -45,9 +45,7 @@ def write(directory: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str,
     described = registry.module(facts["builder"]).describe(arrays)
     content = {**facts, **described, "sha256": arrays_sha256(arrays)}
     if set(content) != set(KEYS) or content["kind"] not in KINDS:
-        raise ValueError(
-            f"manifest with keys {sorted(content)} and kind {content['kind']!r}; wanted {sorted(KEYS)}"
-        )
+        raise ValueError(f"manifest with keys {sorted(content)} and kind {content['kind']!r}; wanted {sorted(KEYS)}")
     text = json.dumps({key: content[key] for key in KEYS}, indent=2, allow_nan=False) + "\n"
     store.publish(directory, arrays, text)
 

@@ -65,9 +65,7 @@ def _check(source: sources.Source, files: Mapping[str, Path], verify: bool) -> b
         if found != sha256:
             if not verify:
                 return False
-            raise UserError(
-                f"mnist: {files[role]}: sha256 is {found}, expected {sha256} (source {source.name})"
-            )
+            raise UserError(f"mnist: {files[role]}: sha256 is {found}, expected {sha256} (source {source.name})")
     return True
 
 

@@ -72,9 +72,7 @@ class Options:
         return self.values[key]
 
 
-def check_request(
-    owner: str, split: str, splits: Sequence[str], repetitions: Sequence[int], count: int
-) -> None:
+def check_request(owner: str, split: str, splits: Sequence[str], repetitions: Sequence[int], count: int) -> None:
     """Refuse a split or repetitions that a dataset does not hold."""
     if split not in splits:
         raise refuse(owner, "split", split, ", ".join(splits))

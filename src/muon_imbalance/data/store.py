@@ -34,9 +34,7 @@ def read_arrays(directory: Path, names: Sequence[str] | None = None) -> dict[str
     directory = Path(directory)
     path = directory / ARRAYS
     if not (directory / MANIFEST).is_file():
-        raise UserError(
-            f"{directory} is not a finished dataset: it has no {MANIFEST}; delete it and prepare it again"
-        )
+        raise UserError(f"{directory} is not a finished dataset: it has no {MANIFEST}; delete it and prepare it again")
     try:
         with np.load(path, allow_pickle=False) as held:
             return {name: held[name] for name in (held.files if names is None else names)}

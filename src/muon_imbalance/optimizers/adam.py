@@ -20,9 +20,7 @@ OPTIMIZERS = ("adam",)
 class Adam:
     """Adam with PyTorch's state (exp_avg, exp_avg_sq, count) and either kind of weight decay."""
 
-    def __init__(
-        self, lr: Hyper, beta1: Hyper, beta2: Hyper, eps: Hyper, weight_decay: Hyper, decoupled: bool = False
-    ):
+    def __init__(self, lr: Hyper, beta1: Hyper, beta2: Hyper, eps: Hyper, weight_decay: Hyper, decoupled: bool = False):
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.fresh1, self.fresh2 = Hyper(1 - beta1.value, "beta1"), Hyper(1 - beta2.value, "beta2")
         self.coupled = None if decoupled or weight_decay.is_zero() else weight_decay
@@ -57,7 +55,7 @@ class Adam:
         return new_params, new_state
 
     def _ratio(self, mean: Tensor, size: Tensor) -> Tensor:
-        """mean / size; 0 / 0, which only eps = 0 can give, is 0."""
+        """mean / size; where size is 0, which takes eps = 0, the result is 0."""
         return mean / (size.masked_fill_(size == 0, torch.inf) if self.eps_has_zero else size)
 
 

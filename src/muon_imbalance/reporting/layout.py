@@ -6,7 +6,6 @@ Matplotlib's constrained layout knows them one by one only; placed together they
 import textwrap
 from collections.abc import Mapping
 
-import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 

@@ -63,7 +63,5 @@ def to_mathml(tex: str, display: bool = False) -> Markup:
 def inline(text: str) -> Markup:
     """Escape plain text for HTML and translate the formulas in it, ``$...$``; ``\\$`` is a dollar sign."""
     parts = _INLINE.split(text)
-    html = [
-        to_mathml(part) if index % 2 else escape(part.replace(r"\$", "$")) for index, part in enumerate(parts)
-    ]
+    html = [to_mathml(part) if index % 2 else escape(part.replace(r"\$", "$")) for index, part in enumerate(parts)]
     return Markup("").join(html)

@@ -84,9 +84,7 @@ def check_parameters(path: str | Path, notebook: dict, given: Mapping[str, objec
     known = notebook_source.parameters(notebook, path)
     unknown, missing = sorted(set(given) - set(known)), sorted(set(known) - set(given))
     if unknown:
-        raise UserError(
-            f"notebook {path} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}"
-        )
+        raise UserError(f"notebook {path} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     if missing:
         raise UserError(f"notebook {path} needs the parameter {', '.join(missing)}, which was not given")
 
@@ -139,13 +137,9 @@ def execute(
             )
     except PapermillExecutionError as error:
         tail = "\n".join(_plain("\n".join(error.traceback)).splitlines()[-_TRACEBACK_LINES:])
-        print(
-            f"--- failing cell of {path}\n{error.source}\n--- end of the traceback\n{tail}", file=sys.stderr
-        )
+        print(f"--- failing cell of {path}\n{error.source}\n--- end of the traceback\n{tail}", file=sys.stderr)
         reason = _plain(f"{error.ename}: {error.evalue}").strip().splitlines()[0]
-        raise UserError(
-            f"notebook {path} failed in cell {error.exec_count}: {reason} (kept: {log})"
-        ) from None
+        raise UserError(f"notebook {path} failed in cell {error.exec_count}: {reason} (kept: {log})") from None
     except (DeadKernelError, RuntimeError) as error:
         raise UserError(f"the kernel that ran notebook {path} died: {error} (kept: {log})") from None
     log.unlink(missing_ok=True)

@@ -53,9 +53,7 @@ def parameters(notebook: dict, path: str | Path) -> dict[str, object]:
         value derived
             there would go stale when the runner sets the names it was derived from).
     """
-    tagged = [
-        cell for cell in notebook["cells"] if PARAMETERS_TAG in cell.get("metadata", {}).get("tags", ())
-    ]
+    tagged = [cell for cell in notebook["cells"] if PARAMETERS_TAG in cell.get("metadata", {}).get("tags", ())]
     if len(tagged) != 1:
         raise UserError(f"notebook {path} has {len(tagged)} cells tagged 'parameters'; exactly one is needed")
     found: dict[str, object] = {}
@@ -66,9 +64,7 @@ def parameters(notebook: dict, path: str | Path) -> dict[str, object]:
     for statement in statements:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue  # a docstring
-        targets = (
-            statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        )
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         try:
             if len(targets) != 1 or not isinstance(targets[0], ast.Name):
                 raise ValueError

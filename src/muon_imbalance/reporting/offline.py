@@ -58,7 +58,5 @@ def check(page: str, name: str) -> str:
     parser.close()
     if parser.found:
         listed = ", ".join(dict.fromkeys(item[:120] for item in parser.found))
-        raise UserError(
-            f"{name} would not work offline: it holds {listed}; allowed are embedded data and local links"
-        )
+        raise UserError(f"{name} would not work offline: it holds {listed}; allowed are embedded data and local links")
     return page

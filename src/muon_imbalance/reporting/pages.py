@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
@@ -14,6 +14,11 @@ from muon_imbalance.errors import UserError
 from muon_imbalance.reporting import markdown, mathml, offline, tables
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+
+def breakable(identifier: str) -> Markup:
+    """A claim's id that may be broken before its variant."""
+    return escape(identifier).replace("@", Markup("<wbr>@"))
 
 
 @cache
@@ -26,7 +31,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(formulas=mathml.inline, number=tables.cell)
+    env.filters.update(formulas=mathml.inline, number=tables.cell, breakable=breakable)
     env.globals["code_style"] = {
         "light": Markup(HtmlFormatter(style="xcode").get_style_defs(".highlight")),
         "dark": Markup(HtmlFormatter(style="github-dark").get_style_defs(".highlight")),

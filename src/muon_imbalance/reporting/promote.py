@@ -32,8 +32,7 @@ def check(folder: Path, names: set[str], who: str) -> None:
         raise UserError(f"{who} did not write {', '.join(sorted(names - found))}; nothing was published")
     if found - names:
         raise UserError(
-            f"{who} wrote {', '.join(sorted(found - names))} besides {', '.join(sorted(names))}; "
-            "nothing was published"
+            f"{who} wrote {', '.join(sorted(found - names))} besides {', '.join(sorted(names))}; nothing was published"
         )
     empty = sorted(name for name in names if (folder / name).stat().st_size == 0)
     if empty:

@@ -54,8 +54,7 @@ def check_spec(spec: Mapping[str, object]) -> None:
     missing, unknown = sorted(SPEC_KEYS - set(spec)), sorted(set(spec) - SPEC_KEYS)
     if missing or unknown:
         raise UserError(
-            f"provenance: missing keys {missing}, unknown keys {unknown}; "
-            f"the keys are {', '.join(sorted(SPEC_KEYS))}"
+            f"provenance: missing keys {missing}, unknown keys {unknown}; the keys are {', '.join(sorted(SPEC_KEYS))}"
         )
 
 

@@ -62,11 +62,7 @@ def _merge_streams(outputs: list) -> list:
     merged: list = []
     for output in outputs:
         before = merged[-1] if merged else None
-        if (
-            before
-            and output["output_type"] == before["output_type"] == "stream"
-            and output["name"] == before["name"]
-        ):
+        if before and output["output_type"] == before["output_type"] == "stream" and output["name"] == before["name"]:
             before["text"] += output["text"]
         else:
             merged.append(output)

@@ -85,8 +85,7 @@ def read_claims(path: str | Path) -> list[dict]:
             raise UserError(f"{path}: claim {record.get('id')!r} lacks {', '.join(missing)}")
         if record["verdict"] not in VERDICTS:
             raise UserError(
-                f"{path}: claim {record['id']} has the verdict {record['verdict']!r}; "
-                f"allowed: {', '.join(VERDICTS)}"
+                f"{path}: claim {record['id']} has the verdict {record['verdict']!r}; allowed: {', '.join(VERDICTS)}"
             )
         found.append({**record, "verdict": VERDICTS[record["verdict"]], "rule": _rule(record)})
     return found
@@ -117,9 +116,7 @@ def read_sidecar(path: str | Path, scale: str) -> dict:
     if missing:
         raise UserError(f"figure file {path} lacks {', '.join(missing)}")
     if record["scale"] != scale:
-        raise UserError(
-            f"figure file {path} was made at scale {record['scale']!r}, the report is for {scale!r}"
-        )
+        raise UserError(f"figure file {path} was made at scale {record['scale']!r}, the report is for {scale!r}")
     return record
 
 
@@ -202,9 +199,7 @@ def attach(figures: Sequence[dict], claims: Sequence[dict]) -> list[dict]:
     for shown in figures:
         unknown = sorted({claim.partition("@")[0] for claim in shown["named_claims"]} - known)
         if unknown:
-            raise UserError(
-                f"{shown['id']} names the claim {', '.join(unknown)}, which claims.json does not hold"
-            )
+            raise UserError(f"{shown['id']} names the claim {', '.join(unknown)}, which claims.json does not hold")
         shown["claims"] = [
             claim
             for claim in claims
@@ -214,9 +209,7 @@ def attach(figures: Sequence[dict], claims: Sequence[dict]) -> list[dict]:
         shown["tally"] = ", ".join(f"{count} {label}" for label, count in tally.items())
         own = [claim for claim in claims if claim["figure"] == shown["id"]]
         if own:
-            groups.append(
-                {"name": f"{shown['name']}: {shown['title']}", "anchor": shown["id"], "claims": own}
-            )
+            groups.append({"name": f"{shown['name']}: {shown['title']}", "anchor": shown["id"], "claims": own})
     others = [claim for claim in claims if claim["figure"] not in {shown["id"] for shown in figures}]
     if others:
         groups.append({"name": "Figures that this run does not show", "anchor": None, "claims": others})
@@ -241,26 +234,19 @@ def run_facts(figures: Sequence[dict]) -> dict:
     commits = list(dict.fromkeys(shown["git_commit"] for shown in figures if shown["git_commit"]))
     names = sorted({package for shown in figures for package in shown["packages"]})
     versions = {
-        package: list(dict.fromkeys(shown["packages"].get(package, "absent") for shown in figures))
-        for package in names
+        package: list(dict.fromkeys(shown["packages"].get(package, "absent") for shown in figures)) for package in names
     }
     mixed = [package for package in names if len(versions[package]) > 1]
     warnings = []
     if mixed:
-        warnings.append(
-            f"The figures were not made in one environment: {', '.join(mixed)} differ between them."
-        )
+        warnings.append(f"The figures were not made in one environment: {', '.join(mixed)} differ between them.")
     if len(commits) > 1:
-        warnings.append(
-            "The figures were made at more than one commit; each figure's own is given beside it."
-        )
+        warnings.append("The figures were made at more than one commit; each figure's own is given beside it.")
     packages = [(package, ", ".join(versions[package])) for package in names]
     return {"commits": commits, "packages": packages, "warnings": warnings}
 
 
-def index(
-    figures: Sequence[dict], claims: Sequence[dict], *, scale: str, command: str, scale_note: str = ""
-) -> str:
+def index(figures: Sequence[dict], claims: Sequence[dict], *, scale: str, command: str, scale_note: str = "") -> str:
     """The whole page.
 
     Raises:

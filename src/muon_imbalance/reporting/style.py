@@ -27,7 +27,7 @@ FULL_WIDTH = 6.8
 SMALLEST_FONT = 7.0
 """Points; nothing in a figure is set smaller."""
 
-FROBENIUS, MAXIMUM, SPECTRAL = "#0072B2", "#D18B00", "#C1272D"
+FROBENIUS, MAXIMUM, SPECTRAL = "#0072B2", "#D18B00", "#B3123A"
 
 
 def _shade(colour: str, towards: str, share: float) -> str:
@@ -55,7 +55,7 @@ STYLES: dict[str, Style] = {
     "sgd": Style("SGD", "#6b6b6b", DOTTED, "v"),
     "ngd": Style("NGD", _shade(FROBENIUS, "black", 0.25), DASHED, "o"),
     "nmd": Style("NMD", FROBENIUS, DASHED, "s"),
-    "signgd": Style("SignGD", _shade(MAXIMUM, "black", 0.25), DASHDOT, "^"),
+    "signgd": Style("SignGD", _shade(MAXIMUM, "black", 0.15), DASHDOT, "^"),
     "signum": Style("Signum", MAXIMUM, DASHDOT, "D"),
     "specgd": Style("SpecGD", _shade(SPECTRAL, "black", 0.25), SOLID, "P"),
     "muon": Style("Muon", SPECTRAL, SOLID, "*"),

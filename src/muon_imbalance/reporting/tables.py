@@ -52,13 +52,11 @@ def fragment(table: pd.DataFrame, caption: str) -> Markup:
             first, Markup("").join(Markup("<td>{}</td>").format(value) for value in rest)
         )
 
-    head = Markup("").join(
-        Markup('<th scope="col">{}</th>').format(cell(str(name))) for name in table.columns
-    )
+    head = Markup("").join(Markup('<th scope="col">{}</th>').format(cell(str(name))) for name in table.columns)
     body = Markup("").join(row(values) for values in table.astype(object).itertuples(index=False, name=None))
-    return Markup(
-        "<table>\n<caption>{}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n"
-    ).format(cell(caption), head, body)
+    return Markup("<table>\n<caption>{}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n").format(
+        cell(caption), head, body
+    )
 
 
 def document(table: Markup, title: str) -> str:

@@ -62,9 +62,7 @@ class Mixture:
             raise UserError(f"mixture.k is {k}; allowed: an integer >= 2 (number of classes)")
         d = int(_number("d", self.d, f"an integer >= k = {k} (input dimension)", Integral))
         if d < k:
-            raise UserError(
-                f"mixture.d is {d}; allowed: an integer >= k = {k}, since the k means are orthogonal"
-            )
+            raise UserError(f"mixture.d is {d}; allowed: an integer >= k = {k}, since the k means are orthogonal")
         p = self.p.tolist() if isinstance(self.p, np.ndarray) else self.p
         if not isinstance(p, Sequence) or isinstance(p, str) or len(p) != k:
             raise UserError(f"mixture.p is {p!r}; allowed: a list of k = {k} probabilities")
@@ -79,9 +77,7 @@ class Mixture:
         if mu <= 0:
             raise UserError(f"mixture.mu is {mu}; allowed: a number > 0 (norm of the class means)")
         if sigma2 <= 0:
-            raise UserError(
-                f"mixture.sigma2 is {sigma2}; allowed: a number > 0 (noise variance per coordinate)"
-            )
+            raise UserError(f"mixture.sigma2 is {sigma2}; allowed: a number > 0 (noise variance per coordinate)")
         for key, value in {"k": k, "d": d, "p": p, "mu": mu, "sigma2": sigma2}.items():
             object.__setattr__(self, key, value)
 

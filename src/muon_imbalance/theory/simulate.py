@@ -54,9 +54,7 @@ RULES: dict[str, Callable[[Array, float], Array]] = {
 """Update direction of each rule from a gradient and the level of its rounding noise (Eq. 1, Table 1)."""
 
 
-def linear(
-    rule: str, sigma_xx: Array, sigma_yx: Array, lr: float, steps: int, start: Array | None = None
-) -> Array:
+def linear(rule: str, sigma_xx: Array, sigma_yx: Array, lr: float, steps: int, start: Array | None = None) -> Array:
     """Iterates of ``W -= lr * direction(W Sigma_xx - Sigma_yx)``.
 
     Args:
@@ -76,9 +74,7 @@ def linear(
     return w
 
 
-def matched_start(
-    hidden: Sequence[int], u: Array, v: Array, delta: float, rng: np.random.Generator
-) -> list[Array]:
+def matched_start(hidden: Sequence[int], u: Array, v: Array, delta: float, rng: np.random.Generator) -> list[Array]:
     """Start of Props 3 and 4: ``W_l = e^-delta Q_l [I] Q_(l-1)^T`` with ``Q_0 = V``, ``Q_L = U``.
 
     Args:
@@ -95,9 +91,7 @@ def matched_start(
     ]
 
 
-def deep(
-    rule: str, layers: Sequence[Array], sigma_xx: Array, sigma_yx: Array, lr: float, steps: int
-) -> Array:
+def deep(rule: str, layers: Sequence[Array], sigma_xx: Array, sigma_yx: Array, lr: float, steps: int) -> Array:
     """Products ``W = W_L ... W_1`` while ``rule`` updates all layers at once, starting at ``layers``.
 
     Layer l has gradient ``(W_L ... W_(l+1))^T (W Sigma_xx - Sigma_yx) (W_(l-1) ... W_1)^T``.

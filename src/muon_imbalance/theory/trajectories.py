@@ -84,9 +84,7 @@ def specgd_layer(
     return start + lr * (np.minimum(t, turn) - back)
 
 
-def specgd(
-    t: ArrayLike, r: ArrayLike, lr: float, depth: int = 1, delta: float = math.inf, exact: bool = True
-) -> Array:
+def specgd(t: ArrayLike, r: ArrayLike, lr: float, depth: int = 1, delta: float = math.inf, exact: bool = True) -> Array:
     """SpecGD, entries of the product ``W_bar``: :func:`specgd_layer` to the power ``depth``.
 
     ``depth=1`` from zero is Prop. 1 (``min(lr t, r_c)``), ``depth=2`` Props 2 and 3, any depth Prop. 4.

@@ -1,5 +1,6 @@
 """The training loop: a stack of models, one optimizer, recorded at chosen steps, resumable, divergence noted."""
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,7 @@ from torch import Tensor
 from muon_imbalance.progress import Progress
 from muon_imbalance.training.checkpoints import Checkpoints
 
+log = logging.getLogger("muon_imbalance")
 Tensors = dict[str, Tensor]
 Key = tuple[str, str, str]  # split, group, metric
 
@@ -30,7 +32,7 @@ class Task(Protocol):
 
 @dataclass
 class History:
-    """What was measured: ``values[record, key, model]`` at ``steps[record]``; from ``died[model]`` on a run is diverged."""
+    """What was measured: ``values[record, key, model]`` at ``steps[record]``; ``died[model]`` is the step of divergence."""
 
     steps: list[int]
     keys: list[Key]
@@ -80,12 +82,15 @@ def train(
     saved = checkpoints.load(name)
     if saved is not None:
         begin, tensors = saved
-        params, state = ({k: tensors[f"{part}:{k}"].to(v.device) for k, v in old.items()} for part, old in
-                         (("params", params), ("state", state)))
+        params, state = (
+            {k: tensors[f"{part}:{k}"].to(v.device) for k, v in old.items()}
+            for part, old in (("params", params), ("state", state))
+        )
         history = _unpack(tensors, recorded, sum(step < begin for step in recorded))
         keys, died = history.keys, torch.from_numpy(history.died)
         values = list(torch.from_numpy(history.values))
         progress.skip(begin)
+        log.info(f"{progress.label}: going on at step {begin} of a run that was interrupted")
 
     wanted, last_save = set(recorded), time.monotonic()
     for step in range(begin, steps + 1):

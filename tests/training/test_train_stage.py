@@ -1,0 +1,162 @@
+"""The training stage: jobs, tables, reuse of the grid, paired seeds, and what it imports."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from muon_imbalance import closure, train
+from muon_imbalance.analysis import runs as tables
+from muon_imbalance.data import gaussian_mixture
+from muon_imbalance.errors import UserError
+from muon_imbalance.training.checkpoints import Checkpoints
+from muon_imbalance.training.job import Job
+
+ROOT = Path(__file__).parents[2]
+DATA = {"classes": 3, "dimension": 6, "prior": "zipf", "mean_norm": 1.0, "means": "random", "noise": 0.2,
+        "train": 60, "test_per_class": 10, "repetitions": 2, "seed": 0}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "mixture"
+    gaussian_mixture.build(DATA, {}, folder)
+    return folder
+
+
+def job(**changes):
+    described = {
+        "experiment": "softmax", "optimizer": "nmd", "phase": "final", "task": "classification", "rule": "nmd",
+        "cells": [{"lr": "0.1", "momentum": "0.9"}], "seeds": [0, 1], "steps": 6, "record": {"every": 3},
+        "settings": {"dataset": {"name": "mixture", "builder": "gaussian_mixture", "config": DATA},
+                     "model": {"name": "linear", "init_std": 0.01}, "evaluate": ["test"],
+                     "metrics": ["grad_norm", "margin_spectral"]},
+        "stack": 2, "dtype": "float64",
+    }  # fmt: skip
+    return Job(**(described | changes))
+
+
+def run(job, data, folder, grid=None):
+    with Checkpoints(folder, train.identity(job, data)) as checkpoints:
+        return train.run_job(job, data, grid, checkpoints)
+
+
+def test_table_has_the_contract_columns_and_one_row_per_measurement(data, tmp_path):
+    frame = run(job(), data, tmp_path)
+    assert list(frame.columns) == list(tables.COLUMNS)
+    assert sorted(frame["step"].unique()) == [0, 3, 6] and not frame["diverged"].any()
+    assert not frame.duplicated(["run", "step", "split", "group", "metric"]).any()
+    assert set(frame["lr"]) == {"0.1"} and set(frame["momentum"]) == {"0.9"}
+    tables.check(frame, tables.COLUMNS, "test")
+
+
+def test_metrics_are_what_they_say(data, tmp_path):
+    """Recompute accuracy, margin and loss at step 0 from the initial weights in plain NumPy."""
+    frame = run(job(), data, tmp_path).query("step == 0 and seed == 1").set_index(["split", "group", "metric"])["value"]
+    task = train.make_task(job(), [0, 1], data)
+    w = task.init()["layers.0.weight"][1].numpy()
+    held = {split: gaussian_mixture.load(data, split, [1]) for split in ("train", "test")}
+    x, y = held["train"]["inputs"][0], held["train"]["label"][0]
+    z = x @ w.T
+    own = z[np.arange(len(y)), y]
+    rival = np.where(np.eye(3, dtype=bool)[y], -np.inf, z).max(1)
+    assert frame["train", "all", "margin_spectral"] == pytest.approx((own - rival).min() / np.linalg.norm(w, 2))
+    assert frame["train", "all", "loss"] == pytest.approx(np.mean(np.log(np.exp(z).sum(1)) - own))
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    assert frame["train", "all", "grad_norm"] == pytest.approx(np.linalg.norm((p - np.eye(3)[y]).T @ x / len(y)))
+    x, y = held["test"]["inputs"][0], held["test"]["label"][0]
+    right = (x @ w.T).argmax(1) == y
+    by_class = [right[y == c].mean() for c in range(3)]
+    assert frame["test", "worst", "accuracy"] == pytest.approx(min(by_class))
+    assert frame["test", "balanced", "accuracy"] == pytest.approx(np.mean(by_class))
+
+
+def test_optimizers_start_from_the_same_weights(data, tmp_path):
+    start = [
+        run(job(optimizer=name, rule=name, cells=[{"lr": "0.1"}]), data, tmp_path / name).query("step == 0")["value"]
+        for name in ("ngd", "specgd")
+    ]
+    np.testing.assert_array_equal(*start)
+
+
+def test_the_final_phase_reuses_the_grid(data, tmp_path):
+    cells = [{"lr": "0.1", "momentum": "0.9"}, {"lr": "0.2", "momentum": "0.9"}]
+    grid = run(job(phase="grid", cells=cells, seeds=[0]), data, tmp_path / "grid")
+    tables.write(tmp_path / "grid.parquet", grid)
+    frame = run(job(cells=cells[1:]), data, tmp_path / "final", grid=tmp_path / "grid.parquet")
+    final = frame[frame["phase"] == "final"]
+    assert set(final["seed"]) == {0, 1} and set(final["lr"]) == {"0.2"} and len(frame) > len(final)
+    reused = final[final["seed"] == 0]["value"].to_numpy()
+    np.testing.assert_array_equal(reused, grid[grid["lr"] == "0.2"]["value"].to_numpy())
+    fresh = run(job(cells=cells[1:]), data, tmp_path / "fresh")
+    np.testing.assert_allclose(final.sort_values(["run", "step"])["value"], fresh["value"], rtol=1e-12)
+
+
+def test_stack_and_chunk_change_speed_only(data, tmp_path):
+    whole = run(job(), data, tmp_path / "a")
+    for name, changes in {"b": {"stack": 1}, "c": {"chunk": 7}}.items():
+        other = run(job(**changes), data, tmp_path / name)
+        np.testing.assert_allclose(other["value"], whole["value"], rtol=1e-9, atol=1e-12)
+
+
+def test_a_diverged_run_is_a_row_that_says_so(data, tmp_path):
+    frame = run(job(rule="sgd", optimizer="sgd", cells=[{"lr": "1e308", "momentum": "0.9"}]), data, tmp_path)
+    assert frame["diverged"].any() and frame.loc[frame["diverged"], "value"].isna().all()
+    tables.check(frame, tables.COLUMNS, "test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"phase": "test"}, "phase is 'test'; allowed: grid, final"),
+        ({"steps": 0}, "steps is 0; it must be at least 1"),
+        ({"seeds": []}, "at least one cell and one seed"),
+        ({"dtype": "bfloat16"}, "dtype is 'bfloat16'; allowed: float32, float64"),
+    ],
+)
+def test_bad_jobs_are_refused(changes, message):
+    with pytest.raises(UserError, match=message):
+        job(**changes)
+
+
+def test_a_negative_learning_rate_is_refused_before_training(data, tmp_path):
+    with pytest.raises(UserError, match="optimizer nmd: lr = .*allowed: a finite number >= 0"):
+        run(job(cells=[{"lr": "-0.1", "momentum": "0.9"}]), data, tmp_path)
+
+
+def test_checkpoint_identity_changes_with_settings_and_data(data):
+    one = train.identity(job(), data)
+    assert train.identity(replace(job(), checkpoint_seconds=1), data) == one
+    assert train.identity(replace(job(), steps=7), data) != one
+    assert train.identity(replace(job(), cells=[{"lr": "0.2", "momentum": "0.9"}]), data) != one
+
+
+def test_the_closure_is_what_a_job_imports(data, tmp_path):
+    """Run a job in its own process: every project file it loads is in the closure, and none of the forbidden parts."""
+    code = (
+        "import sys, runpy; runpy.run_module('muon_imbalance.train', run_name='__main__', alter_sys=True);"
+        "print(*sorted(m.__file__ for n, m in sys.modules.items() if n.startswith('muon_imbalance')"
+        " and getattr(m, '__file__', None)), sep='\\n')"
+    )
+    described = json.dumps({k: v for k, v in vars(job()).items()})
+    arguments = ["--job", described, "--data", str(data), "--checkpoints", str(tmp_path / "c"), "--output",
+                 str(tmp_path / "t.parquet")]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True,
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    loaded = {Path(line).resolve() for line in done.stdout.splitlines() if line.endswith(".py")}
+    names = ["muon_imbalance.train", *train.modules(job())[1:]]
+    allowed = set(closure.closure(*names))
+    assert loaded and loaded <= allowed
+    forbidden = ("reporting", "claims", "judge", "style")
+    assert not [
+        path for path in allowed if any(word in path.as_posix().split("muon_imbalance/")[1] for word in forbidden)
+    ]
+    frame = pd.read_parquet(tmp_path / "t.parquet")
+    assert len(frame)

@@ -1,0 +1,115 @@
+"""The configuration: shipped files are valid, and each kind of mistake is named with what is allowed."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from muon_imbalance.config import cells, check_references, check_schema, without_nulls
+from muon_imbalance.errors import UserError
+from muon_imbalance.optimizers import registry
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+
+
+def merged(base, over):
+    if isinstance(base, dict) and isinstance(over, dict):
+        return base | {key: merged(base.get(key), value) for key, value in over.items()}
+    return over
+
+
+def load(scale="laptop"):
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    if scale != "laptop":
+        config = merged(config, yaml.safe_load((ROOT / f"workflow/scales/{scale}.yaml").read_text()))
+    return config
+
+
+def check(config):
+    config = without_nulls(config)
+    check_schema(config, SCHEMA)
+    check_references(config, registry.names(), ROOT / "notebooks")
+
+
+def set_at(config, path, value):
+    *parents, last = path.split("/")
+    node = config
+    for part in parents:
+        node = node[part]
+    node[last] = value
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+def test_shipped_configurations_are_valid(scale):
+    check(load(scale))
+
+
+def test_the_schema_is_a_schema_and_describes_every_key():
+    schema = yaml.safe_load(SCHEMA.read_text())
+    Draft202012Validator.check_schema(schema)
+
+    def leaves(node, path=""):
+        for key, value in node.get("properties", {}).items():
+            yield f"{path}.{key}", value
+            yield from leaves(value, f"{path}.{key}")
+
+    nodes = [("", schema), *schema["$defs"].items()]
+    undescribed = [path for name, node in nodes for path, leaf in leaves(node, name) if "description" not in leaf]
+    assert not undescribed
+    closed = json.dumps(schema).count('"additionalProperties": false')
+    assert closed >= 10
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("experiments/colored_mnist/stepss", 3, "experiments.colored_mnist: unknown key 'stepss'; allowed: .*steps"),
+        ("figure_dir", "x", "config: unknown key 'figure_dir'; allowed: .*figures_dir"),
+        ("scale", "tiny", "scale: 'tiny' is not allowed; allowed: smoke, laptop, paper"),
+        ("device", "tpu", "device: 'tpu' is not allowed; allowed: cpu, cuda"),
+        ("experiments/colored_mnist/steps", 0, "experiments.colored_mnist.steps: 0 is less than the minimum of 1"),
+        ("experiments/colored_mnist/sweep/nmd/lr", ["-0.1"], "'-0.1' is not a non-negative number"),
+        ("experiments/colored_mnist/sweep/nmd/lr", [0.1], "0.1 must be of type string .*quotes"),
+        ("experiments/colored_mnist/sweep/nmdd", {"lr": ["0.1"]}, "'nmdd' is unknown; allowed: .*nmd"),
+        ("optimizers/soap", {"rule": "soap"}, "optimizers.soap.rule: 'soap' is unknown; allowed: .*muon"),
+        ("experiments/colored_mnist/dataset", "cifar11", "'cifar11' is unknown; allowed: .*colored_mnist"),
+        ("experiments/colored_mnist/seeds", 50, "50 repetitions are asked for, but the data set 'colored_mnist' has 5"),
+        ("experiments/colored_mnist/grid_seeds", 9, "grid_seeds: 9 is more than seeds"),
+        ("experiments/colored_mnist/selection", None, "several cells, so the key 'selection' is needed"),
+        ("experiments/population_linear/mixture/p", [0.5, 0.3, 0.3], "must be k = 3 numbers that sum to 1"),
+        ("experiments/population_linear/mixture/d", 2, "mixture.d: 2 is less than k = 3"),
+        ("figures/fig_01/experiments", ["colored"], "figures.fig_01.experiments: 'colored' is unknown; allowed: "),
+        ("figures/fig_99", {"slug": "x", "title": "x", "experiments": []}, "no notebook fig_99_x.ipynb in notebooks/"),
+        ("figures/figure_1", {"slug": "x"}, "name 'figure_1' is not allowed; names must match"),
+        ("datasets/mnist/config/source", "mnist_folder", "data_dir: None, but datasets.mnist is read from a folder"),
+        ("provenance/experiments.colored_mnist.step", "paper", "leads to no setting .*at 'step'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(path, value, message):
+    config = copy.deepcopy(load())
+    set_at(config, path, value)
+    with pytest.raises(UserError, match=message):
+        check(config)
+
+
+def test_stand_ins_are_an_error_when_real_data_is_required():
+    config = load()
+    config["require_real"] = True
+    check(config)
+    config["datasets"]["mnist"]["stand_in_for"] = "MNIST"
+    with pytest.raises(UserError, match="require_real: datasets.mnist stands in for MNIST"):
+        check(config)
+
+
+def test_null_in_an_overlay_leaves_something_out():
+    config = merged(load(), {"experiments": {"colored_mnist": {"sweep": {"nmd": None}}}})
+    assert "nmd" not in without_nulls(config)["experiments"]["colored_mnist"]["sweep"]
+
+
+def test_cells_are_all_combinations():
+    grid = cells({"lr": ["0.1", "0.2"], "momentum": ["0", "0.9"]})
+    assert [tuple(cell.values()) for cell in grid] == [("0.1", "0"), ("0.1", "0.9"), ("0.2", "0"), ("0.2", "0.9")]

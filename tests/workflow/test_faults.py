@@ -1,0 +1,117 @@
+"""What goes wrong in real life: killed runs, failing notebooks, bad configurations, other numbers of cores."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pandas as pd
+import pytest
+
+from muon_imbalance.analysis import runs as tables
+
+
+def values(path):
+    return pd.read_parquet(path)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/smoke/runs/colored_mnist/muon.0.parquet",
+        "results/smoke/runs/linear_softmax/specgd.0.parquet",
+        "results/smoke/runs/population_linear/ngd.0.parquet",
+    ],
+)
+def test_one_core_gives_the_same_numbers_as_two(finished, smoke, target):
+    shutil.rmtree(finished.folder / "results")
+    finished.run(target, cores=1)
+    pd.testing.assert_frame_equal(values(finished.folder / target), values(smoke.folder / target), check_exact=True)
+
+
+def test_a_killed_training_resumes_to_the_same_numbers(finished):
+    """SIGKILL in the middle of training; the next run goes on from the checkpoint and ends with the same table."""
+    target = "results/smoke/runs/linear_softmax/ngd.0.parquet"
+    finished.edit("workflow/scales/smoke.yaml", "checkpoint_seconds: 2", "checkpoint_seconds: 0")
+    finished.edit("workflow/scales/smoke.yaml", "{seeds: 2, steps: 60}", "{seeds: 2, steps: 1500}")
+    finished.run(target)
+    whole = values(finished.folder / target)
+    (finished.folder / target).unlink()
+
+    process = subprocess.Popen(
+        finished.command(target), cwd=finished.folder, env=finished.environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    checkpoints = finished.folder / "results/smoke/checkpoints/linear_softmax/ngd.0"
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.glob("*/stack_0.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(checkpoints.glob("*/stack_0.safetensors")), "no checkpoint was written"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (finished.folder / target).exists()
+
+    subprocess.run([*finished.command(), "--unlock"], cwd=finished.folder, env=finished.environment(), check=True,
+                   capture_output=True)  # fmt: skip
+    finished.run(target)
+    log = (finished.folder / "logs/smoke/train/linear_softmax/ngd.0.log").read_text()
+    assert "going on at step" in log
+    pd.testing.assert_frame_equal(values(finished.folder / target), whole, check_exact=True)
+
+
+def test_a_failing_notebook_leaves_its_log_and_no_figure(finished):
+    finished.edit("notebooks/fig_04_linear_cross_entropy.ipynb", "frame = tables.read(runs)", "frame = 1 / 0")
+    done = finished.run("fig_04", check=False)
+    assert done.returncode and "ZeroDivisionError" in done.stdout
+    assert (finished.folder / "logs/smoke/render/fig_04.ipynb").is_file()
+    assert not list((finished.folder / "results/smoke/figures").glob("fig_04*"))
+    assert len(list((finished.folder / "results/smoke/figures").glob("fig_02*"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "message"),
+    [
+        ("config.yaml", "    steps: 140", "    stepps: 140", "unknown key 'stepps'; allowed: "),
+        ("workflow/scales/smoke.yaml", "nmd: {lr", "nmdd: {lr", "'nmdd' is unknown; allowed: "),
+        ("workflow/scales/smoke.yaml", '["0.05"]', '["-0.05"]', "'-0.05' is not a non-negative number"),
+        ("config.yaml", "dataset: colored_mnist", "dataset: colored", "'colored' is unknown; allowed: "),
+        ("config.yaml", "{rule: signum}", "{rule: signumm}", "'signumm' is unknown; allowed: "),
+    ],
+)
+def test_a_bad_configuration_stops_before_anything_runs(fresh, file, before, after, message):
+    fresh.edit(file, before, after)
+    done = fresh.run(check=False)
+    assert done.returncode and message in done.stdout
+    assert not (fresh.folder / "results").exists() and not (fresh.folder / "data").exists()
+
+
+def test_an_unknown_scale_is_named(fresh):
+    done = fresh.run(scale="tiny", check=False)
+    assert done.returncode and "'tiny' is not allowed; allowed: smoke, laptop, paper" in done.stdout
+
+
+def test_a_bad_builder_option_stops_before_training(finished):
+    finished.edit("workflow/scales/smoke.yaml", "correlation: 0.95", "correlation: 1.5")
+    done = finished.run(check=False)
+    assert done.returncode and "correlation = 1.5" in done.stdout
+    assert "Training" not in done.stdout.split("correlation = 1.5")[1]
+
+
+def test_a_diverged_run_does_not_stop_the_report(finished):
+    finished.edit("workflow/scales/smoke.yaml", "linear_softmax: {seeds: 2, steps: 60}",
+                  'linear_softmax: {seeds: 2, steps: 60, sweep: {ngd: {lr: ["1e308"]}}}')  # fmt: skip
+    finished.run()
+    frame = tables.read([finished.folder / "results/smoke/runs/linear_softmax/ngd.0.parquet"])
+    assert frame["diverged"].any()
+
+
+def test_an_altered_archive_stops_with_its_name_and_both_hashes(fresh, tmp_path, monkeypatch):
+    monkeypatch.setenv("MUON_IMBALANCE_CACHE", str(tmp_path / "cache"))
+    fresh.run("data/sources/mnist_5k.json")
+    member = next(path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.suffix == ".gz")
+    member.write_bytes(member.read_bytes()[:-100])
+    (fresh.folder / "data/sources/mnist_5k.json").unlink()
+    done = fresh.run("data/sources/mnist_5k.json", check=False)
+    assert done.returncode and member.name in done.stdout
+    assert "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d" in done.stdout

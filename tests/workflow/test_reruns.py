@@ -1,0 +1,86 @@
+"""What a change reruns: exactly the jobs that depend on it."""
+
+import json
+import re
+
+COLORED = {
+    "train_nmd": 1,
+    "train_signum": 1,
+    "train_muon": 1,
+    "train_muon_ns1": 1,
+    "train_muon_exact": 1,
+    "tune_muon": 1,
+}
+AFTER = {"judge": 1, "publish": 1, "all": 1}
+
+
+def test_the_default_target_has_many_jobs(fresh):
+    jobs = fresh.planned()
+    assert sum(jobs.values()) > 10 and jobs["all"] == 1
+    assert {"download", "build_dataset", "train_muon", "tune_muon", "solve", "judge", "publish"} <= set(jobs)
+
+
+def test_one_figure_builds_only_its_ancestors(fresh):
+    target = "results/smoke/figures/fig_04_linear_cross_entropy.pdf"
+    expected = {"build_dataset": 1, "train_ngd": 1, "train_signgd": 1, "train_specgd": 1, "render_fig_04": 1}
+    jobs = fresh.planned(target)
+    assert {name: count for name, count in jobs.items() if name != "all"} == expected
+    assert fresh.planned("fig_04") == expected | {"fig_04": 1}
+
+
+def test_a_changed_model_reruns_its_experiment(finished):
+    finished.edit("src/muon_imbalance/models/mlp.py", "fan_in**0.5", "fan_in ** (1 / 2)")
+    assert finished.planned() == COLORED | {"select_cell": 1, "render_fig_01": 1} | AFTER
+
+
+def test_a_changed_optimizer_reruns_its_jobs(finished):
+    finished.edit("src/muon_imbalance/optimizers/adam.py", "import torch\n", "import torch\n\n")
+    jobs = finished.planned()
+    assert {name for name in jobs if name.startswith(("train", "tune"))} == {
+        "train_muon", "tune_muon", "train_muon_ns1", "train_muon_exact"
+    }  # fmt: skip
+
+
+def test_a_changed_colour_reruns_notebooks_only(finished):
+    finished.edit("src/muon_imbalance/reporting/style.py", "#0072B2", "#0072B3")
+    figures = ("fig_01", "fig_02", "fig_04")
+    assert {f"render_{figure}" for figure in figures} <= set(finished.planned())
+    allowed = {f"render_{figure}" for figure in (*figures, "tab_1")} | {"publish", "all"}
+    assert set(finished.planned()) <= allowed
+    assert finished.planned("fig_04") == {"render_fig_04": 1, "fig_04": 1}
+
+
+def test_a_changed_claim_reruns_judge_and_report_only(finished):
+    finished.edit("claims/population_linear.yaml", "Fig. 2", "Figure 2")
+    assert set(finished.planned()) == {"judge", "publish", "all"}
+
+
+def test_a_changed_learning_rate_reruns_its_sweep_only(finished):
+    finished.edit("workflow/scales/smoke.yaml", 'nmd: {lr: ["0.05"]}', 'nmd: {lr: ["0.04"]}')
+    assert finished.planned() == {"train_nmd": 1, "render_fig_01": 1} | AFTER
+
+
+def test_a_comment_in_a_data_module_does_not_retrain_unrelated_experiments(finished):
+    finished.edit("src/muon_imbalance/data/gaussian_mixture.py", '"""', '"""\n')
+    jobs = finished.planned()
+    assert not [name for name in jobs if name in COLORED or name == "solve"]
+
+
+def test_every_job_trains_the_optimizer_of_its_name(fresh):
+    """A loop variable bound too late gives every rule the last optimizer."""
+    shown = fresh.run("-n", "-p").stdout
+    jobs = re.findall(r"--job '(\{.*?\})' ", shown)
+    assert len(jobs) == 12
+    outputs = re.findall(r"--output results/smoke/(?:runs|grid)/(\w+)/(\w+)\.0\.parquet", shown)
+    described = [json.loads(job) for job in jobs]
+    assert [(job["experiment"], job["optimizer"]) for job in described] == outputs
+    rules = {"muon_ns1": ("muon", {"ns_steps": 1}), "muon_exact": ("muon", {"polar": "exact"}),
+             "muon": ("muon", {"ns_steps": 5})}  # fmt: skip
+    for job in described:
+        assert (job["rule"], job["hyper"]) == rules.get(job["optimizer"], (job["optimizer"], {}))
+        assert job["phase"] == ("grid" if len(job["cells"]) > 1 else "final")
+
+
+def test_paper_scale_can_be_planned(fresh):
+    jobs = fresh.planned(scale="paper")
+    assert jobs["tune_nmd"] == jobs["tune_muon_exact"] == 1 and jobs["select_cell"] == 5

@@ -1,0 +1,38 @@
+# How data sets are made: their sources, parents and options.
+
+
+def dataset_source(dataset):
+    """Name of the source that a data set is read from (none: it is generated or made from another one)."""
+    return config["datasets"][dataset]["config"].get("source")
+
+
+def dataset_inputs(wildcards):
+    """Stamp of the source, or the parent data set."""
+    dataset = config["datasets"][wildcards.dataset]
+    if "parent" in dataset:
+        return {"parent": f"{DATASETS}/{dataset['parent']}/manifest.json"}
+    source = dataset_source(wildcards.dataset)
+    return {"source": f"data/sources/{source}.json"} if source else {}
+
+
+def download_options(wildcards):
+    """A user's own folder, for sources that are one."""
+    if not wildcards.source.endswith("_folder"):
+        return ""
+    verify = all(d["config"].get("verify", True) for d in config["datasets"].values())
+    return f"--data-dir {config['data_dir']!r}" + ("" if verify else " --no-verify")
+
+
+def builder_config(wildcards):
+    """Options of the builder, as JSON."""
+    dataset = config["datasets"][wildcards.dataset]
+    return json.dumps(dataset["config"] | ({"parent": dataset["parent"]} if "parent" in dataset else {}))
+
+
+def builder_inputs(wildcards):
+    """Where the builder finds its source or its parent, as JSON."""
+    dataset = config["datasets"][wildcards.dataset]
+    if "parent" in dataset:
+        return json.dumps({dataset["parent"]: f"{DATASETS}/{dataset['parent']}"})
+    source = dataset_source(wildcards.dataset)
+    return json.dumps({source: f"data/sources/{source}.json"} if source else {})
