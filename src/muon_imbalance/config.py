@@ -97,11 +97,12 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
             raise UserError(f"{where}: key {key!r} is missing (task {experiment['task']} needs it)")
     if "dataset" in experiment:
         _known(experiment["dataset"], config["datasets"], f"{where}.dataset")
-        repetitions = config["datasets"][experiment["dataset"]]["config"].get("repetitions")
-        if repetitions is not None and repetitions < experiment["seeds"]:
+        data, seeds = experiment["dataset"], experiment["seeds"]
+        repetitions = config["datasets"][data]["config"].get("repetitions")
+        if repetitions is not None and repetitions < seeds:
             raise UserError(
-                f"{where}.seeds: {experiment['seeds']} repetitions are asked for, but the data set "
-                f"{experiment['dataset']!r} has {repetitions}; raise datasets.{experiment['dataset']}.config.repetitions"
+                f"{where}.seeds: {seeds} repetitions are asked for, but the data set {data!r} has {repetitions}; "
+                f"raise datasets.{data}.config.repetitions"
             )
     if experiment.get("grid_seeds", 1) > experiment["seeds"]:
         raise UserError(f"{where}.grid_seeds: {experiment['grid_seeds']} is more than seeds ({experiment['seeds']})")

@@ -76,5 +76,4 @@ def spec():
         "seeds": [0, 1, 2],
         "claims": ["C1.1"],
         "data": ["manifest.json"],
-        "source_files": [],
     }

@@ -24,9 +24,10 @@ def test_code_hash_follows_content_and_name_only(project):
 
 
 def test_the_notebook_is_always_part_of_the_code_hash(project, spec):
-    Path("n.ipynb").write_text("1")
+    text = '{"nbformat": 4, "metadata": {}, "cells": []}'
+    Path("n.ipynb").write_text(text)
     first = provenance.sidecar("fig_01", "n.ipynb", spec, [])
-    Path("n.ipynb").write_text("2")
+    Path("n.ipynb").write_text(text + " ")
     assert provenance.sidecar("fig_01", "n.ipynb", spec, [])["code_sha256"] != first["code_sha256"]
 
 

@@ -75,7 +75,7 @@ def built(project, spec):
         files = {suffix: Path(f"figures/{stem}.{suffix}") for suffix in ("csv", "json")}
         files["csv"].write_text("a\n1\n")
         own = {"claims": ["C1.1", "C1.2"]} if identifier == "fig_01" else {"data": [], "claims": []}
-        described = spec | {"source_files": []} | own
+        described = spec | own
         data = provenance.read_manifests(described["data"])
         files["json"].write_text(json.dumps(provenance.sidecar(identifier, executed, described, data)))
         if identifier == "tab_1":

@@ -1,5 +1,8 @@
 # What judging and the report are given.
 JUDGED = sorted({family["experiment"] for family in CLAIM_FAMILIES})
+TEMPLATES = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / "src/muon_imbalance/reporting/templates").iterdir() if path.is_file()
+)
 
 
 def judge_inputs(_):

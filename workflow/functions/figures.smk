@@ -1,7 +1,7 @@
 # What figures and tables are drawn from, and the claims about them.
-import ast
-
 import yaml
+
+from muon_imbalance.reporting import notebook_source
 
 CLAIM_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "claims").glob("*.yaml"))
 CLAIM_FAMILIES = [yaml.safe_load((ROOT / path).read_text(encoding="utf-8")) for path in CLAIM_FILES]
@@ -27,34 +27,18 @@ def notebook_file(figure):
     return f"notebooks/{figure_stem(figure)}.ipynb"
 
 
-def notebook_modules(figure):
-    """Modules of the package that a notebook imports."""
-    cells = json.loads((ROOT / notebook_file(figure)).read_text(encoding="utf-8"))["cells"]
-    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    names = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("muon_imbalance"):
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.startswith("muon_imbalance")}
-    files = {name: ROOT / "src" / Path(*name.split(".")) for name in names}
-    return sorted(
-        name.removeprefix("muon_imbalance.")
-        for name, path in files.items()
-        if name != "muon_imbalance" and (path.with_suffix(".py").is_file() or (path / "__init__.py").is_file())
-    )
-
-
 def figure_sources(figure):
-    """Files that rendering a figure runs."""
-    extra = [f"optimizers.{name}" for name in optimizer_modules()] if figure == "tab_1" else []
-    return sources("render", *notebook_modules(figure), *extra)
+    """Files that rendering a figure runs (Table 1 shows every update rule)."""
+    path = ROOT / notebook_file(figure)
+    files = notebook_source.source_files(notebook_source.read(path), path)
+    files += closure(*optimizer_modules()) if figure.startswith("tab_") else []
+    return sorted({str(file.relative_to(ROOT)) for file in files})
 
 
 def optimizer_modules():
     """Modules of all update rules (Table 1 shows them)."""
     names = {module for rule in optimizer_registry.names() for module in optimizer_registry.modules(rule)}
-    return sorted(name.removeprefix("muon_imbalance.optimizers.") for name in names)
+    return sorted(names)
 
 
 def figure_parameters(figure):
@@ -84,7 +68,6 @@ def figure_provenance(figure):
                 claim["id"] for family in CLAIM_FAMILIES for claim in family["claims"] if claim["figure"] == figure
             ],
             "data": figure_manifests(figure),
-            "source_files": [notebook_file(figure), *figure_sources(figure)],
         }
     )
 

@@ -58,7 +58,7 @@ rule publish:
         figures=[figure_files(figure) for figure in config["figures"]],
         notebooks=[executed_notebook(figure) for figure in config["figures"]],
         src=sources("publish"),
-        template="src/muon_imbalance/reporting/templates/report.html.j2",
+        templates=TEMPLATES,
     output:
         f"{RESULTS}/report/index.html",
     log:
@@ -68,11 +68,12 @@ rule publish:
     params:
         figures=report_figures(),
         scale=SCALE,
+        note=config["scale_note"],
     message:
         "Writing the report"
     shell:
         "python -m muon_imbalance.publish --claims {input.claims} --figures {params.figures:q}"
-        " --scale {params.scale} --output {output} 2>&1 | tee {log}"
+        " --scale {params.scale} --scale-note {params.note:q} --output {output} 2>&1 | tee {log}"
 
 
 rule report:

@@ -15,7 +15,7 @@ Visit = Callable[[slice, Tensor, Tensor], None]
 
 
 class Chain:
-    """Layers of shapes ``sizes`` (pairs in, out); parameters ``layers.<i>.weight [S, out, in]`` and ``.bias [S, out]``."""
+    """Layers of ``sizes`` (pairs in, out); parameters ``layers.<i>.weight [S, out, in]`` and ``.bias [S, out]``."""
 
     def __init__(self, sizes: list[tuple[int, int]], bias: bool):
         self.sizes, self.bias = sizes, bias

@@ -57,7 +57,7 @@ def fold(inputs: Inputs, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, T
 
 
 def unfold(inputs: Inputs, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Gradient of the layer's own weight ``[S, out, d]`` from those of ``W'`` and ``b'`` (chain rule of :func:`fold`)."""
+    """Gradient of the layer's own weight ``[S, out, d]`` from those of ``W'`` and ``b'`` (see :func:`fold`)."""
     if not isinstance(inputs, Tinted):
         return weight
     split = weight.unsqueeze(2) * inputs.scale.unsqueeze(-1)

@@ -6,6 +6,7 @@ import ast
 import json
 from pathlib import Path
 
+from muon_imbalance.closure import PACKAGE, closure, module_file
 from muon_imbalance.errors import UserError
 
 KERNEL = "python3"
@@ -94,6 +95,12 @@ def imports(notebook: dict, path: str | Path) -> list[str]:
                 names.add(node.module)
                 names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return sorted(names)
+
+
+def source_files(notebook: dict, path: str | Path) -> list[Path]:
+    """Files of the package that rendering a notebook runs: the stage and what the notebook's code imports."""
+    own = [name for name in imports(notebook, path) if name.startswith(f"{PACKAGE}.")]
+    return closure(f"{PACKAGE}.render", *(name for name in own if module_file(name)))
 
 
 def problems(notebook: dict, path: str | Path) -> list[str]:

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from muon_imbalance.errors import UserError
+from muon_imbalance.reporting import notebook_source
 
 KEYS = (
     "id",
@@ -26,7 +27,7 @@ KEYS = (
     "claims",
 )
 """Keys of a sidecar, in this order."""
-SPEC_KEYS = {"title", "scale", "command", "experiments", "seeds", "claims", "data", "source_files"}
+SPEC_KEYS = {"title", "scale", "command", "experiments", "seeds", "claims", "data"}
 """Keys of the specification that a rule passes."""
 STAND_INS = {"real-other", "composed"}
 """Kinds of data that must be named in the title of what they show."""
@@ -146,9 +147,10 @@ def packages() -> dict[str, str]:
 def sidecar(identifier: str, notebook: str | Path, spec: Mapping, data: Sequence[Mapping]) -> dict:
     """The record written beside a figure (``spec``: :data:`SPEC_KEYS`, ``data``: :func:`read_manifests`).
 
-    ``code_sha256`` always covers the notebook, named in ``source_files`` or not.
+    ``code_sha256`` covers the notebook and the files of the package that rendering it runs.
     """
     check_spec(spec)
+    files = notebook_source.source_files(notebook_source.read(notebook), notebook)
     record = {
         "id": identifier,
         "title": full_title(spec["title"], data),
@@ -158,7 +160,7 @@ def sidecar(identifier: str, notebook: str | Path, spec: Mapping, data: Sequence
         "data": list(data),
         "experiments": spec["experiments"],
         "seeds": spec["seeds"],
-        "code_sha256": code_sha256([*spec["source_files"], notebook]),
+        "code_sha256": code_sha256([*files, notebook]),
         "git_commit": git_commit(),
         "packages": packages(),
         "claims": spec["claims"],

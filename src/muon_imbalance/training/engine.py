@@ -32,7 +32,7 @@ class Task(Protocol):
 
 @dataclass
 class History:
-    """What was measured: ``values[record, key, model]`` at ``steps[record]``; ``died[model]`` is the step of divergence."""
+    """What was measured: ``values[record, key, model]`` at ``steps[record]``; ``died[model]``: step of divergence."""
 
     steps: list[int]
     keys: list[Key]

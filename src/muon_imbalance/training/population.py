@@ -1,6 +1,6 @@
 """Population least squares on the Gaussian mixture: the matrix iteration of Sec. 3.2 with exact moments.
 
-``L(W) = 1/2 E ||y - W x||^2`` has gradient ``W Sigma_xx - Sigma_yx``; ``W`` starts at zero in a random orthogonal basis.
+``L(W) = 1/2 E ||y - W x||^2`` has gradient ``W Sigma_xx - Sigma_yx``; ``W`` starts at zero, in random orthogonal bases.
 """
 
 import torch
