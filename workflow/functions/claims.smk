@@ -1,7 +1,9 @@
 # What judging and the report are given.
 JUDGED = sorted({family["experiment"] for family in CLAIM_FAMILIES})
 TEMPLATES = sorted(
-    str(path.relative_to(ROOT)) for path in (ROOT / "src/muon_imbalance/reporting/templates").iterdir() if path.is_file()
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "src/muon_imbalance/reporting/templates").iterdir()
+    if path.is_file()
 )
 
 

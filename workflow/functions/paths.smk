@@ -45,22 +45,3 @@ def figure_files(figure):
 def executed_notebook(figure):
     """The notebook as it ran."""
     return f"{RESULTS}/notebooks/{figure_stem(figure)}.ipynb"
-
-
-def closing_words():
-    """What to look at after a successful run."""
-    words = []
-    page = Path(f"{RESULTS}/report/index.html")
-    if page.is_file():
-        words.append(f"Report: {page}")
-    claims = Path(f"{RESULTS}/claims.json")
-    if claims.is_file():
-        verdicts = [record["verdict"] for record in json.loads(claims.read_text(encoding="utf-8"))]
-        counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("holds", "fails", "inconclusive", "not-run"))
-        words.append(f"Claims at scale {SCALE}: {counts}")
-    return "\n".join(words)
-
-
-def failing_words():
-    """Where to look after a failed run."""
-    return f"A job failed. Its log is shown above and lies in {LOGS}/. What was computed is kept; run again to go on."

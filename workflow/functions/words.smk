@@ -1,0 +1,44 @@
+# What is said at the end of a run.
+import csv
+
+
+def core_seconds(experiment):
+    """CPU time of an experiment's jobs, as their benchmarks recorded it (the last run of each job)."""
+    total = 0.0
+    for path in Path(BENCHMARKS).glob(f"*/{experiment}*"):
+        for file in [path] if path.is_file() else path.glob("*.tsv"):
+            with file.open(encoding="utf-8") as rows:
+                total += sum(
+                    float(row["cpu_time"]) for row in csv.DictReader(rows, delimiter="\t") if row["cpu_time"] != "NA"
+                )
+    return total
+
+
+def cost_words():
+    """Measured cost of each experiment beside its budget."""
+    parts = []
+    for name, experiment in EXPERIMENTS.items():
+        cost, budget = core_seconds(name), experiment["budget_core_s"]
+        if cost:
+            parts.append(f"{name} {cost:.0f} of {budget:g}" + (" (over budget)" if cost > budget else ""))
+    return f"Core-seconds: {', '.join(parts)}" if parts else ""
+
+
+def closing_words():
+    """What to look at after a successful run."""
+    words = []
+    page = Path(f"{RESULTS}/report/index.html")
+    if page.is_file():
+        words.append(f"Report: {page}")
+    claims = Path(f"{RESULTS}/claims.json")
+    if claims.is_file():
+        verdicts = [record["verdict"] for record in json.loads(claims.read_text(encoding="utf-8"))]
+        counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("holds", "fails", "inconclusive", "not-run"))
+        words.append(f"Claims at scale {SCALE}: {counts}")
+    words.append(cost_words())
+    return "\n".join(filter(None, words))
+
+
+def failing_words():
+    """Where to look after a failed run."""
+    return f"A job failed. Its log is shown above and lies in {LOGS}/. What was computed is kept; run again to go on."
