@@ -1,4 +1,4 @@
-"""JSON Schema validation without its optional URI grammar, whose import alone takes seconds; no schema here has URIs."""
+"""JSON Schema validation without its optional URI grammar, whose import takes seconds (no schema here has URIs)."""
 
 import sys
 
