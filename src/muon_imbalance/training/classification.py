@@ -83,25 +83,28 @@ class Classification:
 
     @torch.no_grad()
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
-        """Accuracy and loss by group on every evaluation split, with their balanced mean and worst group."""
+        """Accuracy (and loss, if asked for) by group on every evaluation split, balanced mean and worst group."""
         values: dict[Key, Tensor] = {}
         for name, split in self.splits.items():
-            correct, loss, count = self._group_totals(params, split)
+            count, correct, *loss = self._group_totals(params, split)
             accuracy = correct / count
             values |= {(name, group, "accuracy"): accuracy[:, i] for i, group in enumerate(split.groups)}
             values[name, "balanced", "accuracy"] = accuracy.mean(1)
             values[name, "worst", "accuracy"] = accuracy.amin(1)
-            if "group_loss" in self.metrics:
-                values |= {(name, group, "loss"): loss[:, i] / count[:, i] for i, group in enumerate(split.groups)}
+            for total in loss:
+                values |= {(name, group, "loss"): (total / count)[:, i] for i, group in enumerate(split.groups)}
         return values
 
     def _group_totals(self, params: Tensors, split: Split) -> Tensor:
-        """Correct predictions, summed loss and number of samples, ``[3, S, groups]``."""
-        totals = self._zeros(len(split.groups), 3)
+        """Samples, correct predictions and (if asked for) summed loss of each group, ``[2 or 3, S, groups]``."""
+        with_loss = "group_loss" in self.metrics
+        totals = self._zeros(len(split.groups), 2 + with_loss)
         for block in split.blocks:
             for part, logits in self.model.logits(params, block.inputs, self.chunk):
                 targets = block.targets[:, part]
-                losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
-                hits = (logits.argmax(2) == targets).to(losses.dtype)
-                add_by_group(totals, block.groups[:, part], hits, losses, torch.ones_like(losses))
+                sums = [torch.ones_like(targets), logits.argmax(2) == targets]
+                if with_loss:
+                    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+                    sums.append(losses.view(targets.shape))
+                add_by_group(totals, block.groups[:, part], *sums)
         return totals

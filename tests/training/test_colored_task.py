@@ -1,0 +1,100 @@
+"""Colored-MNIST as a training task: every metric recomputed in plain NumPy from rendered images."""
+
+import numpy as np
+import pytest
+import torch
+
+from muon_imbalance.data import colored_mnist, manifest
+from muon_imbalance.training.classification import Classification
+
+SETTINGS = {
+    "dataset": {"name": "colored", "builder": "colored_mnist", "config": {}},
+    "model": {"name": "mlp", "hidden": [6]},
+    "metrics": ["group_loss"],
+    "evaluate": ["validation", "test"],
+    "pixel_range": [-1, 1],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    base = tmp_path_factory.mktemp("data")
+    arrays = {}
+    for split, n in (("train", 400), ("test", 100)):
+        arrays[f"{split}_images"] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        arrays[f"{split}_labels"] = (np.arange(n) % 10).astype(np.uint8)
+    facts = {"name": "mnist", "kind": "generated", "label": "noise", "source": {}, "licence": "-", "citation": "-"}
+    manifest.write(base / "mnist", arrays, facts | {"builder": "mnist", "config": {}})
+    config = {"correlation": 0.9, "train": 200, "validation": 40, "test": 50, "repetitions": 3}
+    colored_mnist.build(config, {"mnist": base / "mnist"}, base / "colored")
+    return base / "colored"
+
+
+@pytest.fixture(scope="module")
+def task(folder):
+    return Classification(SETTINGS, "test", [2, 0], torch.float64, "cpu", 64, folder)
+
+
+def forward(params, model, x):
+    """Two-layer network in NumPy; x: [n, 3 * P]."""
+    w = {name: value[model].numpy() for name, value in params.items()}
+    hidden = np.maximum(x @ w["layers.0.weight"].T + w["layers.0.bias"], 0)
+    return hidden @ w["layers.1.weight"].T + w["layers.1.bias"]
+
+
+def pixels(grey, colour, background):
+    return 2 * colored_mnist.render(grey, colour, background).reshape(len(grey), -1) - 1
+
+
+def cross_entropy(z, y):
+    return np.log(np.exp(z).sum(1)) - z[np.arange(len(y)), y]
+
+
+def test_train_metrics(task, folder):
+    params = task.init()
+    loss, _, measured = task.gradients(params, True)
+    for model, repetition in enumerate((2, 0)):
+        held = {
+            k: v[0] if k != "background" else v for k, v in colored_mnist.load(folder, "train", [repetition]).items()
+        }
+        z = forward(params, model, pixels(held["grey"], held["colour"], held["background"]).astype(float))
+        losses = cross_entropy(z, held["label"])
+        assert float(loss[model]) == pytest.approx(losses.mean(), rel=1e-6)
+        for number, group in enumerate(("majority", "minority")):
+            chosen = losses[held["group"] == number]
+            assert float(measured["train", group, "loss"][model]) == pytest.approx(chosen.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_evaluation_shows_every_image_in_both_colours(task, folder, split):
+    params = task.init()
+    values = task.evaluate(params)
+    for model, repetition in enumerate((2, 0)):
+        held = colored_mnist.load(folder, split, [repetition])
+        grey, label = held["grey"][0], held["label"][0]
+        accuracy = {}
+        for group, colour in (("majority", label), ("minority", 1 - label)):
+            z = forward(params, model, pixels(grey, colour, held["background"]).astype(float))
+            accuracy[group] = (z.argmax(1) == label).mean()
+            assert float(values[split, group, "accuracy"][model]) == pytest.approx(accuracy[group])
+            expected = cross_entropy(z, label).mean()
+            assert float(values[split, group, "loss"][model]) == pytest.approx(expected, rel=1e-6)
+        assert float(values[split, "balanced", "accuracy"][model]) == pytest.approx(np.mean(list(accuracy.values())))
+        assert float(values[split, "worst", "accuracy"][model]) == pytest.approx(min(accuracy.values()))
+
+
+def test_swapped_groups_are_noticed(task, folder, monkeypatch):
+    """Mutation: calling the minority majority must break the comparison above."""
+    from muon_imbalance.training import batches
+
+    monkeypatch.setattr(batches, "COLOUR_GROUPS", ("minority", "majority"))
+    wrong = Classification(SETTINGS, "test", [2, 0], torch.float64, "cpu", 64, folder)
+    with pytest.raises(AssertionError):
+        test_train_metrics(wrong, folder)
+
+
+def test_one_repetition_serves_a_whole_stack(folder):
+    together = Classification(SETTINGS, "test", [1, 1], torch.float64, "cpu", 64, folder)
+    loss, grads, _ = together.gradients(together.init(), False)
+    assert loss[0] == loss[1] and all(torch.equal(grad[0], grad[1]) for grad in grads.values())
