@@ -87,6 +87,18 @@ def check_references(config: dict, rules: list[str], notebooks: Path) -> None:
         _check_path(config, path)
 
 
+def check_claims(families: dict[str, dict], config: dict, schema_file: Path) -> None:
+    """Claim files (by name) follow their schema, and what they judge and illustrate is part of the configuration."""
+    for name, family in families.items():
+        try:
+            check_schema(family, schema_file)
+            _known(family["experiment"], config["experiments"], "experiment")
+            for claim in family["claims"]:
+                _known(claim["figure"], config["figures"], f"claim {claim['id']}, figure")
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
+
+
 def _check_experiment(config: dict, name: str, experiment: dict) -> None:
     where = f"experiments.{name}"
     for optimizer in experiment["sweep"]:

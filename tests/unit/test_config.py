@@ -8,7 +8,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from muon_imbalance.config import cells, check_references, check_schema, without_nulls
+from muon_imbalance.config import cells, check_claims, check_references, check_schema, without_nulls
 from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers import registry
 
@@ -94,6 +94,26 @@ def test_mistakes_are_named(path, value, message):
     set_at(config, path, value)
     with pytest.raises(UserError, match=message):
         check(config)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda f: f["claims"][0].update(figur="fig_01"), "x.yaml: claims.0: unknown key 'figur'; allowed: .*figure"),
+        (
+            lambda f: f["claims"][0].update(figure="fig_98"),
+            "x.yaml: claim .*figure: 'fig_98' is unknown; allowed: .*fig_01",
+        ),
+        (lambda f: f.update(experiment="cifar"), "x.yaml: experiment: 'cifar' is unknown; allowed: .*colored_mnist"),
+    ],
+)
+def test_mistakes_in_claims_are_named(edit, message):
+    schema = ROOT / "workflow/schemas/claims.schema.yaml"
+    family = yaml.safe_load((ROOT / "claims/colored_mnist.yaml").read_text())
+    check_claims({"x.yaml": family}, load(), schema)
+    edit(family)
+    with pytest.raises(UserError, match=message):
+        check_claims({"x.yaml": family}, load(), schema)
 
 
 def test_stand_ins_are_an_error_when_real_data_is_required():

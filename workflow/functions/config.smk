@@ -11,7 +11,7 @@ while not (ROOT / "config.yaml").is_file():
 sys.path.insert(0, str(ROOT / "src"))
 
 from muon_imbalance.closure import closure
-from muon_imbalance.config import cells, check_references, check_schema, without_nulls
+from muon_imbalance.config import cells, check_claims, check_references, check_schema, without_nulls
 from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers import registry as optimizer_registry
 
@@ -35,6 +35,14 @@ def checked(config):
     except UserError as error:
         raise WorkflowError(f"config: {error}")
     return config
+
+
+def refuse_bad_claims(families):
+    """A mistake in a claim file stops before any job as well."""
+    try:
+        check_claims(families, config, ROOT / "workflow/schemas/claims.schema.yaml")
+    except UserError as error:
+        raise WorkflowError(f"claims: {error}")
 
 
 def sources(*modules):
