@@ -107,6 +107,16 @@ def test_a_diverged_run_does_not_stop_the_report(finished):
     assert frame["diverged"].any()
 
 
+def test_a_scale_without_a_note_is_published(finished):
+    """The laptop scale has an empty note."""
+    text = (finished.folder / "workflow/scales/smoke.yaml").read_text()
+    note = next(line for line in text.splitlines() if line.startswith("scale_note:"))
+    finished.edit("workflow/scales/smoke.yaml", note, 'scale_note: ""')
+    assert finished.planned() == {"publish": 1, "all": 1}
+    finished.run()
+    assert "Tiny runs" not in (finished.folder / "results/smoke/report/index.html").read_text()
+
+
 def test_an_altered_archive_stops_with_its_name_and_both_hashes(fresh, tmp_path, monkeypatch):
     monkeypatch.setenv("MUON_IMBALANCE_CACHE", str(tmp_path / "cache"))
     fresh.run("data/sources/mnist_5k.json")

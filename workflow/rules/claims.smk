@@ -73,7 +73,7 @@ rule publish:
         "Writing the report"
     shell:
         "python -m muon_imbalance.publish --claims {input.claims} --figures {params.figures:q}"
-        " --scale {params.scale} --scale-note {params.note:q} --output {output} 2>&1 | tee {log}"
+        " --scale {params.scale} --scale-note={params.note:q} --output {output} 2>&1 | tee {log}"
 
 
 rule report:
