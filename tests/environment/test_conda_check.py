@@ -48,7 +48,8 @@ def test_no_record_fails(tmp_path):
 
 def test_every_python_with_src_on_its_path_is_recorded(tmp_path):
     (tmp_path / "src" / "muon_imbalance").mkdir(parents=True)
-    (tmp_path / "src" / "muon_imbalance" / "stage.py").touch()
+    for name in ("__init__.py", "stage.py"):
+        (tmp_path / "src" / "muon_imbalance" / name).touch()
     shutil.copy2(CONDA / "sitecustomize.py", tmp_path / "src")
     command = [sys.executable, "-m", "muon_imbalance.stage"]
     subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": "src"}, check=True)

@@ -94,6 +94,7 @@ def test_the_trial_passes_inside_and_fails_outside(conda, tmp_path):
     stage = tmp_path / "src" / "muon_imbalance" / "stage.py"
     stage.parent.mkdir(parents=True)
     stage.touch()
+    stage.with_name("__init__.py").touch()
     (tmp_path / "Snakefile").write_text(TRIAL)
     (tmp_path / "environment.yaml").write_text(ENVIRONMENT.format(minor=MINOR))
     shutil.copytree(CONDA, tmp_path / "tests" / "conda")

@@ -72,6 +72,7 @@ def test_a_run_elsewhere_does_not_count(run, tmp_path):
 
 def test_a_stage_that_outlived_its_snakemake_counts(tmp_path):
     (tmp_path / "muon_imbalance").mkdir()
+    (tmp_path / "muon_imbalance" / "__init__.py").touch()
     (tmp_path / "muon_imbalance" / "train.py").write_text("open('started', 'w').close(); import time; time.sleep(60)")
     (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
     (tmp_path / ".snakemake" / "locks" / "0.output.lock").touch()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 import numpy as np
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from muon_imbalance.theory import moments
@@ -16,6 +16,7 @@ BOUNDED = settings(
     derandomize=True,
     deadline=None,
     database=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine is no failure
     report_multiple_bugs=False,
     phases=(Phase.explicit, Phase.generate),
 )
