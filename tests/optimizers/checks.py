@@ -36,9 +36,26 @@ VARIANTS = {
         {"lr": 0.1, "momentum": 0.7, "ns_steps": 3, "nesterov": False, "scale": "none"} | DECAY,
         {"ns_steps": 8, "scale": "kernel", "beta2": 0.8, "eps": 1e-3},
         {"polar": "exact"} | DECAY,
+        {"polar": "polar_express", "ns_steps": 4},
     ],
     "muon_ns1": [{}, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
     "muon_exact": [{}, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
+    "shampoo": [
+        {"epsilon": 1e-6},
+        {"epsilon": 1e-3, "betas": (0.7, 0.9), "grafting": "sgd", "precondition_frequency": 2} | DECAY,
+        {"epsilon": 1e-3, "max_preconditioner_dim": 4, "grafting": "adam", "grafting_beta2": 0.9},
+        {"epsilon": 1e-2, "betas": (0.9, 1.0), "precondition_frequency": 3, "start_preconditioning_step": 2},
+        {"epsilon": 1e-3, "bias_correction": False, "grafting": "adam", "grafting_epsilon": 0.1}
+        | {"start_preconditioning_step": 3, "precondition_frequency": 3, "max_preconditioner_dim": 5},
+    ],
+    "lion_k": [
+        {"lr": 0.1},
+        {"lr": 0.1, "K": "nuclear", "betas": (0.7, 0.9)} | DECAY,
+        {"lr": 0.1, "K": "nuclear", "polar": "newton_schulz", "ns_steps": 3},
+        {"lr": 0.1, "K": "frobenius"} | DECAY,
+        {"lr": 0.1, "K": "ky_fan", "k": 2} | DECAY,
+        {"lr": 0.1, "K": "ky_fan", "k": 99},
+    ],
 }
 
 
@@ -88,7 +105,7 @@ def check_reference(build, name, hyper, dtype=torch.float64):
 def per_model(name):
     """Hyperparameters as tensors [3], and the same as a list of three dicts of floats."""
     lists = {"lr": [0.1, 0.01, 0.05], "weight_decay": [0.0, 0.3, 0.1]}
-    if name == "adam":
+    if name in ("adam", "shampoo", "lion_k"):
         lists["betas"] = [[0.9, 0.99], [0.8, 0.95], [0.0, 0.9]]
     elif name in ("sgd", "nmd", "signum") or name.startswith("muon"):
         lists["momentum"] = [0.9, 0.7, 0.0]
@@ -196,16 +213,33 @@ def check_scalar_map(polar):
         assert abs(got - exact) <= 1e-6, f"f({s}) = {got}, expected {exact}"
 
 
+def norm_objects(norms):
+    return [norms.Frobenius(), norms.Max(), norms.Spectral(), *(norms.KyFan(k) for k in (1, 2, 3, 9))]
+
+
+def numpy_norms(norm, x):
+    """Norm and dual norm of one matrix."""
+    s, kind = np.linalg.svd(x)[1], type(norm).__name__
+    if kind == "KyFan":
+        return max(s[0], s.sum() / norm.k), s[: norm.k].sum()
+    size = np.sqrt((x * x).sum())
+    return {"Frobenius": (size, size), "Max": (abs(x).max(), abs(x).sum()), "Spectral": (s[0], s.sum())}[kind]
+
+
 def check_norms(norms):
     """norm(lmo(G)) = 1, <G, lmo(G)> = dual norm, and no other D of unit norm does better."""
     generator = torch.Generator().manual_seed(0)
-    for norm in (norms.Frobenius(), norms.Max(), norms.Spectral()):
+    for norm in norm_objects(norms):
         for shape in [(2, 3, 5, 8), (3, 8, 5), (4, 4), (3, 7, 1), (2, 1, 1)]:
             g = torch.randn(shape, generator=generator, dtype=torch.float64)
             d = norm.lmo(g)
-            what = f"{type(norm).__name__} {shape}"
+            what = f"{type(norm).__name__} {getattr(norm, 'k', '')} {shape}"
             assert d.shape == g.shape
             assert norm.norm(g).shape == norm.dual_norm(g).shape == torch.Size(shape[:-2])
+            first = tuple([0] * (len(shape) - 2))
+            expected = numpy_norms(norm, g[first].numpy())
+            close(norm.norm(g)[first], expected[0], 1e-12, f"{what}: norm")
+            close(norm.dual_norm(g)[first], expected[1], 1e-12, f"{what}: dual norm")
             close(norm.norm(d), np.ones(shape[:-2]), 1e-12, f"{what}: norm of the lmo")
             close((g * d).sum((-2, -1)), norm.dual_norm(g), 1e-12, f"{what}: <G, lmo(G)>")
             for _ in range(20):
@@ -213,3 +247,42 @@ def check_norms(norms):
                 other = other / norm.norm(other)[..., None, None]
                 assert ((g * other).sum((-2, -1)) <= norm.dual_norm(g) * (1 + 1e-12)).all(), what
         assert torch.equal(norm.lmo(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))
+
+
+def check_projections(norms):
+    """P(X) is in the ball, and X - P(X) is normal to it there: <X - P, Y - P> <= 0 for all Y of the ball.
+
+    The largest <X - P, Y> is the dual norm of X - P, so this is one equation. Points of the ball stay.
+    """
+    generator = torch.Generator().manual_seed(1)
+    for norm in norm_objects(norms):
+        for shape in [(2, 3, 5, 8), (3, 8, 5), (4, 4), (3, 7, 1), (2, 1, 1)]:
+            what = f"{type(norm).__name__} {getattr(norm, 'k', '')} {shape}"
+            for size in (0.01, 0.3, 1.0, 3.0, 100.0):
+                x = size * torch.randn(shape, generator=generator, dtype=torch.float64)
+                p = norm.project(x)
+                assert p.shape == x.shape
+                assert (norm.norm(p) <= 1 + 1e-12).all(), f"{what}: outside the ball"
+                rest = x - p
+                slack = norm.dual_norm(rest) - (rest * p).sum((-2, -1))
+                scale = float(norm.dual_norm(x).max())
+                assert (slack.abs() <= 1e-12 * max(scale, 1)).all(), f"{what}: not the nearest point"
+                inside = norm.norm(x) <= 1
+                assert (p - x)[inside].abs().amax() <= 1e-13 if inside.any() else True, f"{what}: moved from inside"
+                close(norm.project(p), p, 1e-12, f"{what}: projected twice")
+
+
+def check_polar_express(polar):
+    """The constants from their definition, and float32 near the plain float64 iteration."""
+    for got, expected in zip(polar.POLAR_EXPRESS, formulas.polar_express_schedule(7), strict=False):
+        close(got, expected, 1e-7, "coefficients")
+    assert polar.POLAR_EXPRESS[-1] == (1.875, -1.25, 0.375)
+    for rows, cols in ((20, 200), (200, 20), (32, 32)):
+        for kind, values in SPECTRA.items():
+            for condition in (1e1, 1e3, 1e7):
+                x = spectrum(rows, cols, values(min(rows, cols), condition)).astype(np.float32)
+                for steps in (1, 3, 5, 6):
+                    got = polar.newton_schulz(torch.from_numpy(x)[None], steps, polar.POLAR_EXPRESS)[0]
+                    expected = formulas.newton_schulz(x, steps, polar.POLAR_EXPRESS)
+                    what = f"{steps} steps of Polar Express on {rows}x{cols}, {kind}, condition {condition:.0e}"
+                    close(got, expected, 1e-3, what)

@@ -64,7 +64,8 @@ def test_state_keys_name_slot_and_parameter(name):
     state = optimizers.build(name).init(params)
     slots = {key.partition("/") for key in state if key != "count"}
     assert all(parameter in params for _, _, parameter in slots)
-    assert {slot for slot, _, _ in slots} <= {"momentum", "exp_avg", "exp_avg_sq"}
+    known = {"momentum", "exp_avg", "exp_avg_sq", "left.0.0", "right.0.0"}
+    assert {slot for slot, _, _ in slots} <= known
     new_state = optimizers.build(name).step(params, params, state)[1]
     assert {key: (value.shape, value.dtype) for key, value in new_state.items()} == {
         key: (value.shape, value.dtype) for key, value in state.items()

@@ -1,6 +1,6 @@
 """One optimizer for matrices and kernels, another for vectors."""
 
-from muon_imbalance.optimizers.core import Optimizer, Tensors
+from muon_imbalance.optimizers.core import Optimizer, Tensors, is_matrix
 
 
 class ByShape:
@@ -23,6 +23,6 @@ class ByShape:
 
 def _split(tensors: Tensors) -> tuple[Tensors, Tensors]:
     return (
-        {name: tensor for name, tensor in tensors.items() if tensor.ndim > 2},
-        {name: tensor for name, tensor in tensors.items() if tensor.ndim <= 2},
+        {name: tensor for name, tensor in tensors.items() if is_matrix(tensor)},
+        {name: tensor for name, tensor in tensors.items() if not is_matrix(tensor)},
     )

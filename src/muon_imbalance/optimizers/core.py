@@ -23,6 +23,16 @@ class Optimizer(Protocol):
         """New params and new state; the arguments are left as they are."""
 
 
+def is_matrix(param: Tensor) -> bool:
+    """Which parameters are matrices: every stacked weight with two or more axes of its own, [S, out, in, ...].
+
+    They get the matrix rule (Muon, Shampoo); biases, norms and other vectors [S, n] get Adam beside Muon. That
+    counts the first and the last layer and convolution kernels as matrices, as the paper does (App. A: only
+    vector parameters go to Adam).
+    """
+    return param.ndim > 2
+
+
 def as_matrix(x: Tensor) -> Tensor:
     """[S, out, ...] -> [S, out, rest]: kernels are flattened, a vector [S, n] becomes [S, n, 1]."""
     return x if x.ndim == 3 else x.reshape(*x.shape[:2], -1)
