@@ -14,7 +14,10 @@ Tensors = dict[str, Tensor]
 
 
 class Optimizer(Protocol):
-    """A pure update rule; params, gradients and state are flat dicts of stacked tensors."""
+    """A pure update rule; params, gradients and state are flat dicts of stacked tensors.
+
+    A rule may also offer `step_`, which writes into params and state; it serves torch_optim.
+    """
 
     def init(self, params: Tensors) -> Tensors:
         """State before the first step, keys "<slot>/<param>" and "count"; safetensors can hold it."""

@@ -10,6 +10,7 @@ Source: Eq. 1, Eq. 4, App. A.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -48,19 +49,31 @@ class Steepest:
             return {}
         return {f"momentum/{name}": torch.zeros_like(param) for name, param in params.items()}
 
-    @torch.no_grad()
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        return self._step(params, grads, state, torch.empty_like)
+
+    def step_(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        """The same step in the memory of params and state."""
+        return self._step(params, grads, state, lambda tensor: tensor)
+
+    @torch.no_grad()
+    def _step(self, params: Tensors, grads: Tensors, state: Tensors, room: Callable[[Tensor], Tensor]):
+        """`room` says where the new value of a tensor goes."""
         check(params, grads)
         new_params, new_state = {}, {}
         for name, param in params.items():
             update = grads[name]
             if self.momentum is not None:
                 key = f"momentum/{name}"
-                buffer = new_state[key] = torch.lerp(slot(state, key), update, self.fresh(param))
+                old = slot(state, key)
+                buffer = new_state[key] = torch.lerp(old, update, self.fresh(param), out=room(old))
                 update = torch.lerp(update, buffer, self.momentum(param)) if self.nesterov else buffer
             direction = self.norm.lmo(as_matrix(update)).reshape(param.shape)
-            kept = param if self.decay is None else param * self.decay(param)
-            new_params[name] = torch.addcmul(kept, direction, self.lr(param), value=-self._factor(param))
+            new, kept = room(param.detach()), param
+            if self.decay is not None:
+                kept = torch.mul(param, self.decay(param), out=new)
+            step = {"value": -self._factor(param), "out": new}
+            new_params[name] = torch.addcmul(kept, direction, self.lr(param), **step)
         return new_params, new_state
 
     def _factor(self, param: Tensor) -> float:
