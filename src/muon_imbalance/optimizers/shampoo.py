@@ -9,7 +9,8 @@ With beta2 = 1 the accumulators are sums and c2 = 1. A kernel [S, out, in, kh, k
 matrix; a vector [S, n] has one accumulator and D_t = (L_t / c2 + epsilon I)^(-1/2) M_t / c1. A matrix larger than
 max_preconditioner_dim is cut into blocks of at most that many rows and columns, each a matrix of its own.
 Grafting gives D_t, block by block, the Frobenius norm of another method's step. beta1 = beta2 = epsilon = 0 is
-SpecGD. Source: App. A, facebookresearch/optimizers (Shi et al. 2023), without its merging of small dimensions.
+SpecGD. Accumulators hold squares: float32 gradients must lie between 1e-19 and 1e18. Source: App. A,
+facebookresearch/optimizers (Shi et al. 2023), without its merging of small dimensions.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,6 @@
 """The optimizers as torch.optim.Optimizer classes, for anybody's training loop.
 
+    import torch
     from muon_imbalance.optimizers.torch_optim import Muon
 
     model = torch.nn.Sequential(torch.nn.Linear(20, 64), torch.nn.ReLU(), torch.nn.Linear(64, 3))
