@@ -378,3 +378,16 @@ def check_bound(build, hyper, norm, c=1.0):
     for step, value in enumerate(history, start=1):
         allowed = (1 - lr * weight_decay) ** step * outside + 1e-9
         assert (norm.norm(value["w"]) - limit <= allowed).all(), f"{hyper}: outside the ball at step {step}"
+
+
+def check_grouping(build, names):
+    """Equal shapes go through the polar factor together: each parameter moves as it would alone."""
+    shapes = {"a": (5, 8), "vector": (8,), "b": (5, 8), "turned": (8, 5), "c": (5, 8), "kernel": (5, 2, 2, 2)}
+    params, grads = draw(models=2, shapes=shapes | {"large": (130, 127), "large too": (130, 127)})
+    for name in names:
+        history, _ = run(build(name, lr=0.1), params, grads)
+        assert list(history[-1]) == list(params)
+        for key in params:
+            alone = [{key: grad[key]} for grad in grads]
+            expected, _ = run(build(name, lr=0.1), {key: params[key]}, alone)
+            close(history[-1][key], expected[-1][key], 1e-11, f"{name} {key} beside others")

@@ -51,6 +51,10 @@ def turning(module):
     checks.check_turning(module("registry").build)
 
 
+def grouped(module):
+    checks.check_grouping(module("registry").build, ("muon",))
+
+
 def bound(module):
     for K, norm in (("nuclear", "Spectral"), ("l1", "Max"), ("frobenius", "Frobenius")):
         checks.check_bound(module("registry").build, {"K": K}, getattr(module("norms"), norm)())
@@ -91,8 +95,8 @@ MUTANTS = {
         "x / size.to(x.dtype)", norms,
     ),
     "factor 1 - beta dropped": (
-        "steepest.py", "torch.lerp(old, update, self.fresh(param), out=room(old))",
-        "old * self.momentum(param) + update", reference("muon"),
+        "steepest.py", "torch.lerp(old, grad, self.fresh(grad), out=room(old))",
+        "old * self.momentum(grad) + grad", reference("muon"),
     ),
     "Nesterov left out": (
         "steepest.py", "if self.nesterov else buffer", "if False else buffer", reference("nmd")
@@ -183,10 +187,10 @@ MUTANTS = {
     ),
     "decay of Shampoo": ("shampoo.py", "param if self.decay is None else", "param if True else", SHAMPOO),
     "betas of Lion exchanged": (
-        "lion_k.py", "grads[name], self.fresh1(param)", "grads[name], self.fresh2(param)", LION
+        "lion_k.py", "grad, self.fresh1(grad)", "grad, self.fresh2(grad)", LION
     ),
     "momentum of Lion from its update": (
-        "lion_k.py", "torch.lerp(momentum, grads[name], self.fresh2", "torch.lerp(update, grads[name], self.fresh2",
+        "lion_k.py", "torch.lerp(momentum, grad, self.fresh2", "torch.lerp(updates[name], grad, self.fresh2",
         LION,
     ),
     "decay of Lion": ("lion_k.py", "param if self.decay is None else", "param if True else", bound),
@@ -194,6 +198,7 @@ MUTANTS = {
         "lion_k.py", '"nuclear": Spectral(polar_factor(polar, ns_steps))', '"nuclear": Max()', bound
     ),
     "Max norm in place of the spectral": ("norms.py", "return self.factor(x)", "return x.sign()", turning),
+    "groups in the wrong order": ("grouping.py", "torch.cat(matrices)", "torch.cat(matrices[::-1])", grouped),
     "maximize ignored": ("torch_optim.py", '-grad if group["maximize"] else grad', "grad", SAME_UPWARDS),
     "group ignored": (
         "torch_optim.py", "group[key] for key in self.hyper", "self.hyper[key] for key in self.hyper", SAME_NMD

@@ -27,6 +27,11 @@ def test_one_number_equals_the_same_number_for_every_model(name):
 
 
 @EACH
+def test_parameters_of_equal_shape_move_as_each_alone(name):
+    checks.check_grouping(optimizers.build, (name,))
+
+
+@EACH
 def test_arguments_are_not_changed(name):
     checks.check_pure(optimizers.build, name)
 

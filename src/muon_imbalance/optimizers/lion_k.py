@@ -13,7 +13,8 @@ matrix. Source: the second paper; Chen, Liu, Liang and Liu 2024, "Lion Secretly 
 
 import torch
 
-from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
+from muon_imbalance.optimizers.core import Tensors, check, slot
+from muon_imbalance.optimizers.grouping import lmos
 from muon_imbalance.optimizers.hyper import Hyper, choice, decay, hyper, two_betas, whole
 from muon_imbalance.optimizers.muon import polar_factor
 from muon_imbalance.optimizers.norms import Frobenius, KyFan, Max, Norm, Spectral
@@ -34,16 +35,17 @@ class LionK:
     @torch.no_grad()
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
         check(params, grads)
-        new_params, new_state = {}, {}
-        for name, param in params.items():
+        new_params, new_state, updates = {}, {}, {}
+        for name, grad in grads.items():
             key = f"momentum/{name}"
             momentum = slot(state, key)
-            update = torch.lerp(momentum, grads[name], self.fresh1(param))
-            new_state[key] = torch.lerp(momentum, grads[name], self.fresh2(param))
-            direction = self.norm.lmo(as_matrix(update)).reshape(param.shape)
+            updates[name] = torch.lerp(momentum, grad, self.fresh1(grad))
+            new_state[key] = torch.lerp(momentum, grad, self.fresh2(grad))
+        for name, direction in lmos(self.norm, updates).items():
+            param = params[name]
             kept = param if self.decay is None else param * self.decay(param)
             new_params[name] = torch.addcmul(kept, direction, self.lr(param), value=-1)
-        return new_params, new_state
+        return {name: new_params[name] for name in params}, new_state
 
 
 def lion_k(*, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, K="l1", k=1, polar="exact", ns_steps=5) -> LionK:

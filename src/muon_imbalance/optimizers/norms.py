@@ -15,7 +15,12 @@ from muon_imbalance.optimizers import polar
 
 
 class Norm(Protocol):
-    """A norm as data: `norm` and `dual_norm` map [..., m, n] to [...], `lmo` and `project` keep the shape."""
+    """A norm as data: `norm` and `dual_norm` map [..., m, n] to [...], `lmo` and `project` keep the shape.
+
+    batched: whether the lmo of several matrices of equal shape is quicker in one call.
+    """
+
+    batched: bool
 
     def norm(self, x: Tensor) -> Tensor: ...
 
@@ -28,6 +33,8 @@ class Norm(Protocol):
 
 class Frobenius:
     """||X||_F, its own dual; lmo(G) = G / ||G||_F (NGD, NMD)."""
+
+    batched = False
 
     def norm(self, x: Tensor) -> Tensor:
         return torch.linalg.matrix_norm(x)
@@ -57,6 +64,8 @@ def _size(x: Tensor) -> Tensor:
 class Max:
     """max |X_ij|, dual: sum |X_ij|; lmo(G) = sign(G) (SignGD, Signum)."""
 
+    batched = False
+
     def norm(self, x: Tensor) -> Tensor:
         return x.abs().amax((-2, -1))
 
@@ -76,6 +85,8 @@ class Spectral:
 
     `factor` computes U V^T; with `polar.newton_schulz` the lmo is Muon's approximation of it.
     """
+
+    batched = True
 
     def __init__(self, factor: Callable[[Tensor], Tensor] = polar.exact):
         self.factor = factor
@@ -100,6 +111,8 @@ class KyFan:
     norm (dual: nuclear). Where s_k = s_{k+1} there are several U_k V_k^T, any of which does. Source: the
     Lion-K form of Muon (second paper).
     """
+
+    batched = True
 
     def __init__(self, k: int):
         self.k = k
