@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from . import adapter_checks, checks
+from . import adapter_checks, checks, norm_checks, property_checks
 from .package_copies import copied
 
 
@@ -20,7 +20,7 @@ def on_build(check, name):
 
 
 def norms(module):
-    checks.check_norms(module("norms"))
+    norm_checks.check_norms(module("norms"))
 
 
 def exact_polar(module):
@@ -36,7 +36,7 @@ def scalar_map(module):
 
 
 def projections(module):
-    checks.check_projections(module("norms"))
+    norm_checks.check_projections(module("norms"))
 
 
 def polar_express(module):
@@ -44,11 +44,11 @@ def polar_express(module):
 
 
 def shampoo_is_specgd(module):
-    checks.check_shampoo_is_specgd(module("registry").build)
+    property_checks.check_shampoo_is_specgd(module("registry").build)
 
 
 def turning(module):
-    checks.check_turning(module("registry").build)
+    property_checks.check_turning(module("registry").build)
 
 
 def grouped(module):
@@ -57,7 +57,7 @@ def grouped(module):
 
 def bound(module):
     for K, norm in (("nuclear", "Spectral"), ("l1", "Max"), ("frobenius", "Frobenius")):
-        checks.check_bound(module("registry").build, {"K": K}, getattr(module("norms"), norm)())
+        property_checks.check_bound(module("registry").build, {"K": K}, getattr(module("norms"), norm)())
 
 
 def adapter(check, name, *rest):

@@ -7,7 +7,7 @@ import torch
 from muon_imbalance import optimizers
 from muon_imbalance.optimizers import norms, polar, torch_optim
 
-from . import checks
+from . import checks, property_checks
 
 EACH = pytest.mark.parametrize("name", optimizers.names())
 ROUNDED_SCALES = (1e-30, 1e-15, 1e-6, 1e6, 1e15, 1e30)
@@ -19,17 +19,17 @@ def ids(case):
 
 
 def test_shampoo_without_accumulation_is_spectral_descent():
-    checks.check_shampoo_is_specgd(optimizers.build)
+    property_checks.check_shampoo_is_specgd(optimizers.build)
 
 
-@pytest.mark.parametrize("case", checks.TURNABLE, ids=ids)
+@pytest.mark.parametrize("case", property_checks.TURNABLE, ids=ids)
 def test_turning_the_basis_turns_the_steps(case):
-    checks.check_turning(optimizers.build, [case])
+    property_checks.check_turning(optimizers.build, [case])
 
 
-@pytest.mark.parametrize("case", checks.NOT_TURNABLE, ids=ids)
+@pytest.mark.parametrize("case", property_checks.NOT_TURNABLE, ids=ids)
 def test_entrywise_rules_depend_on_the_basis(case):
-    assert checks.turning_error(optimizers.build, *case) > 0.01
+    assert property_checks.turning_error(optimizers.build, *case) > 0.01
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
@@ -43,12 +43,14 @@ def test_steps_do_not_depend_on_the_scale_of_the_gradients(name, hyper, dtype):
     scales = ROUNDED_SCALES
     if name.startswith("muon") and dtype == torch.float32:
         scales = (1e-15, 1e-6, 1e6, 1e15)
-    checks.check_scale(optimizers.build, name, hyper, scales, dtype)
+    property_checks.check_scale(optimizers.build, name, hyper, scales, dtype)
 
 
 def test_shampoo_without_epsilon_does_not_depend_on_the_scale():
-    checks.check_scale(optimizers.build, "shampoo", {"epsilon": 0.0}, ROUNDED_SCALES, torch.float64)
-    checks.check_scale(optimizers.build, "shampoo", {"epsilon": 0.0, "betas": (0, 0)}, (1e-15, 1e15), torch.float32)
+    property_checks.check_scale(optimizers.build, "shampoo", {"epsilon": 0.0}, ROUNDED_SCALES, torch.float64)
+    property_checks.check_scale(
+        optimizers.build, "shampoo", {"epsilon": 0.0, "betas": (0, 0)}, (1e-15, 1e15), torch.float32
+    )
 
 
 @pytest.mark.parametrize("scale", ROUNDED_SCALES)
@@ -114,7 +116,7 @@ def test_memory_layout_does_not_matter(name):
     ],
 )
 def test_lion_k_stays_in_its_ball(hyper, norm, c):
-    checks.check_bound(optimizers.build, hyper, norm, c)
+    property_checks.check_bound(optimizers.build, hyper, norm, c)
 
 
 def test_lion_k_solves_the_constrained_problem():
