@@ -36,9 +36,26 @@ VARIANTS = {
         {"lr": 0.1, "momentum": 0.7, "ns_steps": 3, "nesterov": False, "scale": "none"} | DECAY,
         {"ns_steps": 8, "scale": "kernel", "beta2": 0.8, "eps": 1e-3},
         {"polar": "exact"} | DECAY,
+        {"polar": "polar_express", "ns_steps": 4},
     ],
     "muon_ns1": [{}, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
     "muon_exact": [{}, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
+    "shampoo": [
+        {"epsilon": 1e-6},
+        {"epsilon": 1e-3, "betas": (0.7, 0.9), "grafting": "sgd", "precondition_frequency": 2} | DECAY,
+        {"epsilon": 1e-3, "max_preconditioner_dim": 4, "grafting": "adam", "grafting_beta2": 0.9},
+        {"epsilon": 1e-2, "betas": (0.9, 1.0), "precondition_frequency": 3, "start_preconditioning_step": 2},
+        {"epsilon": 1e-3, "bias_correction": False, "grafting": "adam", "grafting_epsilon": 0.1}
+        | {"start_preconditioning_step": 3, "precondition_frequency": 3, "max_preconditioner_dim": 5},
+    ],
+    "lion_k": [
+        {"lr": 0.1},
+        {"lr": 0.1, "K": "nuclear", "betas": (0.7, 0.9)} | DECAY,
+        {"lr": 0.1, "K": "nuclear", "polar": "newton_schulz", "ns_steps": 3},
+        {"lr": 0.1, "K": "frobenius"} | DECAY,
+        {"lr": 0.1, "K": "ky_fan", "k": 2} | DECAY,
+        {"lr": 0.1, "K": "ky_fan", "k": 99},
+    ],
 }
 
 
@@ -88,7 +105,7 @@ def check_reference(build, name, hyper, dtype=torch.float64):
 def per_model(name):
     """Hyperparameters as tensors [3], and the same as a list of three dicts of floats."""
     lists = {"lr": [0.1, 0.01, 0.05], "weight_decay": [0.0, 0.3, 0.1]}
-    if name == "adam":
+    if name in ("adam", "shampoo", "lion_k"):
         lists["betas"] = [[0.9, 0.99], [0.8, 0.95], [0.0, 0.9]]
     elif name in ("sgd", "nmd", "signum") or name.startswith("muon"):
         lists["momentum"] = [0.9, 0.7, 0.0]
@@ -96,14 +113,25 @@ def per_model(name):
     return stacked, [{key: values[i] for key, values in lists.items()} for i in range(3)]
 
 
+STACK_OPTIONS = {
+    "shampoo": [{"epsilon": 1e-6}, {"max_preconditioner_dim": 4, "grafting": "adam", "precondition_frequency": 3}],
+    "lion_k": [{}, {"K": "nuclear"}, {"K": "frobenius"}, {"K": "ky_fan", "k": 2}],
+}
+
+
 def check_stack(build, name):
     """One stack with per-model hyperparameters = its models run one after another."""
+    for options in STACK_OPTIONS.get(name, [{}]):
+        check_one_stack(build, name, options)
+
+
+def check_one_stack(build, name, options):
     params, grads = draw()
     stacked, separate = per_model(name)
-    history, _ = run(build(name, **stacked), params, grads)
+    history, _ = run(build(name, **stacked, **options), params, grads)
     for i, hyper in enumerate(separate):
         alone, *grads_alone = ({k: v[i : i + 1] for k, v in tensors.items()} for tensors in (params, *grads))
-        expected, _ = run(build(name, **hyper), alone, grads_alone)
+        expected, _ = run(build(name, **hyper, **options), alone, grads_alone)
         for step, values in enumerate(expected):
             for key, value in values.items():
                 got = history[step][key][i : i + 1]
@@ -196,20 +224,33 @@ def check_scalar_map(polar):
         assert abs(got - exact) <= 1e-6, f"f({s}) = {got}, expected {exact}"
 
 
-def check_norms(norms):
-    """norm(lmo(G)) = 1, <G, lmo(G)> = dual norm, and no other D of unit norm does better."""
-    generator = torch.Generator().manual_seed(0)
-    for norm in (norms.Frobenius(), norms.Max(), norms.Spectral()):
-        for shape in [(2, 3, 5, 8), (3, 8, 5), (4, 4), (3, 7, 1), (2, 1, 1)]:
-            g = torch.randn(shape, generator=generator, dtype=torch.float64)
-            d = norm.lmo(g)
-            what = f"{type(norm).__name__} {shape}"
-            assert d.shape == g.shape
-            assert norm.norm(g).shape == norm.dual_norm(g).shape == torch.Size(shape[:-2])
-            close(norm.norm(d), np.ones(shape[:-2]), 1e-12, f"{what}: norm of the lmo")
-            close((g * d).sum((-2, -1)), norm.dual_norm(g), 1e-12, f"{what}: <G, lmo(G)>")
-            for _ in range(20):
-                other = torch.randn(shape, generator=generator, dtype=torch.float64)
-                other = other / norm.norm(other)[..., None, None]
-                assert ((g * other).sum((-2, -1)) <= norm.dual_norm(g) * (1 + 1e-12)).all(), what
-        assert torch.equal(norm.lmo(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))
+def check_polar_express(polar):
+    """The constants from their definition, and float32 near the plain float64 iteration."""
+    for got, expected in zip(polar.POLAR_EXPRESS, formulas.polar_express_schedule(7), strict=False):
+        close(got, expected, 1e-7, "coefficients")
+    assert polar.POLAR_EXPRESS[-1] == (1.875, -1.25, 0.375)
+    for rows, cols in ((20, 200), (200, 20), (32, 32)):
+        for kind, values in SPECTRA.items():
+            for condition in (1e1, 1e3, 1e7):
+                x = spectrum(rows, cols, values(min(rows, cols), condition)).astype(np.float32)
+                for steps in (1, 3, 5, 6):
+                    got = polar.newton_schulz(torch.from_numpy(x)[None], steps, polar.POLAR_EXPRESS)[0]
+                    expected = formulas.newton_schulz(x, steps, polar.POLAR_EXPRESS)
+                    what = f"{steps} steps of Polar Express on {rows}x{cols}, {kind}, condition {condition:.0e}"
+                    close(got, expected, 1e-3, what)
+    x = spectrum(8, 20, np.geomspace(1, 1e-3, 8))
+    got = polar.newton_schulz(torch.from_numpy(x)[None], 10, polar.POLAR_EXPRESS)[0]
+    close(got, formulas.newton_schulz(x, 10, polar.POLAR_EXPRESS), 1e-9, "more steps than quintics")
+
+
+def check_grouping(build, names):
+    """Equal shapes go through the polar factor together: each parameter moves as it would alone."""
+    shapes = {"a": (5, 8), "vector": (8,), "b": (5, 8), "turned": (8, 5), "c": (5, 8), "kernel": (5, 2, 2, 2)}
+    params, grads = draw(models=2, shapes=shapes | {"large": (130, 127), "large too": (130, 127)})
+    for name in names:
+        history, _ = run(build(name, lr=0.1), params, grads)
+        assert list(history[-1]) == list(params)
+        for key in params:
+            alone = [{key: grad[key]} for grad in grads]
+            expected, _ = run(build(name, lr=0.1), {key: params[key]}, alone)
+            close(history[-1][key], expected[-1][key], 1e-11, f"{name} {key} beside others")

@@ -40,7 +40,7 @@ def test_gram_form_equals_the_plain_form_exactly_but_for_rounding():
         x = torch.randn(2, *shape, dtype=torch.float64)
         x = x / torch.linalg.matrix_norm(x)[:, None, None]
         wide = shape[0] < shape[1]
-        forms = [form(x, wide, 3, *polar.COEFFICIENTS) for form in (polar._plain_form, polar._gram_form)]
+        forms = [form(x, wide, 3 * polar.COEFFICIENTS) for form in (polar._plain_form, polar._gram_form)]
         checks.close(forms[0], forms[1], 1e-12, f"{shape}")
 
 
@@ -74,3 +74,24 @@ def test_leading_axes_are_a_batch():
 def test_zero_stays_zero():
     for factor in (polar.exact, polar.newton_schulz):
         assert torch.equal(factor(torch.zeros(2, 3, 8)), torch.zeros(2, 3, 8))
+
+
+def test_polar_express_is_the_published_schedule():
+    checks.check_polar_express(polar)
+
+
+@pytest.mark.parametrize(("steps", "low", "high"), [(5, 0.84, 1.124), (6, 0.993, 1.002), (8, 0.9999, 1.0001)])
+def test_polar_express_leaves_singular_values_in_the_documented_range(steps, low, high):
+    """Of those that start above 0.001 of the Frobenius norm."""
+    x = checks.spectrum(16, 40, np.geomspace(1, 2e-3, 16))
+    values = torch.linalg.svdvals(polar.newton_schulz(torch.from_numpy(x)[None], steps, polar.POLAR_EXPRESS)[0])
+    assert low <= values.min() <= values.max() <= high
+
+
+def test_the_largest_singular_values_alone():
+    x = torch.randn(3, 6, 9, dtype=torch.float64)
+    for rank in (1, 3, 6, 20):
+        for turned in (x, x.mT):
+            got = polar.exact(turned, rank=rank)
+            for factor, matrix in zip(got, turned, strict=True):
+                checks.close(factor, formulas.ky_fan(matrix.numpy(), rank), 1e-10, f"rank {rank}")

@@ -15,7 +15,10 @@ from muon_imbalance.optimizers import registry
 from . import checks
 from .package_copies import SOURCE, copied
 
-NAMES = ["adam", "gd", "muon", "muon_exact", "muon_ns1", "ngd", "nmd", "sgd", "signgd", "signum", "specgd"]
+NAMES = ["adam", "gd", "lion_k", "muon", "muon_exact", "muon_ns1", "ngd", "nmd", "sgd", "shampoo", "signgd"] + [
+    "signum",
+    "specgd",
+]
 
 
 def in_new_process(code):
@@ -36,7 +39,7 @@ def test_names_do_not_import_torch():
     assert in_new_process(code) == [NAMES, False, False]
 
 
-@pytest.mark.parametrize("name", ["gd", "nmd", "muon"])
+@pytest.mark.parametrize("name", ["gd", "nmd", "muon", "shampoo", "lion_k"])
 def test_modules_lead_to_all_that_is_imported(name):
     code = f"import json; from muon_imbalance import optimizers; optimizers.build({name!r})\n"
     code += "print(json.dumps([m for m in sys.modules if m.startswith('muon_imbalance')]))"
@@ -90,10 +93,20 @@ def test_hyperparameters_have_defaults_and_can_be_given(name):
         ("adam", {"eps": -1e-8}, "eps = -1e-08, allowed: a finite number >= 0"),
         ("muon", {"ns_steps": 0}, "optimizer muon: ns_steps = 0, allowed: a whole number from 1 to 99"),
         ("muon", {"ns_steps": 2.5}, "ns_steps = 2.5, allowed: a whole number from 1 to 99"),
-        ("muon", {"polar": "svd"}, "polar = 'svd', allowed: newton_schulz, exact"),
+        ("muon", {"polar": "svd"}, "polar = 'svd', allowed: newton_schulz, polar_express, exact"),
         ("muon_exact", {"scale": 1}, "optimizer muon_exact: scale = 1, allowed: original, kernel, none"),
         ("muon", {"momentum": 1}, "momentum = 1, allowed: 0 <= momentum < 1"),
         ("muon", {"beta2": 1}, "beta2 = 1, allowed: 0 <= beta2 < 1"),
+        ("shampoo", {"betas": (0.9, 1.5)}, "optimizer shampoo: betas[1] = 1.5, allowed: 0 <= betas[1] <= 1"),
+        ("shampoo", {"betas": (1.0, 1.0)}, "betas[0] = 1.0, allowed: 0 <= betas[0] < 1"),
+        ("shampoo", {"epsilon": -1.0}, "epsilon = -1.0, allowed: a finite number >= 0"),
+        ("shampoo", {"precondition_frequency": 0}, "precondition_frequency = 0, allowed: a whole number from 1"),
+        ("shampoo", {"max_preconditioner_dim": 1.5}, "max_preconditioner_dim = 1.5, allowed: a whole number from 1"),
+        ("shampoo", {"grafting": "rmsprop"}, "grafting = 'rmsprop', allowed: none, sgd, adam"),
+        ("shampoo", {"bias_correction": 1}, "bias_correction = 1, allowed: true, false"),
+        ("lion_k", {"K": "spectral"}, "optimizer lion_k: K = 'spectral', allowed: l1, frobenius, nuclear, ky_fan"),
+        ("lion_k", {"K": "ky_fan", "k": 0}, "k = 0, allowed: a whole number from 1"),
+        ("lion_k", {"betas": 0.9}, "betas = 0.9, allowed: a pair (beta1, beta2) or a tensor [S, 2]"),
     ],
 )
 def test_mistakes_are_told_with_key_value_and_what_is_allowed(name, hyper, message):

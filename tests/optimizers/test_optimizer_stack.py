@@ -27,6 +27,11 @@ def test_one_number_equals_the_same_number_for_every_model(name):
 
 
 @EACH
+def test_parameters_of_equal_shape_move_as_each_alone(name):
+    checks.check_grouping(optimizers.build, (name,))
+
+
+@EACH
 def test_arguments_are_not_changed(name):
     checks.check_pure(optimizers.build, name)
 
@@ -64,7 +69,8 @@ def test_state_keys_name_slot_and_parameter(name):
     state = optimizers.build(name).init(params)
     slots = {key.partition("/") for key in state if key != "count"}
     assert all(parameter in params for _, _, parameter in slots)
-    assert {slot for slot, _, _ in slots} <= {"momentum", "exp_avg", "exp_avg_sq"}
+    known = {"momentum", "exp_avg", "exp_avg_sq", "left.0.0", "right.0.0"}
+    assert {slot for slot, _, _ in slots} <= known
     new_state = optimizers.build(name).step(params, params, state)[1]
     assert {key: (value.shape, value.dtype) for key, value in new_state.items()} == {
         key: (value.shape, value.dtype) for key, value in state.items()

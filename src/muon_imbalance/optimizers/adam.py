@@ -10,9 +10,8 @@ With beta1 = beta2 = eps = 0 it is SignGD. Source: App. A, torch.optim.Adam.
 import torch
 from torch import Tensor
 
-from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers.core import Tensors, check, slot
-from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper
+from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper, two_betas
 
 OPTIMIZERS = ("adam",)
 
@@ -64,9 +63,6 @@ def adam(*, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_w
 
     weight_decay is added to the gradient, with decoupled_weight_decay it shrinks the weights (AdamW).
     """
-    pair = betas.unbind(-1) if isinstance(betas, Tensor) and betas.ndim else betas
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise UserError(f"betas = {betas!r}, allowed: a pair (beta1, beta2) or a tensor [S, 2]")
-    beta1, beta2 = (hyper(f"betas[{i}]", beta, below=1) for i, beta in enumerate(pair))
+    beta1, beta2 = two_betas(betas)
     lr, eps, weight_decay = hyper("lr", lr), hyper("eps", eps), hyper("weight_decay", weight_decay)
     return Adam(lr, beta1, beta2, eps, weight_decay, flag("decoupled_weight_decay", decoupled_weight_decay))

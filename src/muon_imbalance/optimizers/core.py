@@ -14,13 +14,26 @@ Tensors = dict[str, Tensor]
 
 
 class Optimizer(Protocol):
-    """A pure update rule; params, gradients and state are flat dicts of stacked tensors."""
+    """A pure update rule; params, gradients and state are flat dicts of stacked tensors.
+
+    A rule may also offer `step_`, which writes into params and state; it serves torch_optim.
+    """
 
     def init(self, params: Tensors) -> Tensors:
         """State before the first step, keys "<slot>/<param>" and "count"; safetensors can hold it."""
 
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
         """New params and new state; the arguments are left as they are."""
+
+
+def is_matrix(param: Tensor) -> bool:
+    """Which parameters are matrices: every stacked weight with two or more axes of its own, [S, out, in, ...].
+
+    They get the matrix rule (Muon, Shampoo); biases, norms and other vectors [S, n] get Adam beside Muon. That
+    counts the first and the last layer and convolution kernels as matrices, as the paper does (App. A: only
+    vector parameters go to Adam).
+    """
+    return param.ndim > 2
 
 
 def as_matrix(x: Tensor) -> Tensor:

@@ -39,19 +39,28 @@ class Hyper:
         return not self.value.any()
 
 
-def hyper(key: str, value: Real | Tensor, below: float = math.inf) -> Hyper:
-    """A checked hyperparameter, 0 <= value < below; raise UserError otherwise."""
+def hyper(key: str, value: Real | Tensor, below: float = math.inf, closed: bool = False) -> Hyper:
+    """A checked hyperparameter, 0 <= value < below (closed: <= below); raise UserError otherwise."""
     if isinstance(value, Tensor) and value.ndim <= 1 and not value.is_complex() and value.numel():
         numbers = value.detach().to("cpu", torch.float64, copy=True).reshape(-1)
     elif isinstance(value, Real) and not isinstance(value, bool):
         numbers = torch.tensor([float(value)], dtype=torch.float64)
     else:
         raise UserError(f"{key} = {value!r}, allowed: a number, or a tensor [S] with one number per model")
-    if not bool(((numbers >= 0) & (numbers < below)).all()):
+    within = numbers <= below if closed else numbers < below
+    if not bool(((numbers >= 0) & within).all()):
         shown = value.tolist() if isinstance(value, Tensor) else value
-        bounds = "a finite number >= 0" if below == math.inf else f"0 <= {key} < {below:g}"
+        bounds = "a finite number >= 0" if below == math.inf else f"0 <= {key} {'<=' if closed else '<'} {below:g}"
         raise UserError(f"{key} = {shown}, allowed: {bounds}")
     return Hyper(numbers, key)
+
+
+def two_betas(value: object, closed: bool = False) -> tuple[Hyper, Hyper]:
+    """betas: a pair whose entries are numbers or tensors [S], or a tensor [S, 2]; closed: beta2 may be 1."""
+    pair = value.unbind(-1) if isinstance(value, Tensor) and value.ndim else value
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise UserError(f"betas = {value!r}, allowed: a pair (beta1, beta2) or a tensor [S, 2]")
+    return hyper("betas[0]", pair[0], below=1), hyper("betas[1]", pair[1], below=1, closed=closed)
 
 
 def decay(lr: Hyper, weight_decay: Hyper) -> Hyper | None:

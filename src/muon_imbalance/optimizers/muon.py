@@ -7,9 +7,12 @@ Vectors take Adam with the same lr, beta1 = beta and decoupled weight decay. Sou
 Keller Jordan's code, whose defaults these are.
 """
 
+from collections.abc import Callable
 from functools import partial
 
-from muon_imbalance.optimizers import polar as polar_factor
+from torch import Tensor
+
+from muon_imbalance.optimizers import polar as factors
 from muon_imbalance.optimizers.adam import Adam
 from muon_imbalance.optimizers.by_shape import ByShape
 from muon_imbalance.optimizers.hyper import choice, flag, hyper, whole
@@ -17,6 +20,16 @@ from muon_imbalance.optimizers.norms import Spectral
 from muon_imbalance.optimizers.steepest import Steepest
 
 OPTIMIZERS = ("muon", "muon_ns1", "muon_exact")
+
+
+def polar_factor(polar: str, ns_steps: int) -> Callable[[Tensor], Tensor]:
+    """The map X -> U V^T that `polar` names, with `ns_steps` iterations where it iterates."""
+    steps = whole("ns_steps", ns_steps, 1, 99)
+    return {
+        "newton_schulz": partial(factors.newton_schulz, steps=steps),
+        "polar_express": partial(factors.newton_schulz, steps=steps, coefficients=factors.POLAR_EXPRESS),
+        "exact": factors.exact,
+    }[choice("polar", polar, ("newton_schulz", "polar_express", "exact"))]
 
 
 def muon(
@@ -31,16 +44,14 @@ def muon(
     beta2=0.95,
     eps=1e-10,
 ) -> ByShape:
-    """Muon; polar: "newton_schulz" with `ns_steps` iterations, or "exact" (then `ns_steps` has no effect).
+    """Muon; polar: "newton_schulz" or "polar_express" with `ns_steps` iterations, or "exact" (without).
 
     scale: "original", "kernel" or "none", see Steepest. beta2 and eps belong to Adam on the vectors.
     """
     lr = hyper("lr", lr)
     momentum = hyper("momentum", momentum, below=1)
     weight_decay = hyper("weight_decay", weight_decay)
-    steps = whole("ns_steps", ns_steps, 1, 99)
-    exact = choice("polar", polar, ("newton_schulz", "exact")) == "exact"
-    norm = Spectral(polar_factor.exact if exact else partial(polar_factor.newton_schulz, steps=steps))
+    norm = Spectral(polar_factor(polar, ns_steps))
     scale = choice("scale", scale, ("original", "kernel", "none"))
     beta2, eps = hyper("beta2", beta2, below=1), hyper("eps", eps)
     return ByShape(

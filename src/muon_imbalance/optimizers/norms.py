@@ -1,7 +1,8 @@
-"""Norms on matrices, their dual norms and linear minimisation oracles (Eq. 1, Table 1).
+"""Norms on matrices, their dual norms, linear minimisation oracles and projections (Eq. 1, Table 1).
 
 Every function acts on the last two axes of [..., m, n]. `lmo(G)` is the D with ||D|| = 1 that maximises
-<G, D>, so <G, lmo(G)> is the dual norm of G; steepest descent steps along -lmo(G). lmo(0) = 0.
+<G, D>, so <G, lmo(G)> is the dual norm of G; steepest descent steps along -lmo(G), which is a subgradient of
+the dual norm. lmo(0) = 0. `project(X)` is the nearest point (in Frobenius distance) with ||X|| <= 1.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,12 @@ from muon_imbalance.optimizers import polar
 
 
 class Norm(Protocol):
-    """A norm as data: `norm` and `dual_norm` map [..., m, n] to [...], `lmo` keeps the shape."""
+    """A norm as data: `norm` and `dual_norm` map [..., m, n] to [...], `lmo` and `project` keep the shape.
+
+    batched: whether the lmo of several matrices of equal shape is quicker in one call.
+    """
+
+    batched: bool
 
     def norm(self, x: Tensor) -> Tensor: ...
 
@@ -22,9 +28,13 @@ class Norm(Protocol):
 
     def lmo(self, x: Tensor) -> Tensor: ...
 
+    def project(self, x: Tensor) -> Tensor: ...
+
 
 class Frobenius:
     """||X||_F, its own dual; lmo(G) = G / ||G||_F (NGD, NMD)."""
+
+    batched = False
 
     def norm(self, x: Tensor) -> Tensor:
         return torch.linalg.matrix_norm(x)
@@ -32,13 +42,30 @@ class Frobenius:
     dual_norm = norm
 
     def lmo(self, x: Tensor) -> Tensor:
-        """Summed in float64, where the squares of tiny float32 entries do not vanish."""
-        size = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float64)
+        size = _size(x)
         return x / size.masked_fill(size < torch.finfo(x.dtype).tiny, torch.inf).to(x.dtype)
+
+    def project(self, x: Tensor) -> Tensor:
+        return x / _size(x).clamp(min=1).to(x.dtype)
+
+
+def _size(x: Tensor) -> Tensor:
+    """||X||_F as [..., 1, 1], summed in float64, where squares of entries do not vanish or overflow.
+
+    On a CPU the four times faster float32 sum is taken where neither can happen.
+    """
+    if x.dtype == torch.float32 and x.device.type == "cpu":
+        size = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True)
+        smallest, largest = torch.aminmax(size)
+        if smallest.item() > 1e-15 and largest.item() < 1e18:
+            return size
+    return torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float64)
 
 
 class Max:
     """max |X_ij|, dual: sum |X_ij|; lmo(G) = sign(G) (SignGD, Signum)."""
+
+    batched = False
 
     def norm(self, x: Tensor) -> Tensor:
         return x.abs().amax((-2, -1))
@@ -50,12 +77,17 @@ class Max:
         """Adding 0 x keeps a NaN visible, of which torch's sign makes 0."""
         return x.sign().add_(x, alpha=0)
 
+    def project(self, x: Tensor) -> Tensor:
+        return x.clamp(-1, 1)
+
 
 class Spectral:
     """Largest singular value, dual: sum of the singular values; lmo(G) = U V^T (SpecGD, Muon).
 
     `factor` computes U V^T; with `polar.newton_schulz` the lmo is Muon's approximation of it.
     """
+
+    batched = True
 
     def __init__(self, factor: Callable[[Tensor], Tensor] = polar.exact):
         self.factor = factor
@@ -68,3 +100,55 @@ class Spectral:
 
     def lmo(self, x: Tensor) -> Tensor:
         return self.factor(x)
+
+    def project(self, x: Tensor) -> Tensor:
+        return on_singular_values(x, lambda s: s.clamp(max=1))
+
+
+class KyFan:
+    """max(s_1, (s_1 + ... + s_r) / k), dual: Ky Fan's k-norm s_1 + ... + s_k; lmo(G) = U_k V_k^T.
+
+    s_1 >= s_2 >= ... are the singular values. k = 1 is the nuclear norm (dual: spectral), k >= r the spectral
+    norm (dual: nuclear). Where s_k = s_{k+1} there are several U_k V_k^T, any of which does. Source: the
+    Lion-K form of Muon (second paper).
+    """
+
+    batched = True
+
+    def __init__(self, k: int):
+        self.k = k
+
+    def norm(self, x: Tensor) -> Tensor:
+        s = torch.linalg.svdvals(x)
+        return torch.maximum(s[..., 0], s.sum(-1) / self.k)
+
+    def dual_norm(self, x: Tensor) -> Tensor:
+        return torch.linalg.svdvals(x)[..., : self.k].sum(-1)
+
+    def lmo(self, x: Tensor) -> Tensor:
+        return polar.exact(x, rank=self.k)
+
+    def project(self, x: Tensor) -> Tensor:
+        return on_singular_values(x, lambda s: capped(s, self.k))
+
+
+def capped(s: Tensor, total: float) -> Tensor:
+    """The point nearest to s >= 0 [..., r] with entries in [0, 1] and sum at most `total`: clip(s - t, 0, 1).
+
+    The sum falls piecewise linearly in t, with bends where an entry reaches 0 or 1, so t is found exactly.
+    """
+    bends = torch.cat([s, s - 1, torch.zeros_like(s[..., :1])], -1).clamp(min=0).sort(-1).values
+    sums = (s.unsqueeze(-2) - bends.unsqueeze(-1)).clamp(0, 1).sum(-1)  # [..., 2 r + 1], falling
+    after = (sums > total).sum(-1, keepdim=True)  # first bend where the sum is small enough
+    before = (after - 1).clamp(min=0)
+    low, high = bends.gather(-1, before), bends.gather(-1, after)
+    above, below = sums.gather(-1, before), sums.gather(-1, after)
+    share = torch.where(above > below, (above - total) / (above - below), 0.0).clamp(0, 1)
+    return (s - torch.where(after > 0, low + share * (high - low), 0.0)).clamp(0, 1)
+
+
+def on_singular_values(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """U diag(function(s)) V^T in float64; a matrix that is not finite gives NaN and leaves the others alone."""
+    finite = x.isfinite().all(-1, keepdim=True).all(-2, keepdim=True)
+    u, s, vt = torch.linalg.svd(torch.where(finite, x, 0.0).double(), full_matrices=False)
+    return torch.where(finite, (u * function(s).unsqueeze(-2)) @ vt, torch.nan).to(x.dtype)

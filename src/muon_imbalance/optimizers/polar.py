@@ -3,85 +3,137 @@
 Both work on X [..., m, n] through the smaller of m and n, and keep a zero matrix at zero.
 """
 
+from collections.abc import Sequence
+from itertools import chain, islice, repeat
+
 import torch
 from torch import Tensor
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Keller Jordan's quintic, steep at 0
+Quintic = tuple[float, float, float]
+
+COEFFICIENTS: tuple[Quintic, ...] = ((3.4445, -4.7750, 2.0315),)  # Keller Jordan's quintic, steep at 0
+
+_EXPRESS: tuple[Quintic, ...] = (
+    (8.28721201814563, -23.595886519098837, 17.300387312530933),
+    (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
+    (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
+    (3.3184196573706015, -2.488488024314874, 0.51004894012372),
+    (2.300652019954817, -1.6689039845747493, 0.4188073119525673),
+    (1.891301407787398, -1.2679958271945868, 0.37680408948524835),
+    (1.8750014808534479, -1.2500016453999487, 0.3750001645474248),
+    (1.875, -1.25, 0.375),
+)
 
 
-def exact(x: Tensor, rtol: float = 1e-6) -> Tensor:
+def _shrunk(polynomial: Quintic, factor: float) -> Quintic:
+    """The quintic of s / factor."""
+    return tuple(value / factor ** (2 * i + 1) for i, value in enumerate(polynomial))
+
+
+# Every polynomial but the last sees 1 % smaller values, so that rounding cannot push one out of its interval;
+# the first a further 1 %, which is the published normalisation by 1.01 ||X||_F.
+POLAR_EXPRESS = (
+    _shrunk(_EXPRESS[0], 1.01**2), *(_shrunk(quintic, 1.01) for quintic in _EXPRESS[1:-1]), _EXPRESS[-1]
+)  # fmt: skip
+"""Each quintic is the best one in the maximum norm for the interval the last one left, first [0.001, 1] (Amsel,
+Persson, Musco and Gower 2025, "The Polar Express", Algorithm 1, with its published constants)."""
+
+
+def exact(x: Tensor, rtol: float = 1e-6, rank: int | None = None) -> Tensor:
     """U V^T over the singular values above `rtol` times the largest one (Table 1, SpecGD and Muon).
 
-    (X X^T)^(-1/2) X by the eigendecomposition of the Gram matrix in float64. The cut-off is relative, so
-    tiny gradients still have a full polar factor. Squaring the condition number costs accuracy: singular
-    values r times the largest come out as 1 within about 1e-16 / r^2, hence this rtol. A matrix with a
-    NaN or an infinity gives NaN and leaves the others of its batch alone.
+    With `rank` k over the k largest of them only, U_k V_k^T (Ky Fan). (X X^T)^(-1/2) X by the
+    eigendecomposition of the Gram matrix in float64. The cut-off is relative, so tiny gradients still have a
+    full polar factor. Squaring the condition number costs accuracy: singular values r times the largest come
+    out as 1 within about 1e-16 / r^2, hence this rtol. A matrix with a NaN or an infinity gives NaN and
+    leaves the others of its batch alone.
     """
     flat = x.reshape(-1, *x.shape[-2:]).double()
     largest = flat.abs().amax((-2, -1), keepdim=True)
     finite = largest.isfinite()
     flat = torch.where(finite, flat / torch.where(largest > 0, largest, 1.0), 0.0)
     wide = flat.shape[-2] <= flat.shape[-1]
-    root = _inverse_root(flat @ flat.mT if wide else flat.mT @ flat, rtol)
+    root = _inverse_root(flat @ flat.mT if wide else flat.mT @ flat, rtol, rank)
     factor = root @ flat if wide else flat @ root
     return torch.where(finite, factor, torch.nan).reshape(x.shape).to(x.dtype)
 
 
-def _inverse_root(gram: Tensor, rtol: float) -> Tensor:
+def _inverse_root(gram: Tensor, rtol: float, rank: int | None) -> Tensor:
     """Pseudo-inverse square root of Gram matrices [S, k, k]."""
     if gram.shape[-1] == 1:
         return torch.where(gram > 0, gram.rsqrt(), 0.0)
     values, vectors = torch.linalg.eigh(gram)
     kept = values > rtol**2 * values[..., -1:]
+    if rank is not None:
+        kept[..., :-rank] = False
     scale = torch.where(kept, values.rsqrt(), 0.0)
     return (vectors * scale.unsqueeze(-2)) @ vectors.mT
 
 
 def newton_schulz(
-    x: Tensor, steps: int = 5, coefficients: tuple[float, float, float] = COEFFICIENTS, eps: float = 1e-7
+    x: Tensor, steps: int = 5, coefficients: Sequence[Quintic] = COEFFICIENTS, eps: float = 1e-7
 ) -> Tensor:
-    """`steps` times X <- a X + b (X X^T) X + c (X X^T)^2 X from X / (||X||_F + eps), in the dtype of X.
+    """`steps` times X <- a X + b (X X^T) X + c (X X^T)^2 X from X / (||X||_F + eps), at least in float32.
 
-    Each step maps every singular value s to f(s) = a s + b s^3 + c s^5 and keeps the singular vectors.
-    Five steps leave those that start above 0.01 between 0.68 and 1.14, and none above 1.21; one step leaves
-    small ones small (f(s) is near 3.44 s), so it is hardly a polar factor. Source: App. A, Keller Jordan's
-    Muon.
+    Step i takes the i-th of `coefficients`, the last one for all further steps; it maps every singular value s
+    to f(s) = a s + b s^3 + c s^5 and keeps the singular vectors. Five steps of Keller Jordan's quintic leave
+    those that start above 0.01 between 0.68 and 1.14, and none above 1.21; one step leaves small ones small
+    (f(s) is near 3.44 s), so it is hardly a polar factor. Five of POLAR_EXPRESS leave those above 0.003 between
+    0.87 and 1.13, six between 0.997 and 1.002. The norm is summed in float64, where nothing over- or
+    underflows; with eps = 0 the map does not depend on the scale of X. Source: App. A, Keller Jordan's Muon.
     """
     flat = x.reshape(-1, *x.shape[-2:])
-    flat = flat / (torch.linalg.vector_norm(flat, dim=(-2, -1), keepdim=True) + eps)
+    size = torch.linalg.vector_norm(flat, dim=(-2, -1), keepdim=True, dtype=torch.float64) + eps
+    if flat.dtype in (torch.bfloat16, torch.float16):
+        flat = flat.float()
+    flat = flat / torch.where(size > 0, size, 1.0).to(flat.dtype)
     wide = flat.shape[-2] <= flat.shape[-1]
     short, long = sorted(flat.shape[-2:])
-    while steps > 0:
+    schedule = list(islice(chain(coefficients, repeat(coefficients[-1])), steps))
+    while schedule:
         # In products of short x short matrices a plain step costs 2 long/short + 1, a block in Gram form
-        # 2 long/short + 4 block - 3: the same at long = 1.5 short, whatever the length of the block. Rounding
-        # errors of the Gram matrix grow 12-fold a step, so it is computed anew after three.
-        block = min(steps, 3)
+        # 2 long/short + 4 block - 3: the same at long = 1.5 short, whatever the length of the block.
+        block = _gram_steps(schedule)
         iterate = _gram_form if block > 1 and long > 1.5 * short else _plain_form
-        flat = iterate(flat, wide, block, *coefficients)
-        steps -= block
-    return flat.reshape(x.shape)
+        flat = iterate(flat, wide, schedule[:block])
+        schedule = schedule[block:]
+    return flat.reshape(x.shape).to(x.dtype)
 
 
-def _plain_form(x: Tensor, wide: bool, steps: int, a: float, b: float, c: float) -> Tensor:
-    for _ in range(steps):
+def _gram_steps(schedule: Sequence[Quintic], growth: float = 2000.0) -> int:
+    """Number of steps before the Gram matrix is computed anew: its rounding errors grow a^2-fold a step.
+
+    Three of Keller Jordan's (a^2 = 12), two and then three of POLAR_EXPRESS.
+    """
+    count, total = 0, 1.0
+    for a, _, _ in schedule:
+        total *= a * a
+        if total > growth:
+            break
+        count += 1
+    return max(count, 1)
+
+
+def _plain_form(x: Tensor, wide: bool, schedule: Sequence[Quintic]) -> Tensor:
+    for a, b, c in schedule:
         gram = torch.bmm(x, x.mT) if wide else torch.bmm(x.mT, x)
         poly = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         x = torch.baddbmm(x, poly, x, beta=a) if wide else torch.baddbmm(x, x, poly, beta=a)
     return x
 
 
-def _gram_form(x: Tensor, wide: bool, steps: int, a: float, b: float, c: float) -> Tensor:
+def _gram_form(x: Tensor, wide: bool, schedule: Sequence[Quintic]) -> Tensor:
     """The same iteration on the Gram matrix A: P = a + b A + c A^2, A <- P A P, Q <- P Q; then Q X."""
     gram = torch.bmm(x, x.mT) if wide else torch.bmm(x.mT, x)
     total = None
-    for step in range(steps):
+    for step, (a, b, c) in enumerate(schedule):
         poly = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)  # P - a
         if total is None:
             total = poly.clone()
             total.diagonal(dim1=-2, dim2=-1).add_(a)
         else:
             total = torch.baddbmm(total, poly, total, beta=a)
-        if step < steps - 1:
+        if step < len(schedule) - 1:
             half = torch.baddbmm(gram, gram, poly, beta=a)
             gram = torch.baddbmm(half, poly, half, beta=a)
     return torch.bmm(total, x) if wide else torch.bmm(x, total)

@@ -10,11 +10,13 @@ Source: Eq. 1, Eq. 4, App. A.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
+from muon_imbalance.optimizers.grouping import lmos
 from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper
 from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
 
@@ -48,20 +50,32 @@ class Steepest:
             return {}
         return {f"momentum/{name}": torch.zeros_like(param) for name, param in params.items()}
 
-    @torch.no_grad()
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        return self._step(params, grads, state, torch.empty_like)
+
+    def step_(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        """The same step in the memory of params and state."""
+        return self._step(params, grads, state, lambda tensor: tensor)
+
+    @torch.no_grad()
+    def _step(self, params: Tensors, grads: Tensors, state: Tensors, room: Callable[[Tensor], Tensor]):
+        """`room` says where the new value of a tensor goes."""
         check(params, grads)
-        new_params, new_state = {}, {}
-        for name, param in params.items():
-            update = grads[name]
-            if self.momentum is not None:
+        new_params, new_state, updates = {}, {}, dict(grads)
+        if self.momentum is not None:
+            for name, grad in grads.items():
                 key = f"momentum/{name}"
-                buffer = new_state[key] = torch.lerp(slot(state, key), update, self.fresh(param))
-                update = torch.lerp(update, buffer, self.momentum(param)) if self.nesterov else buffer
-            direction = self.norm.lmo(as_matrix(update)).reshape(param.shape)
-            kept = param if self.decay is None else param * self.decay(param)
-            new_params[name] = torch.addcmul(kept, direction, self.lr(param), value=-self._factor(param))
-        return new_params, new_state
+                old = slot(state, key)
+                buffer = new_state[key] = torch.lerp(old, grad, self.fresh(grad), out=room(old))
+                updates[name] = torch.lerp(grad, buffer, self.momentum(grad)) if self.nesterov else buffer
+        for name, direction in lmos(self.norm, updates).items():
+            param = params[name]
+            new, kept = room(param.detach()), param
+            if self.decay is not None:
+                kept = torch.mul(param, self.decay(param), out=new)
+            step = {"value": -self._factor(param), "out": new}
+            new_params[name] = torch.addcmul(kept, direction, self.lr(param), **step)
+        return {name: new_params[name] for name in params}, new_state
 
     def _factor(self, param: Tensor) -> float:
         if self.scale == "none":

@@ -1,0 +1,204 @@
+"""Shampoo with exponential moving averages, blocking, grafting and decoupled weight decay.
+
+    M_t = beta1 M_{t-1} + (1 - beta1) G_t
+    L_t = beta2 L_{t-1} + (1 - beta2) G_t G_t^T;   R_t = beta2 R_{t-1} + (1 - beta2) G_t^T G_t
+    D_t = (L_t / c2 + epsilon I)^(-1/4) (M_t / c1) (R_t / c2 + epsilon I)^(-1/4),   c = 1 - beta^t
+    W_t = (1 - lr * weight_decay) W_{t-1} - lr * D_t
+
+With beta2 = 1 the accumulators are sums and c2 = 1. A kernel [S, out, in, kh, kw] counts as an out x (in kh kw)
+matrix; a vector [S, n] has one accumulator and D_t = (L_t / c2 + epsilon I)^(-1/2) M_t / c1. A matrix larger than
+max_preconditioner_dim is cut into blocks of at most that many rows and columns, each a matrix of its own.
+Grafting gives D_t, block by block, the Frobenius norm of another method's step. beta1 = beta2 = epsilon = 0 is
+SpecGD. Accumulators hold squares: float32 gradients must lie between 1e-19 and 1e18. Source: App. A,
+facebookresearch/optimizers (Shi et al. 2023), without its merging of small dimensions.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from muon_imbalance.optimizers.core import Tensors, as_matrix, check, is_matrix, slot
+from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper, two_betas, whole
+
+OPTIMIZERS = ("shampoo",)
+LARGEST = 10**9
+
+
+class Shampoo:
+    """State: exp_avg, exp_avg_sq (Adam grafting), for block i.j the accumulators left.i.j [S, b, b] and
+    right.i.j and, where they are not computed at every step, their powers left_root.i.j and right_root.i.j.
+    """
+
+    def __init__(
+        self,
+        lr: Hyper,
+        betas: tuple[Hyper, Hyper],
+        epsilon: Hyper,
+        weight_decay: Hyper,
+        *,
+        size: int,
+        frequency: int,
+        start: int,
+        bias_correction: bool,
+        grafting: str,
+        grafting_beta2: Hyper,
+        grafting_epsilon: Hyper,
+    ):
+        self.lr, self.epsilon, self.decay = lr, epsilon, decay(lr, weight_decay)
+        self.beta1, self.beta2 = betas
+        self.size, self.frequency, self.start = size, frequency, start
+        self.bias_correction, self.grafting = bias_correction, grafting
+        self.graft_beta2, self.graft_epsilon = grafting_beta2, grafting_epsilon
+        self.fresh1, self.fresh2 = _fresh(self.beta1), _fresh(self.beta2)
+        self.graft_fresh2 = _fresh(grafting_beta2)
+
+    def init(self, params: Tensors) -> Tensors:
+        state = {"count": torch.zeros((), dtype=torch.int64)}
+        for name, param in params.items():
+            state[f"exp_avg/{name}"] = torch.zeros_like(param)
+            if self.grafting == "adam":
+                state[f"exp_avg_sq/{name}"] = torch.zeros_like(param)
+            matrix = as_matrix(param)
+            for label, rows, columns in self._blocks(matrix):
+                for side, gram in _grams(param, matrix[:, rows, columns]):
+                    state[f"{side}.{label}/{name}"] = torch.zeros_like(gram)
+                    if self.frequency > 1:
+                        state[f"{side}_root.{label}/{name}"] = torch.zeros_like(gram)
+        return state
+
+    @torch.no_grad()
+    def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        check(params, grads)
+        count = slot(state, "count") + 1
+        t = int(count)
+        unbias1, unbias2 = self._unbias(self.beta1, t), self._unbias(self.beta2, t)
+        new_params, new_state = {}, {"count": count}
+        for name, param in params.items():
+            mean = new_state[f"exp_avg/{name}"] = torch.lerp(
+                slot(state, f"exp_avg/{name}"), grads[name], self.fresh1(param)
+            )
+            mean = mean * unbias1(param)
+            graft = as_matrix(self._graft(name, grads[name], mean, t, state, new_state))
+            direction = graft.clone() if t < self.start else torch.empty_like(graft)
+            for label, rows, columns in self._blocks(graft):
+                place = (slice(None), rows, columns)
+                roots = {}
+                for side, gram in _grams(param, as_matrix(grads[name])[place]):
+                    key = f"{side}.{label}/{name}"
+                    total = new_state[key] = slot(state, key) * self.beta2(gram) + gram * self.fresh2(gram)
+                    roots[side] = self._root(f"{side}_root.{label}/{name}", total, unbias2, param, t, state, new_state)
+                if t >= self.start:
+                    block = _product(roots, as_matrix(mean)[place])
+                    direction[place] = block if self.grafting == "none" else _rescaled(block, graft[place])
+            kept = param if self.decay is None else param * self.decay(param)
+            new_params[name] = torch.addcmul(kept, direction.reshape(param.shape), self.lr(param), value=-1)
+        return new_params, new_state
+
+    def _graft(self, name: str, grad: Tensor, mean: Tensor, t: int, state: Tensors, new_state: Tensors) -> Tensor:
+        """The step whose size is taken: of SGD with momentum, or of Adam."""
+        if self.grafting != "adam":
+            return mean
+        key = f"exp_avg_sq/{name}"
+        square = new_state[key] = torch.lerp(slot(state, key), grad * grad, self.graft_fresh2(grad))
+        size = (square * self._unbias(self.graft_beta2, t)(square)).sqrt_().add_(self.graft_epsilon(square))
+        return mean / size.masked_fill_(size == 0, torch.inf)
+
+    def _root(self, key, total: Tensor, unbias: Hyper, param: Tensor, t: int, state: Tensors, new_state: Tensors):
+        """The power of an accumulator: computed at step `start` and then at multiples of `frequency`."""
+        due = t == self.start or (t > self.start and t % self.frequency == 0)
+        if due:
+            power = -0.25 if is_matrix(param) else -0.5
+            root = matrix_power(total * unbias(total), power, self.epsilon(total[..., 0].double()))
+        else:
+            root = slot(state, key) if self.frequency > 1 else None  # None: before the start
+        if self.frequency > 1:
+            new_state[key] = root
+        return root
+
+    def _unbias(self, beta: Hyper, t: int) -> Hyper:
+        """1 / (1 - beta^t), and 1 for a sum or without bias correction."""
+        corrected = (beta.value < 1) & self.bias_correction
+        return Hyper(torch.where(corrected, 1 / (1 - beta.value**t), 1.0), beta.key)
+
+    def _blocks(self, matrix: Tensor) -> Iterator[tuple[str, slice, slice]]:
+        """Label "i.j", rows and columns of each block of [S, m, n]."""
+        for i, row in enumerate(range(0, matrix.shape[1], self.size)):
+            for j, column in enumerate(range(0, matrix.shape[2], self.size)):
+                yield f"{i}.{j}", slice(row, row + self.size), slice(column, column + self.size)
+
+
+def _fresh(beta: Hyper) -> Hyper:
+    """Weight of the new value: 1 - beta, and 1 where beta = 1 makes the average a sum."""
+    return Hyper(torch.where(beta.value < 1, 1 - beta.value, 1.0), beta.key)
+
+
+def _grams(param: Tensor, block: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """G G^T as "left" and, for a matrix, G^T G as "right"; at least in float32."""
+    block = block.float() if block.dtype in (torch.bfloat16, torch.float16) else block
+    yield "left", block @ block.mT
+    if is_matrix(param):
+        yield "right", block.mT @ block
+
+
+def _product(roots: Tensors, block: Tensor) -> Tensor:
+    product = roots["left"] @ block.to(roots["left"].dtype)
+    return (product @ roots["right"] if "right" in roots else product).to(block.dtype)
+
+
+def _rescaled(block: Tensor, graft: Tensor) -> Tensor:
+    """`block` with the Frobenius norm of `graft`."""
+    old, new = (torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float64) for x in (block, graft))
+    return block * torch.where(old > 0, new / old, 0.0 * old).to(block.dtype)
+
+
+def matrix_power(a: Tensor, power: float, epsilon: Tensor) -> Tensor:
+    """(A + epsilon I)^power, power < 0, of symmetric A [S, b, b] >= 0, epsilon [S, 1], in float64.
+
+    Where epsilon = 0 it is the power of the pseudo-inverse: eigenvalues below 1e-12 (or, if larger, b times the
+    machine precision of A) times the largest count as 0. Negative eigenvalues, which are rounding errors, shift
+    the spectrum up. A matrix that is not finite gives NaN and leaves the others alone.
+    """
+    largest = a.abs().amax((-2, -1), keepdim=True)
+    finite = largest.isfinite()
+    values, vectors = torch.linalg.eigh(torch.where(finite, a, 0.0).double())
+    cut = max(1e-12, a.shape[-1] * torch.finfo(a.dtype).eps)
+    kept = (epsilon > 0) | (values > cut * values[..., -1:])
+    values = values - values[..., :1].clamp(max=0) + epsilon
+    powers = torch.where(kept, values, torch.inf) ** power
+    return torch.where(finite, (vectors * powers.unsqueeze(-2)) @ vectors.mT, torch.nan).to(a.dtype)
+
+
+def shampoo(
+    *,
+    lr=1e-2,
+    betas=(0.9, 0.999),
+    epsilon=1e-12,
+    weight_decay=0.0,
+    precondition_frequency=1,
+    start_preconditioning_step=1,
+    max_preconditioner_dim=1024,
+    bias_correction=True,
+    grafting="none",
+    grafting_beta2=0.999,
+    grafting_epsilon=1e-10,
+) -> Shampoo:
+    """Shampoo; grafting: "none", "sgd" or "adam" (grafting_beta2 and grafting_epsilon belong to "adam").
+
+    The powers are computed at start_preconditioning_step and then at every multiple of precondition_frequency;
+    before the start the grafted method (without one: SGD with momentum) makes the step. The reference starts at
+    precondition_frequency.
+    """
+    return Shampoo(
+        hyper("lr", lr),
+        two_betas(betas, closed=True),
+        hyper("epsilon", epsilon),
+        hyper("weight_decay", weight_decay),
+        size=whole("max_preconditioner_dim", max_preconditioner_dim, 1, LARGEST),
+        frequency=whole("precondition_frequency", precondition_frequency, 1, LARGEST),
+        start=whole("start_preconditioning_step", start_preconditioning_step, 1, LARGEST),
+        bias_correction=flag("bias_correction", bias_correction),
+        grafting=choice("grafting", grafting, ("none", "sgd", "adam")),
+        grafting_beta2=hyper("grafting_beta2", grafting_beta2, below=1),
+        grafting_epsilon=hyper("grafting_epsilon", grafting_epsilon),
+    )

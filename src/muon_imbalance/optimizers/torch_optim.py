@@ -1,0 +1,191 @@
+"""The optimizers as torch.optim.Optimizer classes, for anybody's training loop.
+
+    import torch
+    from muon_imbalance.optimizers.torch_optim import Muon
+
+    model = torch.nn.Sequential(torch.nn.Linear(20, 64), torch.nn.ReLU(), torch.nn.Linear(64, 3))
+    optimizer = Muon(model.parameters(), lr=0.02, momentum=0.95, weight_decay=0.01)
+    for x, y in batches:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+Hyperparameters and defaults are those of the factory with the same name in lower case (`optimizers.build`), and
+each may differ from parameter group to parameter group. Every class hands its parameters to the stacked core as
+stacks of one model, so nothing is computed twice. Which parameters count as matrices says `core.is_matrix`.
+"""
+
+import inspect
+from collections import defaultdict
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from muon_imbalance.errors import UserError
+from muon_imbalance.optimizers import core
+from muon_imbalance.optimizers.lion_k import lion_k
+from muon_imbalance.optimizers.muon import muon
+from muon_imbalance.optimizers.shampoo import shampoo
+from muon_imbalance.optimizers.steepest import ngd, nmd, signgd, signum, specgd
+
+HALF = (torch.bfloat16, torch.float16)
+
+
+class StackedOptimizer(torch.optim.Optimizer):
+    """A torch optimizer over `rule`, a factory of `core.Optimizer`.
+
+    Parameters in half precision are updated in float32, where their state lives as well, and rounded once a
+    step. The gradients are only read. `maximize` steps along the gradient. Raises UserError for a
+    hyperparameter outside its range and for parameters or gradients that are sparse, complex or integers;
+    then no parameter has been changed.
+    """
+
+    rule: Callable[..., core.Optimizer]
+    hyper: dict[str, object]
+    group_options: dict[str, object] = {}
+
+    def __init_subclass__(cls, rule: Callable[..., core.Optimizer], **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.rule = staticmethod(rule)
+        given = inspect.signature(rule).parameters
+        cls.hyper = {key: parameter.default for key, parameter in given.items()}
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        first = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        lr = given["lr"].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        rest = [parameter for key, parameter in given.items() if key != "lr"]
+        cls.__signature__ = inspect.Signature([first, lr, *rest, inspect.Parameter("maximize", keyword, default=False)])
+
+    def __init__(self, params, lr=None, *, maximize: bool = False, **hyper):
+        for key, value in hyper.items():
+            if key not in self.hyper:
+                known = ", ".join([*self.hyper, "maximize"])
+                raise UserError(f"{type(self).__name__}: unknown hyperparameter {key} = {value!r}; allowed: {known}")
+        rate = {} if lr is None else {"lr": lr}
+        super().__init__(params, {**self.hyper, **hyper, **rate, **self.group_options, "maximize": maximize})
+
+    def add_param_group(self, param_group: dict) -> None:
+        super().add_param_group(param_group)
+        try:
+            self._build(self.param_groups[-1])
+            for param in self.param_groups[-1]["params"]:
+                self._refuse(param, "parameters")
+        except UserError:
+            self.param_groups.pop()
+            raise
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """One update of all parameters that have a gradient; returns what `closure` returns."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        work = [(group, [p for p in group["params"] if p.grad is not None]) for group in self.param_groups]
+        for _, params in work:
+            for param in params:
+                self._refuse(param.grad, "gradients")
+        for group, params in work:
+            rule = self._build(group)
+            batches = defaultdict(list)  # by number of steps taken: a parameter may have had no gradient before
+            for param in (param for param in params if param.numel()):
+                if param not in self.state:
+                    self.state[param].update(self._fresh_state(rule, group, param))
+                count = self.state[param].get("step")
+                batches[None if count is None else int(count)].append(param)
+            for batch in batches.values():
+                self._step(rule, group, batch)
+        return loss
+
+    def _step(self, rule: core.Optimizer, group: dict, params: list[Tensor]) -> None:
+        weights, grads, state = {}, {}, {"count": torch.zeros((), dtype=torch.int64)}
+        for i, param in enumerate(params):
+            name = str(i)
+            weights[name] = self._stacked(group, param)
+            grad = self._stacked(group, param.grad)
+            grads[name] = -grad if group["maximize"] else grad
+            for key, value in self.state[param].items():
+                state["count" if key == "step" else f"{key}/{name}"] = value
+        new, new_state = getattr(rule, "step_", rule.step)(weights, grads, state)
+        for i, param in enumerate(params):
+            if new[str(i)].data_ptr() != param.data_ptr():
+                param.copy_(new[str(i)].reshape(param.shape))
+        for key, value in new_state.items():
+            key, _, name = key.rpartition("/")
+            if name != "count":
+                self.state[params[int(name)]][key] = value
+        for param in params:
+            if "step" in self.state[param]:
+                self.state[param]["step"] = new_state["count"].clone()
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """As torch, but the state keeps its own precision where that is finer than the parameter's."""
+        super().load_state_dict(state_dict)
+        saved = [key for group in state_dict["param_groups"] for key in group["params"]]
+        own = [param for group in self.param_groups for param in group["params"]]
+        for key, param in zip(saved, own, strict=True):
+            for slot, value in state_dict["state"].get(key, {}).items():
+                if slot != "step":
+                    self.state[param][slot] = value.to(param.device, copy=True)
+
+    def _build(self, group: dict) -> core.Optimizer:
+        try:
+            return self.rule(**{key: group[key] for key in self.hyper})
+        except UserError as error:
+            raise UserError(f"{type(self).__name__}: {error}") from None
+
+    def _fresh_state(self, rule: core.Optimizer, group: dict, param: Tensor) -> dict[str, Tensor]:
+        state = rule.init({"0": self._stacked(group, param)})
+        return {"step" if key == "count" else key.rpartition("/")[0]: value for key, value in state.items()}
+
+    def _stacked(self, group: dict, tensor: Tensor) -> Tensor:
+        """A stack of one model, [1, *shape], a scalar as [1, 1]; at least in float32."""
+        tensor = tensor.detach()
+        return (tensor.float() if tensor.dtype in HALF else tensor).reshape(1, *(tensor.shape or (1,)))
+
+    def _refuse(self, tensor: Tensor, what: str) -> None:
+        if tensor.layout != torch.strided or not tensor.is_floating_point():
+            kind = "complex" if tensor.is_complex() else str(tensor.layout if tensor.is_sparse else tensor.dtype)
+            raise UserError(f"{type(self).__name__} takes dense real floating-point {what}, this one is {kind}")
+
+
+class Muon(StackedOptimizer, rule=muon):
+    """Muon on matrices and kernels, Adam on vectors; a group with use_muon=False takes Adam for all.
+
+    Embeddings and the last layer of a language model usually go into such a group. Unlike torch.optim.Muon it
+    computes in float32 and takes parameters of any shape, and weight_decay is 0 by default.
+    """
+
+    group_options = {"use_muon": True}
+
+    def _stacked(self, group: dict, tensor: Tensor) -> Tensor:
+        stacked = super()._stacked(group, tensor)
+        return stacked if group["use_muon"] else stacked.flatten(1)
+
+
+class NMD(StackedOptimizer, rule=nmd):
+    """Normalised momentum descent: W <- W - lr M / ||M||_F, each parameter by itself."""
+
+
+class Signum(StackedOptimizer, rule=signum):
+    """Sign descent with momentum: W <- W - lr sign(M)."""
+
+
+class SpecGD(StackedOptimizer, rule=specgd):
+    """Spectral descent: W <- W - lr U V^T of the gradient U S V^T, exact."""
+
+
+class NGD(StackedOptimizer, rule=ngd):
+    """Normalised gradient descent: W <- W - lr G / ||G||_F, each parameter by itself."""
+
+
+class SignGD(StackedOptimizer, rule=signgd):
+    """Sign descent: W <- W - lr sign(G)."""
+
+
+class Shampoo(StackedOptimizer, rule=shampoo):
+    """Shampoo with moving averages, blocking and grafting."""
+
+
+class LionK(StackedOptimizer, rule=lion_k):
+    """Lion-K: K="l1" is Lion, "nuclear" Muon, "frobenius" and "ky_fan" further balls."""

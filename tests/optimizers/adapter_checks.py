@@ -1,0 +1,138 @@
+"""Checks of the torch.optim adapters, for the package and for spoilt copies of it: `module("torch_optim")`."""
+
+import copy
+
+import pytest
+import torch
+
+from . import checks
+
+CLASSES = {
+    "Muon": "muon",
+    "NMD": "nmd",
+    "Signum": "signum",
+    "SpecGD": "specgd",
+    "NGD": "ngd",
+    "SignGD": "signgd",
+    "Shampoo": "shampoo",
+    "LionK": "lion_k",
+}
+SHAPES = checks.SHAPES | {"scalar": ()}
+
+
+def weights(dtype=torch.float64, seed=0, shapes=SHAPES):
+    """Parameters by name, and a function that sets their gradients anew."""
+    generator = torch.Generator().manual_seed(seed)
+    options = {"generator": generator, "dtype": torch.float64}
+    params = {key: torch.nn.Parameter(torch.randn(shape, **options).to(dtype)) for key, shape in shapes.items()}
+
+    def draw_gradients():
+        for param in params.values():
+            param.grad = torch.randn(param.shape, **options).to(dtype)
+
+    return params, draw_gradients
+
+
+def snapshot(params):
+    return {key: param.detach().clone() for key, param in params.items()}
+
+
+def equal(first, second, what):
+    assert first.keys() == second.keys()
+    for key in first:
+        assert torch.equal(first[key], second[key]), f"{what}: {key} differs"
+
+
+def check_same_as_core(module, name, hyper, maximize=False):
+    """Bit for bit the steps of the stacked core on a stack of one."""
+    params, draw_gradients = weights()
+    rule = module("registry").build(CLASSES[name], **hyper)
+    stacked = {key: value[None].reshape(1, *(value.shape or (1,))) for key, value in snapshot(params).items()}
+    state = rule.init(stacked)
+    optimizer = getattr(module("torch_optim"), name)(params.values(), maximize=maximize, **hyper)
+    for _ in range(4):
+        draw_gradients()
+        before = {key: param.grad.clone() for key, param in params.items()}
+        grads = {key: (-1 if maximize else 1) * before[key].reshape(value.shape) for key, value in stacked.items()}
+        stacked, state = rule.step(stacked, grads, state)
+        optimizer.step()
+        equal(before, {key: param.grad for key, param in params.items()}, f"gradients of {name}")
+        expected = {key: stacked[key].reshape(param.shape) for key, param in params.items()}
+        equal(snapshot(params), expected, f"{name} {hyper}")
+
+
+def check_round_trip(module, name, dtype):
+    """Saved and loaded after three steps it goes on as if never stopped, into a fresh model and optimizer."""
+    cls = getattr(module("torch_optim"), name)
+    params, draw_gradients = weights(dtype)
+    optimizer = cls(params.values(), lr=0.01)
+    for _ in range(3):
+        draw_gradients()
+        optimizer.step()
+    others = {key: torch.nn.Parameter(value) for key, value in snapshot(params).items()}
+    resumed = cls(others.values(), lr=0.5)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert resumed.param_groups[0]["lr"] == 0.01
+    for _ in range(3):
+        draw_gradients()
+        for key, param in params.items():
+            others[key].grad = param.grad.clone()
+        optimizer.step()
+        resumed.step()
+        equal(snapshot(params), snapshot(others), f"{name} after loading, {dtype}")
+
+
+def check_bfloat16(module, name):
+    """One step on bfloat16 parameters is the float32 step, rounded; the gradients stay as they are."""
+    cls = getattr(module("torch_optim"), name)
+    params, draw_gradients = weights(torch.bfloat16)
+    single = {key: torch.nn.Parameter(param.detach().float()) for key, param in params.items()}
+    optimizer, reference = cls(params.values(), lr=0.05), cls(single.values(), lr=0.05)
+    for _ in range(3):
+        draw_gradients()
+        for key, param in params.items():
+            single[key].data.copy_(param.detach())
+            single[key].grad = param.grad.float()
+        optimizer.step()
+        reference.step()
+        rounded = {key: value.bfloat16() for key, value in snapshot(single).items()}
+        equal(snapshot(params), rounded, f"{name} in bfloat16")
+
+
+def check_refusals(module, name):
+    """Sparse, complex and whole-number tensors are refused before anything has moved."""
+    cls, error = getattr(module("torch_optim"), name), module("core").UserError
+    for wrong, kind in [(torch.zeros(2, 2, dtype=torch.complex64), "complex"), (torch.zeros(3).to_sparse(), "sparse")]:
+        with pytest.raises(error, match=f"{name} takes dense real floating-point parameters, this one is .*{kind}"):
+            cls([torch.nn.Parameter(wrong)])
+    embedding, dense = torch.nn.Embedding(5, 3, sparse=True), torch.nn.Linear(3, 1)
+    optimizer = cls([{"params": dense.parameters()}, {"params": embedding.parameters()}])
+    before = snapshot(dict(dense.named_parameters()))
+    dense(embedding(torch.tensor([1, 2]))).sum().backward()
+    with pytest.raises(error, match=f"{name} takes dense real floating-point gradients, this one is torch.sparse_coo"):
+        optimizer.step()
+    equal(snapshot(dict(dense.named_parameters())), before, f"{name} stepped before it refused")
+
+
+def check_late_gradients(module, name):
+    """A parameter without gradient waits, and its first step is a first step whenever it comes."""
+    cls = getattr(module("torch_optim"), name)
+    params, draw_gradients = weights()
+    early, late = cls(params.values(), lr=0.1), {key: torch.nn.Parameter(v) for key, v in snapshot(params).items()}
+    others = cls(late.values(), lr=0.1)
+    draw_gradients()
+    first = {key: param.grad.clone() for key, param in params.items()}
+    for key in ("wide", "vector"):
+        params[key].grad = None
+    still = snapshot(params)
+    early.step()
+    for key in params:
+        assert torch.equal(params[key], still[key]) == (key in ("wide", "vector")), f"{name} {key}"
+    for key, param in params.items():
+        param.grad = first[key]
+    early.step()
+    for key, param in late.items():
+        param.grad = first[key] if key in ("wide", "vector") else None
+    others.step()
+    for key in ("wide", "vector"):
+        assert torch.equal(params[key], late[key]), f"{name} {key}: late first step"
