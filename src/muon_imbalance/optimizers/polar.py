@@ -51,11 +51,13 @@ def exact(x: Tensor, rtol: float = 1e-6, rank: int | None = None) -> Tensor:
     flat = x.reshape(-1, *x.shape[-2:]).double()
     largest = flat.abs().amax((-2, -1), keepdim=True)
     finite = largest.isfinite()
-    flat = torch.where(finite, flat / torch.where(largest > 0, largest, 1.0), 0.0)
+    flat = flat / torch.where(largest > 0, largest, 1.0)
     wide = flat.shape[-2] <= flat.shape[-1]
-    root = _inverse_root(flat @ flat.mT if wide else flat.mT @ flat, rtol, rank)
-    factor = root @ flat if wide else flat @ root
-    return torch.where(finite, factor, torch.nan).reshape(x.shape).to(x.dtype)
+    gram = torch.bmm(flat, flat.mT) if wide else torch.bmm(flat.mT, flat)
+    root = _inverse_root(torch.where(finite, gram, 0.0), rtol, rank)
+    root = torch.where(finite, root, torch.nan)
+    factor = torch.bmm(root, flat) if wide else torch.bmm(flat, root)
+    return factor.reshape(x.shape).to(x.dtype)
 
 
 def _inverse_root(gram: Tensor, rtol: float, rank: int | None) -> Tensor:
@@ -67,7 +69,7 @@ def _inverse_root(gram: Tensor, rtol: float, rank: int | None) -> Tensor:
     if rank is not None:
         kept[..., :-rank] = False
     scale = torch.where(kept, values.rsqrt(), 0.0)
-    return (vectors * scale.unsqueeze(-2)) @ vectors.mT
+    return torch.bmm(vectors * scale.unsqueeze(-2), vectors.mT)
 
 
 def newton_schulz(
