@@ -30,6 +30,7 @@ class Sample:
     at_least: bool = False  # some values are lower bounds of the truth
     at_most: bool = False  # some are upper bounds
     notes: list[str] = field(default_factory=list)
+    count: int | None = None  # what n is, where a value is itself the worst of many
 
 
 @dataclass
@@ -87,7 +88,7 @@ def _sample(check: Check, names: tuple[str, ...], experiment: Experiment) -> Sam
     """The check's statistic for ``names`` (one optimizer, or two whose difference counts), paired by seed."""
     if check.statistic.takes == "setting":
         measured = check.statistic.function(experiment, **check.options)
-        return Sample(np.array([measured.value]), notes=[measured.note])
+        return Sample(np.array([measured.value]), notes=[measured.note] * bool(measured.note), count=measured.count)
     tables = [experiment.runs(name) for name in names]
     notes = [
         f"{name} diverged with seed {', '.join(map(str, seeds))} (left out)"
@@ -133,12 +134,12 @@ def _spread(claim: Claim, check: Check, values: np.ndarray) -> tuple[float, tupl
 
 def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Experiment) -> Outcome:
     """One comparison: measured, then judged."""
-    subject = " minus ".join(names) or "settings"
+    subject = " minus ".join(names)
     try:
         sample = _sample(check, names, experiment)
     except Missing as error:
         return Outcome(check, subject, NOT_RUN, notes=[str(error)])
-    n = len(sample.values)
+    n = len(sample.values) if sample.count is None else sample.count
     if n == 0:
         return Outcome(check, subject, INCONCLUSIVE, notes=["no usable repetition", *sample.notes])
     estimate, ends = _spread(claim, check, sample.values)
@@ -178,7 +179,7 @@ def binding(outcomes: list[Outcome]) -> Outcome:
 def _sentence(claim: Claim, outcome: Outcome, outcomes: list[Outcome]) -> str:
     """The verdict in words."""
     check, count = outcome.check, len(outcomes)
-    text = f"{outcome.subject}, {check.label}: "
+    text = f"{outcome.subject}, {check.label}: " if outcome.subject else f"{check.label}: "
     if outcome.estimate is None:
         text += outcome.verdict
     else:
