@@ -17,7 +17,9 @@ wildcard_constraints:
 
 def run_tables(experiment):
     """Tables of an experiment, one for each of its optimizers."""
-    return [f"{RESULTS}/runs/{experiment}/{optimizer}.0.parquet" for optimizer in EXPERIMENTS[experiment].get("sweep", {})]
+    return [
+        f"{RESULTS}/runs/{experiment}/{optimizer}.0.parquet" for optimizer in EXPERIMENTS[experiment].get("sweep", {})
+    ]
 
 
 def theory_table(experiment):

@@ -13,16 +13,16 @@ RANK = 1e-10
 """Singular values of Sigma_yx below this share of the largest count as zero."""
 
 
-def sample_moments(x: ArrayLike, y: ArrayLike, centred: bool = False) -> tuple[Array, Array]:
-    """``Sigma_xx = E[x x^T]`` [d, d] and ``Sigma_yx = E[y x^T]`` [k, d] of inputs [n, d] and targets [n, k].
-
-    Args:
-        centred: of ``x - E x`` and ``y - E y``.
-    """
+def sample_moments(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """``Sigma_xx = E[x x^T]`` [d, d] and ``Sigma_yx = E[y x^T]`` [k, d] of inputs [n, d] and targets [n, k]."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if centred:
-        x, y = x - x.mean(0), y - y.mean(0)
     return x.T @ x / len(x), y.T @ x / len(x)
+
+
+def centred(moments: tuple[Array, Array], x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """The moments of ``x - E x`` and ``y - E y``, from those of x and y."""
+    x_mean, y_mean = np.mean(x, axis=0), np.mean(y, axis=0)
+    return moments[0] - np.outer(x_mean, x_mean), moments[1] - np.outer(y_mean, x_mean)
 
 
 def in_right_basis(sigma_xx: Array, sigma_yx: Array) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.errors import UserError
-from muon_imbalance.theory.diagonalisation import in_right_basis, off_diagonal_ratio, sample_moments
+from muon_imbalance.theory.diagonalisation import centred, in_right_basis, off_diagonal_ratio, sample_moments
 from muon_imbalance.theory.moments import Mixture, population_moments
 from muon_imbalance.theory.tables.rows import frame, mixtures, rows, take, whole
 
@@ -76,14 +76,11 @@ def _of_data(x: np.ndarray, y: np.ndarray, sizes: list[int], repetitions: int, s
     parts = []
     for n in sorted({size for size in sizes if size < len(x)} | {len(x)}):
         for repetition in range(repetitions if n < len(x) else 1):
-            chosen = np.random.default_rng([seed, n, repetition]).permutation(len(x))[:n]
-            for centred in (False, True):
-                group = "centred" if centred else "uncentred"
-                moments = sample_moments(x[chosen], y[chosen], centred)
-                parts += _ratios("data", group, moments, n, repetition)
-                if n == len(x) and not centred:
-                    parts += _entries(in_right_basis(*moments), n)
-    return parts
+            chosen = np.random.default_rng([seed, n, repetition]).permutation(len(x))[:n] if n < len(x) else slice(None)
+            moments = sample_moments(x[chosen], y[chosen])
+            parts += _ratios("data", "uncentred", moments, n, repetition)
+            parts += _ratios("data", "centred", centred(moments, x[chosen], y[chosen]), n, repetition)
+    return parts + _entries(in_right_basis(*moments), len(x))
 
 
 def _entries(matrix: np.ndarray, n: int) -> list:

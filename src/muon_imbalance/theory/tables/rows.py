@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.errors import UserError
-from muon_imbalance.theory.moments import Mixture
+from muon_imbalance.theory.moments import Mixture, step, uniform, zipf
 
 COLUMNS = ["curve", "t", "step", "group", "metric", "value"]
 
@@ -49,7 +49,22 @@ def whole(key: str, value: Any, low: int, high: float = math.inf) -> int:
 
 
 def mixtures(given: Any) -> dict[str, Mixture]:
-    """Named mixtures of an option. Raises :class:`UserError`."""
+    """Named mixtures of an option; ``p`` may be ``uniform``, ``zipf`` or ``{step: R}``. Raises UserError."""
     if not isinstance(given, Mapping) or not given:
         raise UserError(f"mixtures is {given!r}; allowed: a mapping of names to mixtures")
-    return {str(name): Mixture.from_config(mixture) for name, mixture in given.items()}
+    return {str(name): Mixture.from_config(_with_prior(mixture)) for name, mixture in given.items()}
+
+
+def _with_prior(mixture: Any) -> Any:
+    """The mixture with a prior that is given by name written out."""
+    if not isinstance(mixture, Mapping) or "p" not in mixture:
+        return mixture
+    prior, k = mixture["p"], mixture.get("k")
+    if isinstance(prior, str | Mapping):
+        named = {"uniform": uniform, "zipf": zipf}.get(prior) if isinstance(prior, str) else None
+        stepped = isinstance(prior, Mapping) and set(prior) == {"step"}
+        if named is None and not stepped:
+            raise UserError(f"mixture.p is {prior!r}; allowed: uniform, zipf, {{step: R}} or a list of probabilities")
+        k = whole("mixture.k", k, 2)
+        return {**mixture, "p": (named(k) if named else step(k, prior["step"])).tolist()}
+    return mixture
