@@ -31,6 +31,7 @@ class Sample:
     at_most: bool = False  # some are upper bounds
     notes: list[str] = field(default_factory=list)
     count: int | None = None  # what n is, where a value is itself the worst of many
+    origin: str = ""  # where such a value was found
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Outcome:
     low: float | None = None
     high: float | None = None
     notes: list[str] = field(default_factory=list)
+    origin: str = ""
 
     @property
     def clearance(self) -> float:
@@ -88,7 +90,7 @@ def _sample(check: Check, names: tuple[str, ...], experiment: Experiment) -> Sam
     """The check's statistic for ``names`` (one optimizer, or two whose difference counts), paired by seed."""
     if check.statistic.takes == "setting":
         measured = check.statistic.function(experiment, **check.options)
-        return Sample(np.array([measured.value]), notes=[measured.note] * bool(measured.note), count=measured.count)
+        return Sample(np.array([measured.value]), count=measured.count, origin=measured.note)
     tables = [experiment.runs(name) for name in names]
     notes = [
         f"{name} diverged with seed {', '.join(map(str, seeds))} (left out)"
@@ -158,7 +160,7 @@ def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Exper
         if against.get(verdict):
             verdict, notes = INCONCLUSIVE, [*notes, "the horizon is too short to decide"]
     low, high = ends or (None, None)
-    return Outcome(check, subject, verdict, n, estimate, low, high, notes)
+    return Outcome(check, subject, verdict, n, estimate, low, high, notes, sample.origin)
 
 
 def _comparisons(check: Check) -> Iterator[tuple[str, ...]]:
@@ -189,6 +191,7 @@ def _sentence(claim: Claim, outcome: Outcome, outcomes: list[Outcome]) -> str:
             kind = "worst of all repetitions, range" if claim.evidence == "every_seed" else "95 % interval"
             text += f" ({kind} {' to '.join(ends)})"
         text += f", needed {check.comparator.symbol} {number(check.threshold)}"
+    text += f" ({outcome.origin})" if outcome.origin else ""
     if count > 1:
         same = sum(other.verdict == outcome.verdict for other in outcomes)
         text += f"; {'all' if same == count else same} of {count} comparisons {_VERBS[outcome.verdict]}"

@@ -75,7 +75,11 @@ def smallest_ratio(
     at = table.loc[values.idxmin()]
     where = f"k = {at['k', 'all']:g}, mu = {at['mu', 'all']:.3g}, SNR = {at['snr', 'all']:.3g}"
     where += f", p_m = {at['p_m', 'all']:.3g}"
-    return Measured(float(values.min()), note=f"smallest of {len(values):,} mixtures, at {where}", count=len(values))
+    return Measured(
+        float(values.min()),
+        note=f"{'the mixture' if only else f'smallest of {len(values):,} mixtures, at'} {where}",
+        count=len(values),
+    )
 
 
 @register("setting")
