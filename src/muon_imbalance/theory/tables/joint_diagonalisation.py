@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.errors import UserError
-from muon_imbalance.theory.diagonalisation import centred, in_right_basis, off_diagonal_ratio, sample_moments
+from muon_imbalance.theory import diagonalisation
 from muon_imbalance.theory.moments import Mixture, population_moments
 from muon_imbalance.theory.tables.rows import frame, mixtures, rows, take, whole
 
@@ -44,7 +44,7 @@ def table(options: Any, data: Path | None = None) -> pd.DataFrame:
 
 
 def _ratios(curve: str, group: str, moments: tuple[np.ndarray, np.ndarray], n: int, repetition: int) -> list:
-    found = off_diagonal_ratio(*moments)
+    found = diagonalisation.off_diagonal_ratio(*moments)
     return [rows(curve, norm, group, value, n, float(repetition)) for norm, value in found.items()]
 
 
@@ -57,7 +57,7 @@ def _of_mixture(name: str, mixture: Mixture, sizes: list[int], repetitions: int,
         x[np.arange(len(x)), label] += mixture.mu
         y = np.eye(mixture.k)[label]
         for n in sizes:
-            parts += _ratios(name, "uncentred", sample_moments(x[:n], y[:n]), n, repetition)
+            parts += _ratios(name, "uncentred", diagonalisation.sample_moments(x[:n], y[:n]), n, repetition)
     return parts
 
 
@@ -77,10 +77,10 @@ def _of_data(x: np.ndarray, y: np.ndarray, sizes: list[int], repetitions: int, s
     for n in sorted({size for size in sizes if size < len(x)} | {len(x)}):
         for repetition in range(repetitions if n < len(x) else 1):
             chosen = np.random.default_rng([seed, n, repetition]).permutation(len(x))[:n] if n < len(x) else slice(None)
-            moments = sample_moments(x[chosen], y[chosen])
+            moments = diagonalisation.sample_moments(x[chosen], y[chosen])
             parts += _ratios("data", "uncentred", moments, n, repetition)
-            parts += _ratios("data", "centred", centred(moments, x[chosen], y[chosen]), n, repetition)
-    return parts + _entries(in_right_basis(*moments), len(x))
+            parts += _ratios("data", "centred", diagonalisation.centred(moments, x[chosen], y[chosen]), n, repetition)
+    return parts + _entries(diagonalisation.in_right_basis(*moments), len(x))
 
 
 def _entries(matrix: np.ndarray, n: int) -> list:
