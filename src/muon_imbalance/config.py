@@ -101,6 +101,12 @@ def check_claims(families: dict[str, dict], config: dict, schema_file: Path) -> 
 
 def _check_experiment(config: dict, name: str, experiment: dict) -> None:
     where = f"experiments.{name}"
+    if "dataset" in experiment.get("theory", {}):
+        _known(experiment["theory"]["dataset"], config["datasets"], f"{where}.theory.dataset")
+    if experiment["task"] == "theory":
+        if "table" not in experiment["theory"]:
+            raise UserError(f"{where}.theory: key 'table' is missing (task theory needs it)")
+        return
     for optimizer in experiment["sweep"]:
         _known(optimizer, config["optimizers"], f"{where}.sweep")
     needed = {"classification": ("dataset", "model", "evaluate"), "population": ("mixture",)}[experiment["task"]]

@@ -1,11 +1,12 @@
 """Stage: write the report from the figures and the judged claims.
 
 ``python -m muon_imbalance.publish --claims results/laptop/claims.json --figures JSON --scale laptop
---output results/laptop/report/index.html``
+--audit workflow/report/audit.yaml --output results/laptop/report/index.html``
 
 ``--figures`` maps ids, in the order of the report, to ``{"files": [figures/fig_01_x.pdf, ...], "executed":
 "results/laptop/notebooks/fig_01_x.ipynb", "log": "logs/laptop/render/fig_01.log"}``. The executed notebooks
 become pages in the folder ``notebooks/`` beside the report; pages of notebooks no longer shown are removed.
+``--audit`` adds the page ``audit.html``.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.progress import start_logging
-from muon_imbalance.reporting import pages, site
+from muon_imbalance.reporting import audit as audits
+from muon_imbalance.reporting import audit_page, pages, site
 from muon_imbalance.reporting.options import read_json
 
 KEYS = {"files", "executed", "log"}
@@ -51,6 +53,7 @@ def publish(
     scale: str,
     command: str,
     scale_note: str = "",
+    audit: Path | None = None,
 ) -> list[Path]:
     """Write the pages of the notebooks and the report; nothing is written before all of it is made.
 
@@ -76,7 +79,13 @@ def publish(
         )
         shown.append(part)
     judged = site.read_claims(claims)
-    made[output] = site.index(shown, judged, scale=scale, command=command, scale_note=scale_note)
+    if audit is not None:
+        content, target = audits.read(audit), output.parent / "audit.html"
+        audits.check_references(content, [claim["id"] for claim in judged], list(figures))
+        made[target] = audit_page.page(content, judged, list(figures), scale=scale, back=output, output=target)
+    made[output] = site.index(
+        shown, judged, scale=scale, command=command, scale_note=scale_note, audit="audit.html" if audit else None
+    )
     for path, text in made.items():
         _write(path, text)
     for stale in set(folder.glob("*.html")) - set(made):
@@ -91,6 +100,7 @@ def main() -> None:
     parser.add_argument("--figures", required=True, help="JSON object, or @file: id to files, executed, log")
     parser.add_argument("--scale", required=True, help="smoke, laptop or paper")
     parser.add_argument("--scale-note", default="", help="what a reader should know of this scale")
+    parser.add_argument("--audit", type=Path, help="audit file (YAML), for the page audit.html")
     parser.add_argument("--command", help="the command that remakes it all (default: make paper SCALE=<scale>)")
     parser.add_argument("--output", required=True, type=Path, help="path of index.html")
     options = parser.parse_args()
@@ -102,8 +112,9 @@ def main() -> None:
         scale=options.scale,
         command=options.command or f"make paper SCALE={options.scale}",
         scale_note=options.scale_note,
+        audit=options.audit,
     )
-    log.info(f"report: {options.output} and {len(written) - 1} notebook pages")
+    log.info(f"report: {options.output} and {len(written) - 1} more pages")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Stage: closed forms and flows of the linear model on the population loss, as a theory table (Fig. 2).
+"""Stage: closed forms and flows of the linear model on the population loss, as a theory table.
 
-``python -m muon_imbalance.solve --name NAME --config JSON --output FILE.parquet`` with the config
+``python -m muon_imbalance.solve --name NAME --config JSON [--data FOLDER] --output FILE.parquet`` with the
+config ``{"table": NAME, ...}`` of a module of :mod:`muon_imbalance.theory.tables`, or (Fig. 2) with
 ``{"mixture": {"k", "d", "p", "mu", "sigma2"}, "step": lr, "steps": n, "curves": [...]}``.
 
-The table has the columns curve, t (``step * lr``), step, group, metric, value:
+The latter's table has the columns curve, t (``step * lr``), step, group, metric, value:
 
 * a curve of :data:`CURVES`, steps 0 .. n: metric ``alpha`` (groups ``class_c``: diagonal of ``U^T W V``) and
   metric ``loss`` (groups ``class_c``, ``minority``, ``balanced``, ``all``);
@@ -25,10 +26,10 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.errors import UserError, run_stage
-from muon_imbalance.theory import bounds, flows, losses, trajectories
+from muon_imbalance.theory import bounds, flows, losses, tables, trajectories
 from muon_imbalance.theory.moments import Mixture, Moments, population_moments
+from muon_imbalance.theory.tables.rows import frame, rows
 
-COLUMNS = ["curve", "t", "step", "group", "metric", "value"]
 KEYS = ("mixture", "step", "steps", "curves")
 MOST_STEPS = 100_000
 
@@ -78,18 +79,19 @@ def check(config: Any) -> tuple[Mixture, float, int, list[str]]:
     return mixture, float(lr), steps, curves
 
 
-def _rows(curve: str, metric: str, group: str, values: Any, steps: Any = 0, t: Any = 0.0) -> pd.DataFrame:
-    values = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    columns = {"curve": curve, "t": t, "step": steps, "group": group, "metric": metric, "value": values}
-    return pd.DataFrame(columns, columns=COLUMNS)
+def table(config: Any, data: Path | None = None) -> pd.DataFrame:
+    """The theory table of a config (see the module's text). Raises :class:`UserError`.
 
-
-def table(config: Any) -> pd.DataFrame:
-    """The theory table of a config (see the module's text). Raises :class:`UserError`."""
+    Args:
+        data: folder of the data set that a named table reads, if it reads one.
+    """
+    if isinstance(config, Mapping) and "table" in config:
+        options = {key: value for key, value in config.items() if key != "table"}
+        return tables.load(config["table"]).table(options, data)
     mixture, lr, steps, curves = check(config)
     moments = population_moments(mixture)
     every = np.arange(steps + 1)
-    parts = [_rows("target", "target", f"class_{c}", r) for c, r in enumerate(moments.r)]
+    parts = [rows("target", "target", f"class_{c}", r) for c, r in enumerate(moments.r)]
     for curve in curves:
         alpha = CURVES[curve](moments, every, lr)
         by_metric = {
@@ -97,26 +99,26 @@ def table(config: Any) -> pd.DataFrame:
             "loss": losses.by_group(losses.class_losses(alpha, mixture), mixture),
         }
         for metric, groups in by_metric.items():
-            parts += [_rows(curve, metric, group, values, every, lr * every) for group, values in groups.items()]
+            parts += [rows(curve, metric, group, values, every, lr * every) for group, values in groups.items()]
     for theorem, applies in bounds.THEOREMS.items():
         found = applies(mixture)
-        parts.append(_rows(theorem, "applies", "all", found.applies))
+        parts.append(rows(theorem, "applies", "all", found.applies))
         for condition, measured in found.conditions.items():
             for metric, value in zip(("value", "bound", "met"), measured, strict=True):
-                parts.append(_rows(theorem, metric, condition, value))
-    frame = pd.concat(parts, ignore_index=True)
-    return frame.astype({"t": "float64", "step": "int64", "value": "float64"})
+                parts.append(rows(theorem, metric, condition, value))
+    return frame(parts)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line, solve, and write the table (complete or not at all)."""
-    parser = argparse.ArgumentParser(description="Write the closed forms of the linear model as a theory table.")
+    parser = argparse.ArgumentParser(description="Write closed forms of the linear model as a theory table.")
     parser.add_argument("--name", required=True, help="name of the table, for messages")
-    parser.add_argument("--config", required=True, help="JSON: mixture, step, steps, curves")
+    parser.add_argument("--config", required=True, help="JSON: mixture, step, steps, curves; or table and its options")
+    parser.add_argument("--data", type=Path, help="folder of the data set that the table reads")
     parser.add_argument("--output", required=True, type=Path, help="the .parquet file to write")
     given = parser.parse_args(arguments)
     try:
-        frame = table(json.loads(given.config))
+        made = table(json.loads(given.config), given.data)
     except json.JSONDecodeError as error:
         raise UserError(f"{given.name}: --config is not JSON ({error})") from error
     except UserError as error:
@@ -124,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     given.output.parent.mkdir(parents=True, exist_ok=True)
     partial = given.output.with_name(f".{given.output.name}.{os.getpid()}.partial")
     try:
-        frame.to_parquet(partial, index=False)
+        made.to_parquet(partial, index=False)
         os.replace(partial, given.output)
     finally:
         partial.unlink(missing_ok=True)

@@ -160,6 +160,30 @@ def softmax(seeds: int = 5) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+# --- spectrum of the logits: the even spectrum of SpecGD, the rise and fall of the others -----------------
+
+
+def spectrum(seeds: int = 5) -> pd.DataFrame:
+    """All of C31.*, A31.* hold."""
+    steps = np.array([*range(41), *range(45, 201, 5)])
+    shapes = {"ngd": (0.9, 10, 0.90, 3), "signgd": (0.7, 25, 0.89, 8), "specgd": (0.19, 1, 0.86, 30)}
+    parts = []
+    for seed in range(seeds):
+        draw = np.random.default_rng(seed)
+        for optimizer, (peak, centre, end, slow) in shapes.items():
+            hump = (peak - 0.06) * (1 - np.exp(-steps / 2.0))
+            fall = 1.0 if optimizer == "specgd" else 0.3 + 0.7 / (1 + np.exp((steps - 3 * centre) / 5))
+            minority = end / (1 + np.exp(-(steps - centre) / 2.0)) + draw.normal(0, 0.003)
+            curves = {
+                ("train", "all", "logit_kl"): 0.06 + hump * fall + draw.normal(0, 0.0005),
+                ("train", "all", "loss"): 2.3 * np.exp(-steps / slow),
+                ("test", "majority", "accuracy"): np.where(steps == 0, 0.1, 1.0),
+                ("test", "minority", "accuracy"): np.where(steps == 0, 0.1, minority),
+            }
+            parts.append(rows("logit_spectrum", optimizer, seed, steps, curves))
+    return pd.concat(parts, ignore_index=True)
+
+
 # --- alterations -----------------------------------------------------------------------------------------
 
 

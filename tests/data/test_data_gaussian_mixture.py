@@ -63,6 +63,18 @@ def test_moments_against_lemma_3_1(tmp_path):
     assert abs(seen - (1.05 * sigma) ** 2) > 5 * seen * np.sqrt(2 / n)
 
 
+def test_step_imbalance(tmp_path):
+    """Fig. 31: 200 samples of each majority class, 10 of each minority class; an odd number has one more majority."""
+    config = {"classes": 10, "dimension": 12, "prior": {"step": 20}, "means": "orthogonal", "train": 1050}
+    gaussian_mixture.build({**config, "test_per_class": 1, "repetitions": 1}, {}, tmp_path / "out")
+    held = store.read_arrays(tmp_path / "out")
+    assert np.bincount(held["train_label"]).tolist() == [200] * 5 + [10] * 5
+    assert held["prior"] == pytest.approx([20 / 105] * 5 + [1 / 105] * 5)
+    assert gaussian_mixture.class_sets(config) == {"majority": [0, 1, 2, 3, 4], "minority": [5, 6, 7, 8, 9]}
+    assert gaussian_mixture.class_sets({"classes": 3, "prior": {"step": 2}}) == {"majority": [0, 1], "minority": [2]}
+    assert gaussian_mixture.class_sets({"prior": "zipf"}) == gaussian_mixture.class_sets({}) == {}
+
+
 def test_same_seed_same_bytes(folder, tmp_path):
     gaussian_mixture.build(CONFIG, {}, tmp_path / "same")
     assert (tmp_path / "same" / store.ARRAYS).read_bytes() == (folder / store.ARRAYS).read_bytes()
@@ -93,8 +105,11 @@ def test_class_counts(weights, extra):
         ({"mean_norm": 0}, "mean_norm = 0; allowed: a number above 0"),
         ({"means": "fixed"}, "means = 'fixed'; allowed: random, orthogonal"),
         ({"means": "orthogonal", "dimension": 5}, "dimension = 5; allowed: at least 6"),
-        ({"prior": "flat"}, "prior = 'flat'; allowed: zipf, or 6 positive numbers"),
-        ({"prior": [0.5, 0.5]}, "prior = .*; allowed: zipf, or 6 positive numbers"),
+        ({"prior": "flat"}, "prior = 'flat'; allowed: zipf, {step: R}, or 6 positive numbers"),
+        ({"prior": [0.5, 0.5]}, "prior = .*; allowed: zipf, {step: R}, or 6 positive numbers"),
+        ({"prior": {"step": 0.5}}, "prior = .*; allowed: {step: R} with a number R from 1"),
+        ({"prior": {"step": "20"}}, "prior = .*; allowed: {step: R} with a number R from 1"),
+        ({"prior": {"steps": 20}}, "prior = .*; allowed: zipf, {step: R}, or"),
         ({"prior": [0.5, 0.1, 0.1, 0.1, 0.1, 0.2]}, "prior = .* that sum to 1"),
         ({"prior": [1.2, -0.2, 0, 0, 0, 0]}, "prior = .*; allowed"),
         ({"sigma": 1}, "sigma = 1; allowed: the keys classes"),

@@ -1,10 +1,25 @@
 # What judging and the report are given.
+from muon_imbalance.reporting import audit
+
+AUDIT, AUDIT_SCHEMA = "workflow/report/audit.yaml", "workflow/schemas/audit.schema.yaml"
 JUDGED = sorted({family["experiment"] for family in CLAIM_FAMILIES})
 TEMPLATES = sorted(
     str(path.relative_to(ROOT))
     for path in (ROOT / "src/muon_imbalance/reporting/templates").iterdir()
     if path.is_file()
 )
+
+
+def claim_ids():
+    """Ids of all claims, variants included."""
+    claims = [claim for family in CLAIM_FAMILIES for claim in family["claims"]]
+    return [claim["id"] for claim in claims] + [f"{c['id']}@{v}" for c in claims for v in c.get("variants", [])]
+
+
+try:
+    audit.check_references(audit.read(ROOT / AUDIT, ROOT / AUDIT_SCHEMA), claim_ids(), config["figures"])
+except UserError as error:
+    raise WorkflowError(str(error))
 
 
 def judge_inputs(_):

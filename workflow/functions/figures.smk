@@ -20,7 +20,9 @@ def figure_theory(figure):
 
 def figure_manifests(figure):
     """Manifests of the data sets behind a figure."""
-    return sorted({path for experiment in config["figures"][figure]["experiments"] for path in manifests(experiment)})
+    described = config["figures"][figure]
+    shown = described["experiments"] + described.get("theory", [])
+    return sorted({path for experiment in shown for path in manifests(experiment)})
 
 
 def notebook_file(figure):

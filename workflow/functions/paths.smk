@@ -17,7 +17,9 @@ wildcard_constraints:
 
 def run_tables(experiment):
     """Tables of an experiment, one for each of its optimizers."""
-    return [f"{RESULTS}/runs/{experiment}/{optimizer}.0.parquet" for optimizer in EXPERIMENTS[experiment]["sweep"]]
+    return [
+        f"{RESULTS}/runs/{experiment}/{optimizer}.0.parquet" for optimizer in EXPERIMENTS[experiment].get("sweep", {})
+    ]
 
 
 def theory_table(experiment):
@@ -26,8 +28,9 @@ def theory_table(experiment):
 
 
 def manifests(experiment):
-    """Manifest of an experiment's data set (population experiments have none)."""
-    dataset = EXPERIMENTS[experiment].get("dataset")
+    """Manifest of an experiment's data set (exact moments have none)."""
+    described = EXPERIMENTS[experiment]
+    dataset = described.get("dataset") or described.get("theory", {}).get("dataset")
     return [f"{DATASETS}/{dataset}/manifest.json"] if dataset else []
 
 

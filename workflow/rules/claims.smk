@@ -57,10 +57,13 @@ rule publish:
         claims=rules.judge.output,
         figures=[figure_files(figure) for figure in config["figures"]],
         notebooks=[executed_notebook(figure) for figure in config["figures"]],
+        audit=AUDIT,
+        audit_schema=AUDIT_SCHEMA,
         src=sources("publish"),
         templates=TEMPLATES,
     output:
-        f"{RESULTS}/report/index.html",
+        index=f"{RESULTS}/report/index.html",
+        audit=f"{RESULTS}/report/audit.html",
     log:
         f"{LOGS}/publish.log",
     conda:
@@ -73,7 +76,8 @@ rule publish:
         "Writing the report"
     shell:
         "python -m muon_imbalance.publish --claims {input.claims} --figures {params.figures:q}"
-        " --scale {params.scale} --scale-note={params.note:q} --output {output} 2>&1 | tee {log}"
+        " --audit {input.audit} --scale {params.scale} --scale-note={params.note:q} --output {output.index}"
+        " 2>&1 | tee {log}"
 
 
 rule report:

@@ -3,7 +3,8 @@
 
 rule solve:
     input:
-        src=sources("solve"),
+        data=theory_data,
+        src=theory_sources,
     output:
         f"{RESULTS}/theory/{{experiment}}.parquet",
     log:
@@ -14,15 +15,15 @@ rule solve:
         ENVIRONMENT
     params:
         config=theory_config,
+        data=theory_option,
     message:
         "Evaluating the closed forms of {wildcards.experiment}"
     shell:
-        "python -m muon_imbalance.solve --name {wildcards.experiment} --config {params.config:q}"
+        "python -m muon_imbalance.solve --name {wildcards.experiment} --config {params.config:q} {params.data}"
         " --output {output} 2>&1 | tee {log}"
 
 
 rule theory:
     input:
         [theory_table(name) for name in THEORY],
-        [run_tables(name) for name in THEORY],
-        [figure_files(name) for name, figure in config["figures"].items() if figure.get("theory")],
+        [figure_files(name) for name in THEORY_FIGURES],

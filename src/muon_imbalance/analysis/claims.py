@@ -30,6 +30,8 @@ class Sample:
     at_least: bool = False  # some values are lower bounds of the truth
     at_most: bool = False  # some are upper bounds
     notes: list[str] = field(default_factory=list)
+    count: int | None = None  # what n is, where a value is itself the worst of many
+    origin: str = ""  # where such a value was found
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Outcome:
     low: float | None = None
     high: float | None = None
     notes: list[str] = field(default_factory=list)
+    origin: str = ""
 
     @property
     def clearance(self) -> float:
@@ -87,7 +90,7 @@ def _sample(check: Check, names: tuple[str, ...], experiment: Experiment) -> Sam
     """The check's statistic for ``names`` (one optimizer, or two whose difference counts), paired by seed."""
     if check.statistic.takes == "setting":
         measured = check.statistic.function(experiment, **check.options)
-        return Sample(np.array([measured.value]), notes=[measured.note])
+        return Sample(np.array([measured.value]), count=measured.count, origin=measured.note)
     tables = [experiment.runs(name) for name in names]
     notes = [
         f"{name} diverged with seed {', '.join(map(str, seeds))} (left out)"
@@ -133,12 +136,12 @@ def _spread(claim: Claim, check: Check, values: np.ndarray) -> tuple[float, tupl
 
 def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Experiment) -> Outcome:
     """One comparison: measured, then judged."""
-    subject = " minus ".join(names) or "settings"
+    subject = " minus ".join(names)
     try:
         sample = _sample(check, names, experiment)
     except Missing as error:
         return Outcome(check, subject, NOT_RUN, notes=[str(error)])
-    n = len(sample.values)
+    n = len(sample.values) if sample.count is None else sample.count
     if n == 0:
         return Outcome(check, subject, INCONCLUSIVE, notes=["no usable repetition", *sample.notes])
     estimate, ends = _spread(claim, check, sample.values)
@@ -157,7 +160,7 @@ def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Exper
         if against.get(verdict):
             verdict, notes = INCONCLUSIVE, [*notes, "the horizon is too short to decide"]
     low, high = ends or (None, None)
-    return Outcome(check, subject, verdict, n, estimate, low, high, notes)
+    return Outcome(check, subject, verdict, n, estimate, low, high, notes, sample.origin)
 
 
 def _comparisons(check: Check) -> Iterator[tuple[str, ...]]:
@@ -178,7 +181,7 @@ def binding(outcomes: list[Outcome]) -> Outcome:
 def _sentence(claim: Claim, outcome: Outcome, outcomes: list[Outcome]) -> str:
     """The verdict in words."""
     check, count = outcome.check, len(outcomes)
-    text = f"{outcome.subject}, {check.label}: "
+    text = f"{outcome.subject}, {check.label}: " if outcome.subject else f"{check.label}: "
     if outcome.estimate is None:
         text += outcome.verdict
     else:
@@ -188,6 +191,7 @@ def _sentence(claim: Claim, outcome: Outcome, outcomes: list[Outcome]) -> str:
             kind = "worst of all repetitions, range" if claim.evidence == "every_seed" else "95 % interval"
             text += f" ({kind} {' to '.join(ends)})"
         text += f", needed {check.comparator.symbol} {number(check.threshold)}"
+    text += f" ({outcome.origin})" if outcome.origin else ""
     if count > 1:
         same = sum(other.verdict == outcome.verdict for other in outcomes)
         text += f"; {'all' if same == count else same} of {count} comparisons {_VERBS[outcome.verdict]}"

@@ -25,11 +25,15 @@ class Gate:
 
 @dataclass(frozen=True)
 class Measured:
-    """A number; ``censored``: the truth is at least this; ``note``: its origin, or why it is NaN."""
+    """A number; ``censored``: the truth is at least this; ``note``: its origin, or why it is NaN.
+
+    ``count``: of how many values (mixtures, times) it is the worst.
+    """
 
     value: float
     censored: bool = False
     note: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True)

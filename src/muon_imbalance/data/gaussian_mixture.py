@@ -37,8 +37,8 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     largest remainders, at least one.
 
     Args:
-        config: keys of :data:`DEFAULTS`; ``prior`` is ``zipf`` (p_c ~ 1/c) or a list of k numbers,
-            ``noise`` the standard deviation.
+        config: keys of :data:`DEFAULTS`; ``prior`` is ``zipf`` (p_c ~ 1/c), ``{step: R}`` (the first half of the
+            classes R times as likely as the others) or a list of k numbers; ``noise`` the standard deviation.
         sources: not used: nothing is downloaded.
         out: folder to write.
 
@@ -91,11 +91,31 @@ def _prior(options: Options, classes: int) -> np.ndarray:
     if given == "zipf":
         weights = 1 / np.arange(1, classes + 1)
         return weights / weights.sum()
-    allowed = f"zipf, or {classes} positive numbers that sum to 1"
+    if isinstance(given, Mapping) and set(given) == {"step"}:
+        ratio = given["step"]
+        if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 1 <= ratio < np.inf:
+            raise options.refuse("prior", "{step: R} with a number R from 1")
+        weights = np.where(np.arange(classes) < majority_classes(classes), float(ratio), 1.0)
+        return weights / weights.sum()
+    allowed = f"zipf, {{step: R}}, or {classes} positive numbers that sum to 1"
     numbers = isinstance(given, list) and all(isinstance(p, int | float) and not isinstance(p, bool) for p in given)
     if not numbers or len(given) != classes or min(given) <= 0 or abs(sum(given) - 1) > 1e-6:
         raise options.refuse("prior", allowed)
     return np.array(given, float) / sum(given)
+
+
+def majority_classes(classes: int) -> int:
+    """Number of majority classes under STEP imbalance: the first half, rounded up."""
+    return (classes + 1) // 2
+
+
+def class_sets(config: Mapping) -> dict[str, list[int]]:
+    """Majority and minority classes of a config with a STEP prior; otherwise none."""
+    values = {**DEFAULTS, **config}
+    if not isinstance(values["prior"], Mapping):
+        return {}
+    first = majority_classes(values["classes"])
+    return {"majority": list(range(first)), "minority": list(range(first, values["classes"]))}
 
 
 def class_counts(prior: np.ndarray, total: int) -> np.ndarray:

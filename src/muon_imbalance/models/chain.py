@@ -66,6 +66,8 @@ class Chain:
             delta.scatter_add_(2, labels, delta.new_full((), -1.0).expand(labels.shape)).mul_(share)
             _backward(layers, activations, delta, sums)
         for i, (weight, bias) in enumerate(sums):
+            if f"layers.{i}.weight" not in grads:  # a fixed layer
+                continue
             grads[f"layers.{i}.weight"] += unfold(inputs, weight, bias) if i == 0 else weight
             if self.bias:
                 grads[f"layers.{i}.bias"] += bias

@@ -8,6 +8,7 @@ from muon_imbalance.errors import UserError
 MODELS = {
     "linear": "muon_imbalance.models.linear",
     "mlp": "muon_imbalance.models.mlp",
+    "one_hidden": "muon_imbalance.models.one_hidden",
 }
 
 

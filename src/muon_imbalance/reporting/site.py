@@ -246,8 +246,16 @@ def run_facts(figures: Sequence[dict]) -> dict:
     return {"commits": commits, "packages": packages, "warnings": warnings}
 
 
-def index(figures: Sequence[dict], claims: Sequence[dict], *, scale: str, command: str, scale_note: str = "") -> str:
-    """The whole page.
+def index(
+    figures: Sequence[dict],
+    claims: Sequence[dict],
+    *,
+    scale: str,
+    command: str,
+    scale_note: str = "",
+    audit: str | None = None,
+) -> str:
+    """The whole page. ``audit``: address of the page "Audit", if there is one.
 
     Raises:
         UserError: a figure names an unknown claim, or something on the page leads outside.
@@ -263,6 +271,7 @@ def index(figures: Sequence[dict], claims: Sequence[dict], *, scale: str, comman
             scale=scale,
             scale_note=scale_note,
             command=command,
+            audit=audit,
             counts=[(verdict, tally[verdict.key]) for verdict in VERDICTS.values()],
             claim_count=len(claims),
             groups=groups,

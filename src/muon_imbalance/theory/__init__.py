@@ -3,7 +3,18 @@
 from importlib import import_module
 from types import ModuleType
 
-_MODULES = ("moments", "losses", "trajectories", "flows", "bounds", "controls", "simulate")
+_MODULES = (
+    "moments",
+    "losses",
+    "trajectories",
+    "flows",
+    "bounds",
+    "controls",
+    "sweep",
+    "diagonalisation",
+    "simulate",
+    "tables",
+)
 
 
 def __getattr__(name: str) -> ModuleType:

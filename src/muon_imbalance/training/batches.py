@@ -1,6 +1,6 @@
 """From a dataset's arrays to what a stack of models reads: blocks of inputs, targets and group numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +30,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Split:
-    """All blocks of a split, and the names of its groups."""
+    """All blocks of a split, the names of its groups, and named sets of groups (places in ``groups``)."""
 
     blocks: list[Block]
     groups: tuple[str, ...]
+    sets: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -71,7 +72,8 @@ class Loader:
         targets = self._stacked(arrays["label"], torch.int64, unique)
         inputs = self._stacked(arrays["inputs"], self.dtype, unique)
         classes = tuple(f"class_{c}" for c in range(int(self.config["classes"])))
-        return Split([Block(inputs, targets, targets)], classes)
+        sets = self.module.class_sets(self.config) if hasattr(self.module, "class_sets") else {}
+        return Split([Block(inputs, targets, targets)], classes, sets)
 
     def _coloured(self, arrays: dict[str, np.ndarray], unique: list[int]) -> Split:
         """Blocks of one background colour each; a split without colours is shown in both."""

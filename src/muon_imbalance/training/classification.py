@@ -9,6 +9,7 @@ from torch import Tensor
 from muon_imbalance.models import registry
 from muon_imbalance.training.batches import Block, Loader, Split
 from muon_imbalance.training.engine import Key, Tensors
+from muon_imbalance.training.logit_spectrum import logit_kl
 from muon_imbalance.training.randomness import generator
 
 MARGIN_NORMS = {
@@ -53,6 +54,7 @@ class Classification:
         grads = {name: torch.zeros_like(value) for name, value in params.items()}
         totals = self._zeros(len(self.train.groups), 2)  # loss, samples
         margins: list[Tensor] = []
+        spectrum: list[Tensor] = []  # logits of all samples, kept only where they are measured
         for block in self.train.blocks:
 
             def visit(part: slice, logits: Tensor, losses: Tensor, block: Block = block) -> None:
@@ -60,11 +62,18 @@ class Classification:
                 add_by_group(totals, groups, losses, torch.ones_like(losses))
                 if measure and self.metrics & set(MARGIN_NORMS):
                     margins.append(margin(logits, block.targets[:, part]))
+                if measure and "logit_kl" in self.metrics:
+                    spectrum.append(logits)
 
             share = 1 / self.train.samples
             self.model.accumulate(params, block.inputs, block.targets, share, self.chunk, grads, visit)
         loss = totals[0].sum(1) / self.train.samples
-        return loss, grads, self._train_metrics(params, grads, loss, totals, margins) if measure else {}
+        if not measure:
+            return loss, grads, {}
+        measured = self._train_metrics(params, grads, loss, totals, margins)
+        if spectrum:
+            measured["train", "all", "logit_kl"] = logit_kl(torch.cat(spectrum, 1))
+        return loss, grads, measured
 
     def _zeros(self, groups: int, count: int) -> Tensor:
         return torch.zeros(count, self.stack, groups, dtype=torch.float64, device=self.device)
@@ -83,7 +92,7 @@ class Classification:
 
     @torch.no_grad()
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
-        """Accuracy (and loss, if asked for) by group on every evaluation split, balanced mean and worst group."""
+        """Accuracy (and loss, if asked for) by group on each evaluation split, balanced mean, worst group and sets."""
         values: dict[Key, Tensor] = {}
         for name, split in self.splits.items():
             count, correct, *loss = self._group_totals(params, split)
@@ -91,6 +100,8 @@ class Classification:
             values |= {(name, group, "accuracy"): accuracy[:, i] for i, group in enumerate(split.groups)}
             values[name, "balanced", "accuracy"] = accuracy.mean(1)
             values[name, "worst", "accuracy"] = accuracy.amin(1)
+            for set_, members in split.sets.items():
+                values[name, set_, "accuracy"] = correct[:, members].sum(1) / count[:, members].sum(1)
             for total in loss:
                 values |= {(name, group, "loss"): (total / count)[:, i] for i, group in enumerate(split.groups)}
         return values

@@ -1,0 +1,89 @@
+"""The off-diagonal part that Condition 1 neglects, ``||B|| / ||S_xx||``, by number of samples (fig_s7).
+
+Rows (``step``: samples n, ``t``: repetition): metrics ``spectral`` and ``frobenius``
+(:func:`muon_imbalance.theory.diagonalisation.off_diagonal_ratio`).
+
+* Of mixtures: ``curve`` is the mixture's name, group ``uncentred``; curve ``<name>/population`` with step 0 is
+  the exact ratio.
+* Of a data set: ``curve`` is ``data``, groups ``uncentred`` (the paper's moments) and ``centred``; metric
+  ``entry`` with groups ``i,j`` (repetition 0, all samples): entries of ``|S_xx + B|`` over the largest.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from muon_imbalance.errors import UserError
+from muon_imbalance.theory import diagonalisation
+from muon_imbalance.theory.moments import Mixture, population_moments
+from muon_imbalance.theory.tables.rows import frame, mixtures, rows, take, whole
+
+SHOWN = 14
+"""Rows and columns of the matrix that are kept."""
+
+
+def table(options: Any, data: Path | None = None) -> pd.DataFrame:
+    """The table of ``{mixtures, sizes, repetitions, seed}``, or of a data set (then without ``mixtures``).
+
+    Sizes larger than a data set are left out and its own size is added. Raises :class:`UserError`.
+    """
+    keys = ("sizes", "repetitions", "seed")
+    given = take(options, keys if data else ("mixtures", *keys))
+    if not isinstance(given["sizes"], list) or not given["sizes"]:
+        raise UserError(f"sizes is {given['sizes']!r}; allowed: a list of numbers of samples")
+    sizes = [whole("sizes", size, 2) for size in given["sizes"]]
+    repetitions, seed = whole("repetitions", given["repetitions"], 1), whole("seed", given["seed"], 0)
+    if data:
+        return frame(_of_data(*_read(data), sizes, repetitions, seed))
+    parts = []
+    for number, (name, mixture) in enumerate(mixtures(given["mixtures"]).items()):
+        parts += _of_mixture(name, mixture, sizes, repetitions, np.random.default_rng([seed, number]))
+    return frame(parts)
+
+
+def _ratios(curve: str, group: str, moments: tuple[np.ndarray, np.ndarray], n: int, repetition: int) -> list:
+    found = diagonalisation.off_diagonal_ratio(*moments)
+    return [rows(curve, norm, group, value, n, float(repetition)) for norm, value in found.items()]
+
+
+def _of_mixture(name: str, mixture: Mixture, sizes: list[int], repetitions: int, rng: np.random.Generator) -> list:
+    exact = population_moments(mixture)
+    parts = _ratios(f"{name}/population", "uncentred", (exact.sigma_xx, exact.sigma_yx), 0, 0)
+    for repetition in range(repetitions):
+        label = rng.choice(mixture.k, size=max(sizes), p=mixture.p)
+        x = np.sqrt(mixture.sigma2) * rng.standard_normal((max(sizes), mixture.d))
+        x[np.arange(len(x)), label] += mixture.mu
+        y = np.eye(mixture.k)[label]
+        for n in sizes:
+            parts += _ratios(name, "uncentred", diagonalisation.sample_moments(x[:n], y[:n]), n, repetition)
+    return parts
+
+
+def _read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Training inputs [n, d] in [0, 1] and one-hot targets [n, k] of an image data set."""
+    from muon_imbalance.data import manifest, registry
+
+    held = registry.module(manifest.read(folder)["builder"]).load(folder, "train", [0])
+    if "images" not in held:
+        raise UserError(f"{folder} holds no images; allowed: a data set of images and labels")
+    images, label = held["images"], held["label"]
+    return images.reshape(len(images), -1) / np.float64(255), np.eye(int(label.max()) + 1)[label]
+
+
+def _of_data(x: np.ndarray, y: np.ndarray, sizes: list[int], repetitions: int, seed: int) -> list:
+    parts = []
+    for n in sorted({size for size in sizes if size < len(x)} | {len(x)}):
+        for repetition in range(repetitions if n < len(x) else 1):
+            chosen = np.random.default_rng([seed, n, repetition]).permutation(len(x))[:n] if n < len(x) else slice(None)
+            moments = diagonalisation.sample_moments(x[chosen], y[chosen])
+            parts += _ratios("data", "uncentred", moments, n, repetition)
+            parts += _ratios("data", "centred", diagonalisation.centred(moments, x[chosen], y[chosen]), n, repetition)
+    return parts + _entries(diagonalisation.in_right_basis(*moments), len(x))
+
+
+def _entries(matrix: np.ndarray, n: int) -> list:
+    block = np.abs(matrix[:SHOWN, :SHOWN]) / np.abs(matrix).max()
+    index = [f"{i},{j}" for i in range(len(block)) for j in range(len(block))]
+    return [rows("data", "entry", index, block.ravel(), n)]

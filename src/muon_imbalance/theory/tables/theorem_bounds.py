@@ -1,0 +1,104 @@
+"""Theorems 1-4 against thousands of random mixtures, inside and outside their conditions (fig_s1).
+
+Rows per mixture (``step``: its number; ``curve``: how it was drawn, see :func:`draw`):
+
+* group ``all``: metrics ``k``, ``mu``, ``snr``, ``p_m``, ``p_M``, ``x`` (:func:`bounds.saturation_fraction`);
+* groups ``minority``, ``balanced``: ``gap_gf``, ``gap_ngf`` (smallest ``gap / (mu t)`` on ``0 < t <= t*``),
+  ``rate_gf``, ``rate_ngf`` (:func:`bounds.rates`), ``theorem1`` .. ``theorem4`` (whether it applies, 1 or 0);
+* groups named after the conditions of Theorems 1 and 2 as stated: metric ``met`` (1 or 0).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from muon_imbalance.theory import bounds, sweep
+from muon_imbalance.theory.moments import Mixture
+from muon_imbalance.theory.tables.rows import frame, mixtures, rows, take, whole
+
+KINDS = ("inside", "edge", "anywhere")
+
+
+def draw(kind: str, rng: np.random.Generator, most: int) -> Mixture:
+    """One random mixture with up to ``most`` classes.
+
+    ``inside``: ``k >= 3 mu`` and ``p_m <= 1/(5 SNR + 6 k)``, in half of the draws with equality, mu above and
+    below 1. ``edge``: the same with equality, low SNR and nearly equal other classes, where the gaps are
+    smallest. ``anywhere``: any classes, means and noise.
+    """
+    k = int(rng.integers(2 if kind == "anywhere" else 3, most + 1))
+    if kind == "anywhere":
+        p = np.maximum(rng.dirichlet(np.full(k, 10 ** rng.uniform(-0.5, 2))), 1e-4)
+        mu, snr = 10 ** rng.uniform(-1, 1), 10 ** rng.uniform(-2, 2)
+    else:
+        edge = kind == "edge"
+        mu = rng.uniform(1, k / 3) if edge else 10 ** rng.uniform(-1, np.log10(k / 3))
+        snr = 10 ** rng.uniform(-2, -1 if edge else 2)
+        at_bound = edge or rng.random() < 0.5
+        rare = (1 - 1e-9 if at_bound else rng.uniform(0.02, 1)) / (5 * snr + 6 * k)
+        others = rng.dirichlet(np.full(k - 1, 10 ** rng.uniform(2 if edge else -1, 3)))
+        p = rare + (1 - k * rare) * np.append(others, 0.0)
+    return Mixture(k, k, tuple(p / p.sum()), float(mu), float(mu**2 / snr))
+
+
+def _ratios(drawn: list[Mixture]) -> dict[str, dict[str, np.ndarray]]:
+    """:func:`sweep.worst_ratios` of mixtures with different numbers of classes."""
+    found = {flow: {part: np.empty(len(drawn)) for part in bounds.PARTS} for flow in ("gf", "ngf")}
+    sizes = np.array([mixture.k for mixture in drawn])
+    for k in np.unique(sizes):
+        chosen = np.flatnonzero(sizes == k)
+        p, mu, sigma2 = (
+            np.array([getattr(drawn[i], name) for i in chosen], dtype=np.float64) for name in ("p", "mu", "sigma2")
+        )
+        for flow, by_part in sweep.worst_ratios(p, mu, sigma2).items():
+            for part, values in by_part.items():
+                found[flow][part][chosen] = values
+    return found
+
+
+def table(options: Any, data: Path | None = None) -> pd.DataFrame:
+    """The table of ``{draws: {inside, edge, anywhere: counts}, most_classes, mixtures: {name: ...}, seed}``.
+
+    ``mixtures`` are added to the draws under their own names. Raises :class:`UserError`.
+    """
+    del data
+    given = take(options, ("draws", "most_classes", "mixtures", "seed"))
+    counts = take(given["draws"], KINDS)
+    most, seed = whole("most_classes", given["most_classes"], 3, 100), whole("seed", given["seed"], 0)
+    drawn, kinds = [], []
+    for number, kind in enumerate(KINDS):
+        rng = np.random.default_rng([seed, number])
+        count = whole(f"draws.{kind}", counts[kind], 1)
+        drawn += [draw(kind, rng, most) for _ in range(count)]
+        kinds += [kind] * count
+    named = mixtures(given["mixtures"])
+    drawn, kinds = drawn + list(named.values()), kinds + list(named)
+    return frame(_rows(drawn, np.array(kinds)))
+
+
+def _rows(drawn: list[Mixture], kinds: np.ndarray) -> list[pd.DataFrame]:
+    steps, parts = np.arange(len(drawn)), []
+
+    def add(metric: str, group: str, values: Any) -> None:
+        parts.append(rows(kinds, metric, group, values, steps))
+
+    add("k", "all", [m.k for m in drawn])
+    add("mu", "all", [m.mu for m in drawn])
+    add("snr", "all", [m.snr for m in drawn])
+    add("p_m", "all", [min(m.p) for m in drawn])
+    add("p_M", "all", [max(m.p) for m in drawn])
+    add("x", "all", [bounds.saturation_fraction(m) for m in drawn])
+    proved = [bounds.rates(m) for m in drawn]
+    for flow, by_part in _ratios(drawn).items():
+        for part, values in by_part.items():
+            add(f"gap_{flow}", part, values)
+            add(f"rate_{flow}", part, [rate[flow][part] for rate in proved])
+    for theorem, applies in bounds.THEOREMS.items():
+        for part in bounds.PARTS:
+            add(theorem, part, [applies(m, part).applies for m in drawn])
+    stated = [bounds.theorem1_applies(m).conditions for m in drawn]
+    for condition in stated[0]:
+        add("met", condition, [conditions[condition][2] for conditions in stated])
+    return parts
