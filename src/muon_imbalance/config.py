@@ -17,6 +17,15 @@ def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):
     return node
 
 
+NEEDED = {
+    "classification": ("dataset", "model", "evaluate"),
+    "deep_linear": ("mixture", "model"),
+    "population": ("mixture",),
+    "sample_moments": ("mixture", "dataset", "model"),
+}
+"""Keys of an experiment that its task reads."""
+
+
 def _explain(error) -> str:
     """A schema violation in one sentence."""
     where = ".".join(str(part) for part in error.absolute_path) or "config"
@@ -103,10 +112,11 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
     where = f"experiments.{name}"
     for optimizer in experiment["sweep"]:
         _known(optimizer, config["optimizers"], f"{where}.sweep")
-    needed = {"classification": ("dataset", "model", "evaluate"), "population": ("mixture",)}[experiment["task"]]
-    for key in needed:
+    for key in NEEDED[experiment["task"]]:
         if key not in experiment:
             raise UserError(f"{where}: key {key!r} is missing (task {experiment['task']} needs it)")
+    for optimizer in experiment.get("hyper", {}):
+        _known(optimizer, experiment["sweep"], f"{where}.hyper")
     if "dataset" in experiment:
         _known(experiment["dataset"], config["datasets"], f"{where}.dataset")
         data, seeds = experiment["dataset"], experiment["seeds"]
@@ -121,11 +131,20 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
     if any(len(cells(sweep)) > 1 for sweep in experiment["sweep"].values()) and "selection" not in experiment:
         raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
     if "mixture" in experiment:
-        mixture = experiment["mixture"]
-        if len(mixture["p"]) != mixture["k"] or abs(sum(mixture["p"]) - 1) > 1e-9:
-            raise UserError(f"{where}.mixture.p: {mixture['p']} must be k = {mixture['k']} numbers that sum to 1")
-        if mixture["d"] < mixture["k"]:
-            raise UserError(f"{where}.mixture.d: {mixture['d']} is less than k = {mixture['k']}")
+        _check_mixture(experiment["mixture"], where)
+    for variant, changes in experiment.get("variants", {}).items():
+        if unknown := sorted(set(changes.get("mixture", {})) - set(experiment.get("mixture", {}))):
+            raise UserError(f"{where}.variants.{variant}.mixture: unknown key {unknown[0]!r}")
+        if "mixture" in changes:
+            _check_mixture(experiment["mixture"] | changes["mixture"], f"{where}.variants.{variant}")
+
+
+def _check_mixture(mixture: dict, where: str) -> None:
+    """One probability for each class, and room for the means."""
+    if len(mixture["p"]) != mixture["k"] or abs(sum(mixture["p"]) - 1) > 1e-9:
+        raise UserError(f"{where}.mixture.p: {mixture['p']} must be k = {mixture['k']} numbers that sum to 1")
+    if mixture["d"] < mixture["k"]:
+        raise UserError(f"{where}.mixture.d: {mixture['d']} is less than k = {mixture['k']}")
 
 
 def _check_path(config: dict, path: str) -> None:

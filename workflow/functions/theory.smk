@@ -1,5 +1,6 @@
 # What the closed forms are evaluated for.
 THEORY = [name for name, experiment in EXPERIMENTS.items() if "theory" in experiment]
+THEORY_FIGURES = [name for name, figure in config["figures"].items() if figure.get("theory") or "topic" in figure]
 
 
 def theory_config(wildcards):

@@ -24,5 +24,4 @@ rule solve:
 rule theory:
     input:
         [theory_table(name) for name in THEORY],
-        [run_tables(name) for name in THEORY],
-        [figure_files(name) for name, figure in config["figures"].items() if figure.get("theory")],
+        [figure_files(name) for name in THEORY_FIGURES],

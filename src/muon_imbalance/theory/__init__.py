@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-_MODULES = ("moments", "losses", "trajectories", "flows", "bounds", "controls", "simulate")
+_MODULES = ("moments", "losses", "trajectories", "flows", "bounds", "controls", "newton_schulz", "simulate")
 
 
 def __getattr__(name: str) -> ModuleType:
