@@ -106,6 +106,13 @@ def maximum(run: Run, *, curve: Curve) -> Measured:
 
 
 @register("run")
+def maximum_until(run: Run, *, curve: Curve, step: float) -> Measured:
+    """Largest value of a curve up to a step."""
+    steps, values = run.curve(curve)
+    return Measured(float(np.max(values[steps <= step])))
+
+
+@register("run")
 def step_of_maximum(run: Run, *, curve: Curve) -> Measured:
     """First recorded step at which a curve has its largest value."""
     steps, values = run.curve(curve)

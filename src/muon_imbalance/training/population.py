@@ -30,7 +30,8 @@ def build(settings: list[dict], job: Job, seeds: list[int], data: None) -> "Popu
 class Population:
     """Task: ``W [S, k, d]``, random bases ``U, V`` per repetition; what is measured is ``W_bar = U^T W V``.
 
-    ``settings`` (one per model): ``mixture``; ``metrics`` may ask for ``deviation``, the share of ``W_bar`` off its
+    ``settings`` (one per model): ``mixture``; ``labels``: ``rotated`` (default, ``U`` is random) or ``one_hot`` (``U`` is
+    the identity, as in (DM): rules that look at single entries depend on it); ``metrics`` may ask for ``deviation``, the share of ``W_bar`` off its
     diagonal, ``||W_bar - diag W_bar||_F / ||W_bar||_F`` (0 for ``W = 0``).
     """
 
@@ -55,9 +56,12 @@ class Population:
 
     def bases(self) -> tuple[Tensor, Tensor]:
         """``U [S, k, k]`` and ``V [S, d, d]``."""
-        return self.per_seed(
+        u, v = self.per_seed(
             lambda rng: (random_rotation(self.k, rng), random_rotation(self.d, rng)), "population", "bases"
         )
+        if self.settings[0].get("labels") == "one_hot":
+            u = torch.eye(self.k, dtype=self.dtype, device=self.device).expand_as(u)
+        return u, v
 
     def moments(self) -> tuple[Tensor, Tensor]:
         """``Sigma_xx [S, d, d]`` and ``Sigma_yx [S, k, d]`` (Lemma 3.1)."""
