@@ -116,7 +116,7 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
         if key not in experiment:
             raise UserError(f"{where}: key {key!r} is missing (task {experiment['task']} needs it)")
     for optimizer in experiment.get("hyper", {}):
-        _known(optimizer, experiment["sweep"], f"{where}.hyper")
+        _known(optimizer, config["optimizers"], f"{where}.hyper")
     if "dataset" in experiment:
         _known(experiment["dataset"], config["datasets"], f"{where}.dataset")
         data, seeds = experiment["dataset"], experiment["seeds"]
@@ -131,12 +131,23 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
     if any(len(cells(sweep)) > 1 for sweep in experiment["sweep"].values()) and "selection" not in experiment:
         raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
     if "mixture" in experiment:
-        _check_mixture(experiment["mixture"], where)
-    for variant, changes in experiment.get("variants", {}).items():
-        if unknown := sorted(set(changes.get("mixture", {})) - set(experiment.get("mixture", {}))):
-            raise UserError(f"{where}.variants.{variant}.mixture: unknown key {unknown[0]!r}")
-        if "mixture" in changes:
-            _check_mixture(experiment["mixture"] | changes["mixture"], f"{where}.variants.{variant}")
+        _check_linear(experiment, where)
+
+
+def _check_linear(experiment: dict, where: str) -> None:
+    """Mixture and model of an experiment on a linear model, in each of its variants."""
+    _check_mixture(experiment["mixture"], where)
+    variants = {f"{where}.variants.{name}": changes for name, changes in experiment.get("variants", {}).items()}
+    for place, changes in (variants or {where: {}}).items():
+        if unknown := sorted(set(changes.get("mixture", {})) - set(experiment["mixture"])):
+            raise UserError(
+                f"{place}.mixture: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(experiment['mixture']))}"
+            )
+        _check_mixture(experiment["mixture"] | changes.get("mixture", {}), place)
+        model = experiment.get("model", {}) | changes.get("model", {})
+        for key in ("layers", "delta") if experiment["task"] == "deep_linear" else ():
+            if key not in model:
+                raise UserError(f"{place}.model: key {key!r} is missing (task deep_linear needs it)")
 
 
 def _check_mixture(mixture: dict, where: str) -> None:

@@ -96,7 +96,8 @@ def final_fraction(run: Run, *, curve: Curve) -> Measured:
 def final_over_maximum(run: Run, *, curve: Curve) -> Measured:
     """Last value of a curve divided by its largest."""
     values = run.curve(curve)[1]
-    return Measured(float(values[-1] / np.max(values)))
+    largest = float(np.max(values))
+    return Measured(float(values[-1]) / largest if largest else math.nan, note="" if largest else f"{curve} is 0")
 
 
 @register("run")
