@@ -6,7 +6,6 @@ from pathlib import Path
 
 import yaml
 
-from muon_imbalance.analysis import linear_models as linear_models
 from muon_imbalance.analysis import quantities, registry
 from muon_imbalance.analysis.comparators import COMPARATORS, Comparator
 from muon_imbalance.analysis.evidence import Stop

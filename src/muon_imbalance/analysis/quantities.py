@@ -9,7 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from muon_imbalance.analysis import components, statistics
+from muon_imbalance.analysis import (
+    components,
+    linear_quantities,  # noqa: F401 (its statistics join the list)
+    statistics,
+)
 from muon_imbalance.analysis.evidence import Curve, Experiment, Run, Series
 from muon_imbalance.analysis.registry import STATISTICS, Gate, Measured, Statistic, register
 from muon_imbalance.errors import UserError

@@ -28,9 +28,9 @@ def test_exact_theory_is_judged_at_the_smoke_scale_too(claim):
 
 def test_the_names():
     assert {name.partition("@")[0] for name in NAMES} == {
-        "C5.1", "C5.2", "C5.3", "C5.4", "C5.5", "P1.1", "P2.1", "P3.1", "P4.1", "P4.2", "P4.3", "A5.1", "A5.2",
+        "C5.1", "C5.2", "C5.3", "C5.4", "C5.5", "P1.1", "P2.1", "P3.1", "P4.1", "P4.2", "P4.3", "A.depth", "A.depth.gap",
         "C10.1", "C10.1.muon", "C10.1.leaves", "C10.2", "C10.2.ngd", "C10.3", "C10.3.overshoot", "C10.4", "A10.2",
-        "C11.1", "C11.1.loss", "C12.1", "C13.1", "A12.1", "A12.2", "A12.3", "A12.4",
+        "C11.1", "C11.1.loss", "C12.1", "C13.1", "A.ns1", "A.ns1.tail", "A.ns1.recursion", "A.ns1.exact",
     }  # fmt: skip
 
 
@@ -42,8 +42,8 @@ MUTATIONS = {
     "SpecGD, targets without the noise": (made.deep_specgd, {"noise": False}, ["P1.1", "P2.1", "P3.1", "P4.1"]),
     "SpecGD with the wrong sign": (made.deep_specgd, {"sign": -1.0}, ["P1.1", "P2.1", "P3.1", "P4.1"]),
     "SpecGD without the root": (made.deep_specgd, {"root": False}, ["C5.1", "P2.1", "P3.1", "P4.1", "P4.3"]),
-    "one iteration everywhere": (made.newton_schulz, {"iterations": 1}, ["A12.2", "A12.3"]),
-    "five iterations everywhere": (made.newton_schulz, {"iterations": 5}, ["A12.1", "A12.2", "A12.3"]),
+    "one iteration everywhere": (made.newton_schulz, {"iterations": 1}, ["A.ns1.tail", "A.ns1.recursion"]),
+    "five iterations everywhere": (made.newton_schulz, {"iterations": 5}, ["A.ns1", "A.ns1.tail", "A.ns1.recursion"]),
     "a loss without its 1/2": (made.sample_moments, {"half": 1.0}, ["C11.1.loss"]),
     "B that matters": (made.sample_moments, {"shift": 0.05}, ["C13.1"]),
     "a Muon that overshoots": (made.eigenbasis, {"overshoot": 0.08}, ["C10.3.overshoot"]),
@@ -107,9 +107,9 @@ def test_depth_that_accelerates_always_fails():
     """The paper's sentence without its condition: targets above one in every regime."""
     frame = made.deep_specgd()
     renamed = frame["hyper"].str.replace("below_one", "x").str.replace("above_one", "below_one")
-    assert judged("A5.1", frame.assign(hyper=renamed.str.replace('"x', '"above_one')))["verdict"] == "fails"
+    assert judged("A.depth", frame.assign(hyper=renamed.str.replace('"x', '"above_one')))["verdict"] == "fails"
     regimes = frame["hyper"].str.replace("low_snr", "x").str.replace("below_one", "low_snr")
-    assert judged("A5.2", frame.assign(hyper=regimes.str.replace('"x', '"below_one')))["verdict"] == "fails"
+    assert judged("A.depth.gap", frame.assign(hyper=regimes.str.replace('"x', '"below_one')))["verdict"] == "fails"
 
 
 # --- statistics and variants --------------------------------------------------------------------------------
@@ -142,11 +142,11 @@ def test_runs_are_told_apart_by_variant():
 def test_a_missing_record_or_hyperparameter_is_an_error():
     frame = made.newton_schulz()
     odd = frame[frame["step"] % 3 == 0].reset_index(drop=True)
-    with pytest.raises(UserError, match="claim A12.1: muon.ns1 has no record at step 10"):
-        judged("A12.1", odd)
+    with pytest.raises(UserError, match="claim A.ns1: muon.ns1 has no record at step 10"):
+        judged("A.ns1", odd)
     bare = frame.assign(hyper=frame["hyper"].str.replace('"ns_steps": 1', '"x": 1'))
     with pytest.raises(UserError, match="muon.ns1 has no hyperparameter ns_steps"):
-        judged("A12.3", bare)
+        judged("A.ns1.recursion", bare)
 
 
 def test_unreached_targets_leave_times_open():
