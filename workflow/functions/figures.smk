@@ -55,7 +55,9 @@ def figure_parameters(figure):
 
 def linear_settings(experiment):
     """What the closed forms of an experiment depend on."""
-    return {key: EXPERIMENTS[experiment][key] for key in ("mixture", "model", "variants") if key in EXPERIMENTS[experiment]}
+    return {
+        key: EXPERIMENTS[experiment][key] for key in ("mixture", "model", "variants") if key in EXPERIMENTS[experiment]
+    }
 
 
 def figure_seeds(figure):

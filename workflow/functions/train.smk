@@ -58,7 +58,9 @@ def job(wildcards, optimizer, phase):
         "device": config["device"],
         "checkpoint_seconds": config["checkpoint_seconds"],
     }
-    described |= {key: experiment[key] for key in ("steps", "record", "stack", "chunk", "dtype", "variants") if key in experiment}
+    described |= {
+        key: experiment[key] for key in ("steps", "record", "stack", "chunk", "dtype", "variants") if key in experiment
+    }
     return json.dumps(described, sort_keys=True)
 
 

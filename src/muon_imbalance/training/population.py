@@ -30,9 +30,10 @@ def build(settings: list[dict], job: Job, seeds: list[int], data: None) -> "Popu
 class Population:
     """Task: ``W [S, k, d]``, random bases ``U, V`` per repetition; what is measured is ``W_bar = U^T W V``.
 
-    ``settings`` (one per model): ``mixture``; ``labels``: ``rotated`` (default, ``U`` is random) or ``one_hot`` (``U`` is
-    the identity, as in (DM): rules that look at single entries depend on it); ``metrics`` may ask for ``deviation``, the share of ``W_bar`` off its
-    diagonal, ``||W_bar - diag W_bar||_F / ||W_bar||_F`` (0 for ``W = 0``).
+    ``settings`` (one per model): ``mixture``; ``labels``: ``rotated`` (default, ``U`` is random) or ``one_hot``
+    (``U`` is the identity, as in (DM); rules that look at single entries depend on it); ``metrics`` may ask for
+    ``deviation``, the share of ``W_bar`` off its diagonal, ``||W_bar - diag W_bar||_F / ||W_bar||_F`` (0 for
+    ``W = 0``).
     """
 
     def __init__(self, settings: list[dict], experiment: str, seeds: list[int], dtype: torch.dtype, device: str):
