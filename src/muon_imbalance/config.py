@@ -17,6 +17,15 @@ def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):
     return node
 
 
+NEEDED = {
+    "classification": ("dataset", "model", "evaluate"),
+    "deep_linear": ("mixture", "model"),
+    "population": ("mixture",),
+    "sample_moments": ("mixture", "dataset", "model"),
+}
+"""Keys of an experiment that its task reads."""
+
+
 def _explain(error) -> str:
     """A schema violation in one sentence."""
     where = ".".join(str(part) for part in error.absolute_path) or "config"
@@ -109,10 +118,11 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
         return
     for optimizer in experiment["sweep"]:
         _known(optimizer, config["optimizers"], f"{where}.sweep")
-    needed = {"classification": ("dataset", "model", "evaluate"), "population": ("mixture",)}[experiment["task"]]
-    for key in needed:
+    for key in NEEDED[experiment["task"]]:
         if key not in experiment:
             raise UserError(f"{where}: key {key!r} is missing (task {experiment['task']} needs it)")
+    for optimizer in experiment.get("hyper", {}):
+        _known(optimizer, config["optimizers"], f"{where}.hyper")
     if "dataset" in experiment:
         _known(experiment["dataset"], config["datasets"], f"{where}.dataset")
         data, seeds = experiment["dataset"], experiment["seeds"]
@@ -127,11 +137,31 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
     if any(len(cells(sweep)) > 1 for sweep in experiment["sweep"].values()) and "selection" not in experiment:
         raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
     if "mixture" in experiment:
-        mixture = experiment["mixture"]
-        if len(mixture["p"]) != mixture["k"] or abs(sum(mixture["p"]) - 1) > 1e-9:
-            raise UserError(f"{where}.mixture.p: {mixture['p']} must be k = {mixture['k']} numbers that sum to 1")
-        if mixture["d"] < mixture["k"]:
-            raise UserError(f"{where}.mixture.d: {mixture['d']} is less than k = {mixture['k']}")
+        _check_linear(experiment, where)
+
+
+def _check_linear(experiment: dict, where: str) -> None:
+    """Mixture and model of an experiment on a linear model, in each of its variants."""
+    _check_mixture(experiment["mixture"], where)
+    variants = {f"{where}.variants.{name}": changes for name, changes in experiment.get("variants", {}).items()}
+    for place, changes in (variants or {where: {}}).items():
+        if unknown := sorted(set(changes.get("mixture", {})) - set(experiment["mixture"])):
+            raise UserError(
+                f"{place}.mixture: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(experiment['mixture']))}"
+            )
+        _check_mixture(experiment["mixture"] | changes.get("mixture", {}), place)
+        model = experiment.get("model", {}) | changes.get("model", {})
+        for key in ("layers", "delta") if experiment["task"] == "deep_linear" else ():
+            if key not in model:
+                raise UserError(f"{place}.model: key {key!r} is missing (task deep_linear needs it)")
+
+
+def _check_mixture(mixture: dict, where: str) -> None:
+    """One probability for each class, and room for the means."""
+    if len(mixture["p"]) != mixture["k"] or abs(sum(mixture["p"]) - 1) > 1e-9:
+        raise UserError(f"{where}.mixture.p: {mixture['p']} must be k = {mixture['k']} numbers that sum to 1")
+    if mixture["d"] < mixture["k"]:
+        raise UserError(f"{where}.mixture.d: {mixture['d']} is less than k = {mixture['k']}")
 
 
 def _check_path(config: dict, path: str) -> None:

@@ -16,6 +16,7 @@ from muon_imbalance.analysis import runs as tables
 from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.optimizers import registry
 from muon_imbalance.progress import Progress, start_logging
+from muon_imbalance.training import tasks
 from muon_imbalance.training.checkpoints import Checkpoints, key
 from muon_imbalance.training.engine import History, train
 from muon_imbalance.training.job import Job, Run
@@ -23,7 +24,7 @@ from muon_imbalance.training.job import Job, Run
 
 def modules(job: Job) -> list[str]:
     """Modules that this job imports by name, on top of this stage's own imports."""
-    names = [__spec__.name, f"muon_imbalance.training.{job.task}", *registry.modules(job.rule)]
+    names = [__spec__.name, tasks.module_name(job.task), *registry.modules(job.rule)]
     if job.task == "classification":
         from muon_imbalance.models.registry import module_name
 
@@ -34,18 +35,19 @@ def modules(job: Job) -> list[str]:
     return names
 
 
-def make_task(job: Job, seeds: list[int], data: Path | None):
-    """The task of a stack with these repetitions."""
-    dtype = getattr(torch, job.dtype)
-    if job.task == "population":
-        from muon_imbalance.training.population import Population
+def stacks(job: Job, runs: list[Run]) -> list[list[Run]]:
+    """Runs that are trained together: stackable, of equal fixed hyperparameters, at most ``job.stack`` at once."""
+    alike: dict[tuple, list[Run]] = {}
+    for run in runs:
+        shape = tasks.module(job.task).stackable(job.settings_of(run.variant))
+        alike.setdefault((json.dumps(job.hyper_of(run.variant), sort_keys=True), shape), []).append(run)
+    return [group[start : start + job.stack] for group in alike.values() for start in range(0, len(group), job.stack)]
 
-        return Population(job.settings, job.experiment, seeds, dtype, job.device)
-    if job.task == "classification":
-        from muon_imbalance.training.classification import Classification
 
-        return Classification(job.settings, job.experiment, seeds, dtype, job.device, job.chunk, data)
-    raise UserError(f"job: task is {job.task!r}; allowed: classification, population")
+def make_task(job: Job, stack: list[Run], data: Path | None):
+    """The task of a stack."""
+    settings = [job.settings_of(run.variant) for run in stack]
+    return tasks.module(job.task).build(settings, job, [run.seed for run in stack], data)
 
 
 def make_optimizer(job: Job, stack: list[Run]):
@@ -53,7 +55,7 @@ def make_optimizer(job: Job, stack: list[Run]):
     swept = {
         name: torch.tensor([float(run.cell[name]) for run in stack], dtype=torch.float64) for name in stack[0].cell
     }
-    return registry.build(job.rule, **job.hyper, **swept)
+    return registry.build(job.rule, **job.hyper_of(stack[0].variant), **swept)
 
 
 def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:
@@ -62,7 +64,6 @@ def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:
     index = pd.MultiIndex.from_product([history.steps, range(len(history.keys))])
     steps, which = index.get_level_values(0).to_numpy(), index.get_level_values(1).to_numpy()
     for position, run in enumerate(stack):
-        rest = {k: v for k, v in run.cell.items() if k not in ("lr", "momentum")} | job.hyper
         names = {name: [key[i] for key in history.keys] for i, name in enumerate(("split", "group", "metric"))}
         died = history.died[position]
         parts.append(
@@ -75,7 +76,7 @@ def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:
                     "seed": run.seed,
                     "lr": run.cell["lr"],
                     "momentum": str(run.cell.get("momentum", job.hyper.get("momentum", "0"))),
-                    "hyper": json.dumps(rest, sort_keys=True),
+                    "hyper": job.details(run),
                     "epoch": steps.astype(float),
                     "step": steps,
                     **{name: pd.Series(values, dtype=str).to_numpy()[which] for name, values in names.items()},
@@ -95,8 +96,7 @@ def trained_before(job: Job, grid: pd.DataFrame) -> pd.DataFrame:
         for name in ("lr", "momentum"):
             if name in run.cell:
                 same &= grid[name] == run.cell[name]
-        rest = {k: v for k, v in run.cell.items() if k not in ("lr", "momentum")} | job.hyper
-        same &= grid["hyper"] == json.dumps(rest, sort_keys=True)
+        same &= grid["hyper"] == job.details(run)
         known.append(grid[same].assign(phase="final", run=run.index))
     return pd.concat(known, ignore_index=True)
 
@@ -113,10 +113,10 @@ def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpo
         final = trained_before(job, grid_rows)
         missing = [run for run in missing if run.index not in set(final["run"])]
         parts += [grid_rows, final]
-    stacks = [missing[start : start + job.stack] for start in range(0, len(missing), job.stack)]
-    progress = Progress(job.label, len(stacks) * job.steps)
-    for number, stack in enumerate(stacks):
-        task = make_task(job, [run.seed for run in stack], data)
+    groups = stacks(job, missing)
+    progress = Progress(job.label, len(groups) * job.steps)
+    for number, stack in enumerate(groups):
+        task = make_task(job, stack, data)
         optimizer = make_optimizer(job, stack)
         history = train(task, optimizer, job.steps, job.recorded_steps(), checkpoints, f"stack_{number}", progress,
                         job.checkpoint_seconds)  # fmt: skip

@@ -166,6 +166,11 @@ def test_variants_replace_the_treatment(tmp_path):
     assert claims[1].statement == "Muon ends above NMD. (Judged with muon_ns1 in place of muon.)"
 
 
+def test_variants_of_a_claim_keep_the_variant_of_the_experiment(tmp_path):
+    claim = edited(lambda c: (c.update(variants=["muon_ns1"]), c["checks"][0].update(optimizers=["muon.tail"])))
+    assert [c.checks[0].optimizers for c in load(tmp_path, claim)] == [("muon.tail",), ("muon_ns1.tail",)]
+
+
 def test_the_schema_lists_exactly_what_exists():
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     properties = schema["$defs"]["check"]["properties"]
@@ -180,10 +185,13 @@ def test_every_statistic_is_documented_and_used():
 
 
 def test_the_repository_names_known_experiments_and_optimizers():
-    experiments = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["experiments"]
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     for claim in stated().values():
-        trained = set(experiments[claim.experiment].get("sweep", {}))
-        assert {name for check in claim.checks for name in (*check.optimizers, *check.minus)} <= trained, claim.id
+        experiment = config["experiments"][claim.experiment]
+        for name in {name for check in claim.checks for name in (*check.optimizers, *check.minus)}:
+            optimizer, _, variant = name.partition(".")
+            assert optimizer in experiment.get("sweep", {}), f"{claim.id} names {name}"
+            assert variant in (experiment.get("variants") or {"": {}}), f"{claim.id} names {name}"
 
 
 def test_claims_come_in_the_order_of_figures():

@@ -126,3 +126,24 @@ def test_load_refusals(folder):
         gaussian_mixture.load(folder, "validation", [0])
     with pytest.raises(UserError, match="repetitions = .*0 to 1"):
         gaussian_mixture.load(folder, "train", [2])
+
+
+def test_drawn_labels_scatter_like_multinomial_counts(tmp_path):
+    prior = [0.5, 0.3, 0.2]
+    config = {"classes": 3, "dimension": 3, "prior": prior, "train": 200, "test_per_class": 2, "repetitions": 40}
+    gaussian_mixture.build({**config, "labels": "drawn"}, {}, tmp_path / "drawn")
+    data = gaussian_mixture.load(tmp_path / "drawn", "train", range(40))
+    counts = np.stack([np.bincount(label, minlength=3) for label in data["label"]])
+    assert (counts.sum(1) == 200).all() and len(np.unique(counts[:, 0])) > 5
+    spread = np.sqrt(200 * np.array(prior) * (1 - np.array(prior)))
+    assert (np.abs(counts.mean(0) - 200 * np.array(prior)) < 4 * spread / np.sqrt(40)).all()
+    assert (np.abs(counts.std(0) / spread - 1) < 0.5).all()
+    means = store.read_arrays(tmp_path / "drawn")["means"]
+    own = np.stack([x[y == 0].mean(0) for x, y in zip(data["inputs"], data["label"], strict=True)])
+    assert np.abs(own - means[:, 0]).max() < 0.2  # inputs belong to the labels of their repetition
+    some = gaussian_mixture.load(tmp_path / "drawn", "train", [7, 3])
+    assert (some["label"] == data["label"][[7, 3]]).all()
+    found = manifest.verify(tmp_path / "drawn")["counts"]["train"]
+    assert found["all"] == 200 and found["class_1"] == pytest.approx(counts[:, 1].mean())
+    with pytest.raises(UserError, match="labels = 'random'; allowed: rounded, drawn"):
+        gaussian_mixture.build({**config, "labels": "random"}, {}, tmp_path / "wrong")

@@ -13,7 +13,7 @@ MIXTURE = {"k": 3, "d": 5, "p": [0.5, 0.3, 0.2], "mu": 1.3, "sigma2": 0.4}
 
 @pytest.fixture
 def task():
-    return Population({"mixture": MIXTURE}, "test", [0, 1], torch.float64, "cpu")
+    return Population([{"mixture": MIXTURE, "metrics": ["deviation"]}] * 2, "test", [0, 1], torch.float64, "cpu")
 
 
 def test_rotations_are_orthogonal_and_differ():
@@ -70,3 +70,46 @@ def test_gd_follows_its_closed_form(task, broken):
     expected = trajectories.gd(np.array([steps]), moments.s_xx, moments.s_yx, lr)[0]
     found = [float(task.evaluate(params)["population", f"class_{c}", "alpha"][0]) for c in range(3)]
     assert np.allclose(found, expected, atol=1e-12) != broken
+
+
+def test_deviation_is_the_share_off_the_diagonal(task):
+    aligned = torch.tensor([[0.3, 0.0, 0.0, 0.0, 0.0], [0.4, 0.0, 0.0, 0.0, 0.0], [0.0] * 5], dtype=torch.float64)
+    values = task.evaluate({"weight": task.u @ aligned @ task.v.mT})
+    assert values["population", "all", "deviation"].tolist() == pytest.approx([0.8, 0.8])
+    assert values["population", "all", "offdiag"].tolist() == pytest.approx([0.4, 0.4])
+    assert (task.evaluate(task.init())["population", "all", "deviation"] == 0).all()
+
+
+def test_the_worst_class_is_the_one_with_the_largest_loss(task):
+    values = task.evaluate(task.init())
+    per_class = torch.stack([values["population", f"class_{c}", "loss"] for c in range(3)])
+    torch.testing.assert_close(values["population", "worst", "loss"], per_class.amax(0))
+
+
+def test_one_hot_labels_have_the_identity_as_basis():
+    settings = {"mixture": MIXTURE, "labels": "one_hot"}
+    task = Population([settings] * 2, "test", [0, 1], torch.float64, "cpu")
+    rotated = Population([{"mixture": MIXTURE}] * 2, "test", [0, 1], torch.float64, "cpu")
+    assert torch.equal(task.u, torch.eye(3, dtype=torch.float64).expand(2, 3, 3))
+    assert torch.equal(task.v, rotated.v) and not torch.equal(task.v[0], task.v[1])
+    found = moments_of(task, 0)
+    expected = population_moments(Mixture.from_config(MIXTURE), np.eye(3), task.v[0].numpy())
+    np.testing.assert_allclose(found, np.vstack([expected.sigma_xx, expected.sigma_yx]), atol=1e-14)
+
+
+def moments_of(task, model):
+    return np.vstack([task.sigma_xx[model].numpy(), task.sigma_yx[model].numpy()])
+
+
+def test_models_of_a_stack_have_their_own_mixtures():
+    """Variants share a stack: each model has the moments and losses it has alone."""
+    other = MIXTURE | {"mu": 0.7, "sigma2": 1.5, "p": [0.2, 0.3, 0.5]}
+    settings = [{"mixture": MIXTURE}, {"mixture": other}]
+    both = Population(settings, "test", [1, 1], torch.float64, "cpu")
+    weight = torch.randn(1, 3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    together = both.evaluate({"weight": weight.expand(2, 3, 5)})
+    for model, one in enumerate(settings):
+        alone = Population([one], "test", [1], torch.float64, "cpu")
+        np.testing.assert_array_equal(moments_of(both, model), moments_of(alone, 0))
+        for key, value in alone.evaluate({"weight": weight}).items():
+            assert together[key][model] == pytest.approx(float(value[0]), rel=1e-14), key

@@ -58,7 +58,7 @@ def test_table_has_the_contract_columns_and_one_row_per_measurement(data, tmp_pa
 def test_metrics_are_what_they_say(data, tmp_path):
     """Recompute accuracy, margin and loss at step 0 from the initial weights in plain NumPy."""
     frame = run(job(), data, tmp_path).query("step == 0 and seed == 1").set_index(["split", "group", "metric"])["value"]
-    task = train.make_task(job(), [0, 1], data)
+    task = train.make_task(job(), job().runs(), data)
     w = task.init()["layers.0.weight"][1].numpy()
     held = {split: gaussian_mixture.load(data, split, [1]) for split in ("train", "test")}
     x, y = held["train"]["inputs"][0], held["train"]["label"][0]
@@ -102,6 +102,57 @@ def test_stack_and_chunk_change_speed_only(data, tmp_path):
     for name, changes in {"b": {"stack": 1}, "c": {"chunk": 7}}.items():
         other = run(job(**changes), data, tmp_path / name)
         np.testing.assert_allclose(other["value"], whole["value"], rtol=1e-9, atol=1e-12)
+
+
+def linear_job(**changes):
+    mixture = {"k": 2, "d": 2, "p": [0.7, 0.3], "mu": 1.0, "sigma2": 0.1}
+    described = {
+        "experiment": "linear", "optimizer": "muon", "phase": "final", "task": "population", "rule": "muon",
+        "cells": [{"lr": "0.01", "momentum": "0"}], "seeds": [0, 1], "steps": 6, "record": {"every": 3},
+        "hyper": {"nesterov": False, "scale": "none"}, "settings": {"mixture": mixture, "metrics": []},
+        "variants": {"one": {"hyper": {"ns_steps": 1}}, "five": {"hyper": {"ns_steps": 5}},
+                     "noisy": {"hyper": {"ns_steps": 5}, "mixture": {"sigma2": 2.0}}},
+        "stack": 10, "dtype": "float64",
+    }  # fmt: skip
+    return Job(**(described | changes))
+
+
+def test_variants_share_a_stack_where_hyperparameters_agree():
+    stacks = train.stacks(linear_job(), linear_job().runs())
+    assert [[(run.variant, run.seed) for run in stack] for stack in stacks] == [
+        [("one", 0), ("one", 1)],
+        [("five", 0), ("five", 1), ("noisy", 0), ("noisy", 1)],
+    ]
+    small = train.stacks(linear_job(stack=3), linear_job().runs())
+    assert [len(stack) for stack in small] == [2, 3, 1]
+    wide = linear_job(variants={"a": {}, "b": {"mixture": {"d": 3}}})
+    assert [len(stack) for stack in train.stacks(wide, wide.runs())] == [2, 2]
+
+
+def test_rows_say_which_variant_they_belong_to(tmp_path):
+    frame = run(linear_job(), None, tmp_path)
+    assert sorted(tables.variants(frame).unique()) == ["five", "noisy", "one"]
+    assert not frame.duplicated(["run", "step", "split", "group", "metric"]).any()
+    details = {json.loads(text)["variant"]: json.loads(text) for text in frame["hyper"].unique()}
+    assert details["one"] == {"nesterov": False, "ns_steps": 1, "scale": "none", "variant": "one"}
+    assert details["noisy"]["mixture"] == {"k": 2, "d": 2, "p": [0.7, 0.3], "mu": 1.0, "sigma2": 2.0}
+
+
+def test_a_variant_is_what_it_would_be_as_an_experiment_of_its_own(tmp_path):
+    frame = run(linear_job(), None, tmp_path / "all")
+    mixture = linear_job().settings["mixture"] | {"sigma2": 2.0}
+    alone = linear_job(variants={}, settings={"mixture": mixture, "metrics": []})
+    alone = run(replace(alone, hyper=alone.hyper | {"ns_steps": 5}), None, tmp_path / "alone")
+    noisy = frame[tables.variants(frame) == "noisy"]
+    np.testing.assert_allclose(noisy["value"], alone["value"], rtol=1e-12, atol=1e-15)
+    five = frame[tables.variants(frame) == "five"]["value"].to_numpy()
+    assert np.abs(five - noisy["value"].to_numpy()).max() > 1e-3  # mutation: a variant that changed nothing
+    assert np.abs(frame[tables.variants(frame) == "one"]["value"].to_numpy() - five).max() > 1e-3
+
+
+def test_an_unknown_task_is_refused():
+    with pytest.raises(UserError, match="task is 'regression'; allowed: classification, deep_linear, population"):
+        train.modules(linear_job(task="regression"))
 
 
 def test_a_diverged_run_is_a_row_that_says_so(data, tmp_path):

@@ -15,7 +15,13 @@ def frame(values):
     """Rows ``{(seed, step, (split, group, metric)): value}`` of one optimizer."""
     rows = []
     for (seed, step, (split, group, metric)), value in values.items():
-        row = dict.fromkeys(COLUMNS, "x") | {"optimizer": "muon", "phase": "final", "seed": seed, "step": step}
+        row = dict.fromkeys(COLUMNS, "x") | {
+            "hyper": "{}",
+            "optimizer": "muon",
+            "phase": "final",
+            "seed": seed,
+            "step": step,
+        }
         rows.append(row | {"split": split, "group": group, "metric": metric, "value": value, "lr": "0.1"})
     return pd.DataFrame(rows)
 

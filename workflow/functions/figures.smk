@@ -50,7 +50,16 @@ def figure_parameters(figure):
     given = {"runs": figure_runs(figure), "theory": figure_theory(figure)}
     if "datasets" in described:
         given["datasets"] = {name: f"{DATASETS}/{name}" for name in described["datasets"]}
+    if described.get("settings"):
+        given["settings"] = {name: linear_settings(name) for name in described["experiments"]}
     return json.dumps(given | described.get("parameters", {}))
+
+
+def linear_settings(experiment):
+    """What the closed forms of an experiment depend on."""
+    return {
+        key: EXPERIMENTS[experiment][key] for key in ("mixture", "model", "variants") if key in EXPERIMENTS[experiment]
+    }
 
 
 def figure_seeds(figure):

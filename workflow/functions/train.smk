@@ -38,7 +38,9 @@ def job(wildcards, optimizer, phase):
     grid = sweep_cells(wildcards.experiment, optimizer)
     seeds = experiment["seeds"] if phase == "final" else experiment.get("grid_seeds", 1)
     settings = {
-        key: experiment[key] for key in ("model", "metrics", "evaluate", "mixture", "pixel_range") if key in experiment
+        key: experiment[key]
+        for key in ("model", "metrics", "evaluate", "mixture", "pixel_range", "labels", "off_diagonal")
+        if key in experiment
     }
     if "dataset" in experiment:
         dataset = config["datasets"][experiment["dataset"]]
@@ -49,14 +51,16 @@ def job(wildcards, optimizer, phase):
         "phase": phase,
         "task": experiment["task"],
         "rule": config["optimizers"][optimizer]["rule"],
-        "hyper": config["optimizers"][optimizer].get("hyper", {}),
+        "hyper": config["optimizers"][optimizer].get("hyper", {}) | experiment.get("hyper", {}).get(optimizer, {}),
         "cells": grid if phase == "grid" or len(grid) == 1 else [{}],
         "seeds": list(range(seeds)),
         "settings": settings,
         "device": config["device"],
         "checkpoint_seconds": config["checkpoint_seconds"],
     }
-    described |= {key: experiment[key] for key in ("steps", "record", "stack", "chunk", "dtype") if key in experiment}
+    described |= {
+        key: experiment[key] for key in ("steps", "record", "stack", "chunk", "dtype", "variants") if key in experiment
+    }
     return json.dumps(described, sort_keys=True)
 
 

@@ -51,14 +51,19 @@ class Claim:
     stop: Stop | None = None
 
     def with_variant(self, treatment: str, variant: str) -> "Claim":
-        """The same claim with another optimizer in place of the treatment."""
+        """The same claim with another optimizer in place of the treatment (in every variant of the experiment)."""
 
         def swap(names: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(variant if name == treatment else name for name in names)
+            return tuple(variant + name[len(treatment) :] if _base(name) == treatment else name for name in names)
 
         checks = tuple(replace(c, optimizers=swap(c.optimizers), minus=swap(c.minus)) for c in self.checks)
         statement = f"{self.statement} (Judged with {variant} in place of {treatment}.)"
         return replace(self, id=f"{self.id}@{variant}", statement=statement, checks=checks)
+
+
+def _base(name: str) -> str:
+    """Optimizer of ``<optimizer>.<variant>``."""
+    return name.partition(".")[0]
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -149,7 +154,8 @@ def _claim(raw: dict, experiment: str) -> Iterator[Claim]:
         raise UserError("a statistic of the settings has no interval; set evidence: every_seed")
     yield claim
     treatment = raw.get("treatment", "muon")
-    if raw.get("variants") and not any(treatment in (*c.optimizers, *c.minus) for c in claim.checks):
+    named = {_base(name) for check in claim.checks for name in (*check.optimizers, *check.minus)}
+    if raw.get("variants") and treatment not in named:
         raise UserError(f"variants replace the treatment {treatment!r}, which no check names")
     for variant in raw.get("variants", ()):
         yield claim.with_variant(treatment, variant)

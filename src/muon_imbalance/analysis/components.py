@@ -1,4 +1,4 @@
-"""Fig. 2's closed-form numbers and what is measured on its component curves. NumPy only.
+"""Moments of the mixture and what is measured on component curves. NumPy only.
 
 Components ``alpha [T, k]`` are the diagonal of ``U^T W_t V`` at the recorded ``steps [T]``, ordered by class
 index; ``r [k]`` are their targets, ``lr`` is the step size.
@@ -34,8 +34,12 @@ class Moments:
         return self.mu**2 * self.p + self.sigma2
 
     @property
+    def s_yx(self) -> Array:
+        return self.mu * self.p
+
+    @property
     def r(self) -> Array:
-        return self.mu * self.p / self.s_xx
+        return self.s_yx / self.s_xx
 
     @property
     def snr(self) -> float:
@@ -81,3 +85,28 @@ def distance_to_gd_path(alpha: Array, moments: Moments, lr: float) -> float:
     tau = -np.log1p(-np.minimum(point[:, 0] / r[0], 1 - 1e-15)) / rate[0]
     path = -r * np.expm1(-np.outer(tau, rate))
     return float(np.max(np.linalg.norm(point - path, axis=1)) / lr)
+
+
+def reach_times(steps: Array, alpha: Array, levels: Array) -> Array:
+    """Time at which each component reaches its level, interpolated between records, ``[k]``; NaN if it does not."""
+    times = np.full(alpha.shape[1], np.nan)
+    for c, level in enumerate(levels):
+        at = int(np.argmax(alpha[:, c] >= level))
+        if alpha[at, c] >= level:
+            before, after = alpha[max(at - 1, 0), c], alpha[at, c]
+            share = (level - before) / (after - before) if after > before else 1.0
+            times[c] = steps[max(at - 1, 0)] + share * (steps[at] - steps[max(at - 1, 0)])
+    return times
+
+
+def arrival_times(steps: Array, layer: Array, targets: Array, lr: float) -> Array:
+    """Steps until components ``layer [T, k]`` that grow by ``lr`` a step meet their targets, ``[k]``; else NaN.
+
+    The last record more than a step below the target is continued at that rate: from then on an iterate moves in
+    steps of fixed length around the target.
+    """
+    near = layer >= targets - lr
+    last = np.argmax(near, axis=0) - 1
+    found = near.any(0) & (last >= 0)
+    height = layer[last, np.arange(len(targets))]
+    return np.where(found, steps[last] + (targets - height) / lr, np.nan)

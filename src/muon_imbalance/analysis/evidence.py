@@ -1,10 +1,15 @@
-"""What a claim may look at: the runs of one experiment, its settings and its closed forms."""
+"""What a claim may look at: the runs of one experiment, its settings and its closed forms.
 
+Where an experiment has variants, an optimizer's runs of one of them are named ``<optimizer>.<variant>``.
+"""
+
+import json
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
+from muon_imbalance.analysis import runs
 from muon_imbalance.analysis.components import Moments
 from muon_imbalance.errors import UserError
 
@@ -42,7 +47,7 @@ class Stop:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One trained model (final phase): its curves up to the step ``until``."""
+    """One trained model (final phase): its curves up to the step ``until``; ``details``: its column ``hyper``."""
 
     experiment: "Experiment"
     optimizer: str
@@ -50,6 +55,13 @@ class Run:
     lr: float
     rows: dict[Curve, Series]
     until: float = float("inf")
+    details: dict = field(default_factory=dict)
+
+    @property
+    def moments(self) -> Moments:
+        """Moments of the mixture it was trained on (its variant's, if that has its own)."""
+        own = self.details.get("mixture")
+        return Moments.of(own, self.experiment.name) if own else self.experiment.moments
 
     @property
     def horizon(self) -> int:
@@ -69,7 +81,7 @@ class Run:
 
     def components(self, metric: str, split: str) -> Series:
         """``steps [T], values [T, k]`` of the groups ``class_0, class_1, ...``."""
-        names = [Curve(metric, split, f"class_{c}") for c in range(len(self.experiment.moments.p))]
+        names = [Curve(metric, split, f"class_{c}") for c in range(len(self.moments.p))]
         series = [self.curve(name) for name in names]
         return series[0][0], np.stack([values for _, values in series], axis=1)
 
@@ -97,8 +109,9 @@ class Experiment:
         if self.frame is None:
             raise Missing(f"experiment {self.name} was not run")
         if optimizer not in self.cache:
-            frame = self.frame
-            chosen = frame[(frame["optimizer"] == optimizer) & (frame["phase"] == "final")]
+            frame, (name, _, variant) = self.frame, optimizer.partition(".")
+            chosen = frame[(frame["optimizer"] == name) & (frame["phase"] == "final")]
+            chosen = chosen[runs.variants(chosen) == variant]
             if chosen.empty:
                 raise Missing(f"no runs of {optimizer} on {self.name}")
             diverged = sorted(map(int, chosen.loc[chosen["diverged"], "seed"].unique()))
@@ -108,24 +121,24 @@ class Experiment:
     def _index(self, optimizer: str, rows: pd.DataFrame) -> dict[int, Run]:
         if rows.duplicated(["seed", "step", "split", "group", "metric"]).any():
             raise UserError(f"{self.name}: {optimizer} has several final runs of one seed; there must be one")
-        runs = {
-            int(seed): Run(self, optimizer, int(seed), float(lr), {})
-            for seed, lr in rows[["seed", "lr"]].drop_duplicates("seed").itertuples(index=False)
+        found = {
+            int(seed): Run(self, optimizer, int(seed), float(lr), {}, details=json.loads(hyper))
+            for seed, lr, hyper in rows[["seed", "lr", "hyper"]].drop_duplicates("seed").itertuples(index=False)
         }
         steps, values = rows["step"].to_numpy(), rows["value"].to_numpy(dtype=float)
         order = np.argsort(steps, kind="stable")
         grouped = rows.iloc[order].groupby(["seed", "metric", "split", "group"], sort=False)
         for (seed, *names), places in grouped.indices.items():
             chosen = order[places]
-            runs[int(seed)].rows[Curve(*names)] = steps[chosen], values[chosen]
-        return runs
+            found[int(seed)].rows[Curve(*names)] = steps[chosen], values[chosen]
+        return found
 
     def runs(self, optimizer: str) -> dict[int, Run]:
         """Runs by seed that ended without diverging, shortened where a stopping rule applies."""
-        runs, _ = self._all(optimizer)
+        found, _ = self._all(optimizer)
         if self.cut is None:
-            return runs
-        return {seed: replace(run, until=self.cut[seed]) for seed, run in runs.items() if seed in self.cut}
+            return found
+        return {seed: replace(run, until=self.cut[seed]) for seed, run in found.items() if seed in self.cut}
 
     def diverged(self, optimizer: str) -> list[int]:
         """Seeds whose run diverged."""

@@ -11,7 +11,8 @@ import numpy as np
 
 from muon_imbalance.analysis import (
     components,
-    shape_quantities,  # noqa: F401 (its statistics join the list)
+    linear_quantities,  # noqa: F401 (its statistics join the list)
+    shape_quantities,  # noqa: F401
     statistics,
     table_quantities,  # noqa: F401
 )
@@ -98,9 +99,24 @@ def final_fraction(run: Run, *, curve: Curve) -> Measured:
 
 
 @register("run")
+def final_over_maximum(run: Run, *, curve: Curve) -> Measured:
+    """Last value of a curve divided by its largest."""
+    values = run.curve(curve)[1]
+    largest = float(np.max(values))
+    return Measured(float(values[-1]) / largest if largest else math.nan, note="" if largest else f"{curve} is 0")
+
+
+@register("run")
 def maximum(run: Run, *, curve: Curve) -> Measured:
     """Largest value of a curve."""
     return Measured(float(np.max(run.curve(curve)[1])))
+
+
+@register("run")
+def maximum_until(run: Run, *, curve: Curve, step: float) -> Measured:
+    """Largest value of a curve up to a step."""
+    steps, values = run.curve(curve)
+    return Measured(float(np.max(values[steps <= step])))
 
 
 @register("run")
@@ -116,7 +132,7 @@ def step_of_maximum(run: Run, *, curve: Curve) -> Measured:
 @register("run")
 def equal_rate_error(run: Run, *, metric: str = "alpha", split: str = "population") -> Measured:
     """Prop. 1: largest ``|alpha_c - lr t| / lr`` until each component saturates."""
-    return Measured(components.equal_rate_error(*run.components(metric, split), run.experiment.moments.r, run.lr))
+    return Measured(components.equal_rate_error(*run.components(metric, split), run.moments.r, run.lr))
 
 
 @register("run")
@@ -128,14 +144,14 @@ def component_gap(run: Run, *, metric: str = "alpha", split: str = "population")
 @register("run")
 def reach_order(run: Run, *, share: float, metric: str = "alpha", split: str = "population") -> Measured:
     """Smallest delay between consecutive components reaching a share of their targets, in steps."""
-    value = components.reach_order(*run.components(metric, split), run.experiment.moments.r, share)
+    value = components.reach_order(*run.components(metric, split), run.moments.r, share)
     return Measured(value, note="" if math.isfinite(value) else f"a component never reached {share:g} of its target")
 
 
 @register("run")
 def distance_to_gd_path(run: Run, *, metric: str = "alpha", split: str = "population") -> Measured:
     """Largest distance from the gradient-flow path before the optimum is near, in step sizes."""
-    return Measured(components.distance_to_gd_path(run.components(metric, split)[1], run.experiment.moments, run.lr))
+    return Measured(components.distance_to_gd_path(run.components(metric, split)[1], run.moments, run.lr))
 
 
 @register("run")
@@ -160,7 +176,7 @@ def distance_to_theory(
 def gap(a: Run, b: Run, *, curve: Curve, until: Literal["horizon", "first_saturation"] = "horizon") -> Series:
     """``a - b`` at every record after step 0, to the end or to ``t* = min r_c / lr`` (Theorems 1, 2)."""
     steps, first = a.curve(curve)
-    stop = steps[-1] if until == "horizon" else a.experiment.moments.r.min() / a.lr
+    stop = steps[-1] if until == "horizon" else a.moments.r.min() / a.lr
     inside = steps[statistics.window(steps, stop)]
     return inside, _at((steps, first), inside, str(curve)) - _at(b.curve(curve), inside, str(curve))
 

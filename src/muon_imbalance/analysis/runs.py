@@ -4,6 +4,7 @@ Both are parquet. Text stays text (learning rates are tokens such as ``"0.06"``)
 run that diverged has ``value`` NaN and ``diverged`` True from the step on where it did.
 """
 
+import json
 import os
 import tempfile
 from collections.abc import Iterable
@@ -109,6 +110,12 @@ def read(paths: Iterable[Path], columns: dict[str, str] = COLUMNS, **filters) ->
     if not frames:
         raise UserError("no table to read: the list of files is empty")
     return pd.concat(frames, ignore_index=True)
+
+
+def variants(frame: pd.DataFrame) -> pd.Series:
+    """Variant of the experiment that each row belongs to (a key of its column ``hyper``), "" without."""
+    names = {text: json.loads(text).get("variant", "") for text in frame["hyper"].unique()}
+    return frame["hyper"].map(names)
 
 
 def curves(

@@ -17,16 +17,24 @@ def over_seeds(frame: pd.DataFrame, curves: Sequence[tuple[str, str, str]], phas
     Diverged runs are left out of mean and standard deviation; ``n`` counts the seeds that are in.
 
     Returns:
-        Columns ``optimizer, lr, momentum, split, group, metric, step, mean, sd, n``.
+        Columns ``optimizer, lr, momentum, split, group, metric, step, mean, sd, n``, after ``optimizer`` also
+        ``variant`` if the experiment has variants.
     """
     wanted = pd.MultiIndex.from_tuples(curves)
     chosen = frame[(frame["phase"] == phase) & frame.set_index(["split", "group", "metric"]).index.isin(wanted)]
-    table = chosen.groupby([*KEYS, "step"], sort=True)["value"].agg(mean="mean", sd="std", n="count")
+    variant, keys = runs.variants(chosen), KEYS
+    if variant.any():
+        chosen, keys = chosen.assign(variant=variant), [KEYS[0], "variant", *KEYS[1:]]
+    table = chosen.groupby([*keys, "step"], sort=True)["value"].agg(mean="mean", sd="std", n="count")
     return table.reset_index()
 
 
-def pick(summary: pd.DataFrame, optimizer: str, split: str, group: str, metric: str) -> pd.DataFrame:
-    """One curve of :func:`over_seeds`, in the order of steps."""
+def pick(
+    summary: pd.DataFrame, optimizer: str, split: str, group: str, metric: str, variant: str | None = None
+) -> pd.DataFrame:
+    """One curve of :func:`over_seeds`, in the order of steps; of one ``variant`` where there are several."""
+    if variant is not None:
+        summary = summary[summary["variant"] == variant]
     return summary[
         (summary["optimizer"] == optimizer)
         & (summary["split"] == split)

@@ -21,6 +21,7 @@ DEFAULTS = {
     "means": "random",
     "noise": 0.2,
     "train": 1000,
+    "labels": "rounded",
     "test_per_class": 200,
     "repetitions": 5,
     "seed": 0,
@@ -32,13 +33,15 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     """Draw means, training and balanced test samples for each repetition, in float64.
 
     Arrays, for ``R`` repetitions, ``n`` training samples, ``k`` classes: ``train_inputs [R, n, d]``,
-    ``train_label [n]``, ``test_inputs [R, k * test_per_class, d]``, ``test_label [k * test_per_class]``,
-    ``means [R, k, d]``, ``prior [k]``. Samples are sorted by class; class c has ``n p_c`` training samples by
-    largest remainders, at least one.
+    ``train_label [n]`` (``[R, n]`` if drawn), ``test_inputs [R, k * test_per_class, d]``,
+    ``test_label [k * test_per_class]``, ``means [R, k, d]``, ``prior [k]``. Samples are sorted by class; class c
+    has ``n p_c`` training samples by largest remainders, at least one, or with ``labels: drawn`` as many as n
+    draws from the prior give.
 
     Args:
         config: keys of :data:`DEFAULTS`; ``prior`` is ``zipf`` (p_c ~ 1/c), ``{step: R}`` (the first half of the
-            classes R times as likely as the others) or a list of k numbers; ``noise`` the standard deviation.
+            classes R times as likely as the others) or a list of k numbers; ``noise`` the standard deviation;
+            ``labels`` "rounded" or "drawn".
         sources: not used: nothing is downloaded.
         out: folder to write.
 
@@ -49,6 +52,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     options = Options("gaussian_mixture", config, DEFAULTS)
     classes, dimension = options.integer("classes", 2), options.integer("dimension", 1)
     style = options.choice("means", ("random", "orthogonal"))
+    drawn = options.choice("labels", ("rounded", "drawn")) == "drawn"
     length, noise = options.number("mean_norm", 0, open_low=True), options.number("noise", 0)
     train, per_class = options.integer("train", classes), options.integer("test_per_class", 1)
     repetitions, seed = options.integer("repetitions", 1), options.integer("seed", 0)
@@ -61,9 +65,13 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     }
     means = np.empty((repetitions, classes, dimension))
     inputs = {split: np.empty((repetitions, len(labels[split]), dimension)) for split in SPLITS}
+    if drawn:
+        rounds = [_generator(seed, r, "labels").multinomial(train, prior) for r in range(repetitions)]
+        labels["train"] = np.array([np.repeat(np.arange(classes), counts) for counts in rounds])
     for r in range(repetitions):
         means[r] = length * _directions(_generator(seed, r, "means"), classes, dimension, style)
         for split, label in labels.items():
+            label = label[r] if label.ndim == 2 else label
             scatter = _generator(seed, r, split).standard_normal((len(label), dimension))
             inputs[split][r] = means[r][label] + noise * scatter
     arrays = {"means": means, "prior": prior}
@@ -143,12 +151,15 @@ def _directions(rng: np.random.Generator, classes: int, dimension: int, style: s
 
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
-    """Counts per split and class, sample shape, mean and standard deviation of all training inputs."""
+    """Counts per split and class (mean over repetitions where drawn), sample shape, mean and sd of training inputs."""
     classes = len(arrays["prior"])
     counts = {}
     for split in SPLITS:
-        label = arrays[f"{split}_label"]
-        counts[split] = {"all": len(label)} | {f"class_{c}": int((label == c).sum()) for c in range(classes)}
+        label = np.atleast_2d(arrays[f"{split}_label"])
+        per_class = {f"class_{c}": (label == c).sum() / len(label) for c in range(classes)}
+        counts[split] = {"all": label.shape[1]} | {
+            name: int(count) if count == int(count) else float(count) for name, count in per_class.items()
+        }
     inputs = arrays["train_inputs"]
     return {
         "counts": counts,
@@ -168,5 +179,6 @@ def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.nda
     check_request("gaussian_mixture", split, SPLITS, [0], 1)
     held = read_arrays(path, [f"{split}_inputs", f"{split}_label"])
     check_request("gaussian_mixture", split, SPLITS, repetitions, len(held[f"{split}_inputs"]))
-    label = np.tile(held[f"{split}_label"], (len(repetitions), 1))
+    label = held[f"{split}_label"]
+    label = label[repetitions] if label.ndim == 2 else np.tile(label, (len(repetitions), 1))
     return {"inputs": held[f"{split}_inputs"][repetitions], "label": label}

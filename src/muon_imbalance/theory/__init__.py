@@ -12,6 +12,7 @@ _MODULES = (
     "controls",
     "sweep",
     "diagonalisation",
+    "newton_schulz",
     "simulate",
     "tables",
 )

@@ -1,5 +1,6 @@
 """Cross-entropy classification with a stack of models, full batch, in chunks."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from muon_imbalance.models import registry
 from muon_imbalance.training.batches import Block, Loader, Split
 from muon_imbalance.training.engine import Key, Tensors
+from muon_imbalance.training.job import Job
 from muon_imbalance.training.logit_spectrum import logit_kl
 from muon_imbalance.training.randomness import generator
 
@@ -30,6 +32,16 @@ def margin(logits: Tensor, targets: Tensor) -> Tensor:
     own = logits.gather(2, targets.unsqueeze(2))
     rivals = logits.scatter(2, targets.unsqueeze(2), -torch.inf).amax(2, keepdim=True)
     return (own - rivals).amin((1, 2))
+
+
+def stackable(settings: dict) -> str:
+    """Equal for models that can share a stack: those with the same settings."""
+    return json.dumps(settings, sort_keys=True)
+
+
+def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "Classification":
+    """The task of a stack."""
+    return Classification(settings[0], job.experiment, seeds, getattr(torch, job.dtype), job.device, job.chunk, data)
 
 
 class Classification:

@@ -2,19 +2,30 @@
 
 import json
 from dataclasses import dataclass, field
+from itertools import product
 
 from muon_imbalance.errors import UserError
 
 PHASES = ("grid", "final")
 
 
+def overlaid(base: dict, changes: dict) -> dict:
+    """``base`` with ``changes`` laid over it; mappings within are merged."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = overlaid(base[key], value) if both else value
+    return merged
+
+
 @dataclass(frozen=True)
 class Run:
-    """One model to train: its hyperparameters as text tokens, and its repetition."""
+    """One model to train: its hyperparameters as text tokens, its repetition, and its variant ("" without)."""
 
     index: int
     cell: dict[str, str]
     seed: int
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,12 +34,14 @@ class Job:
 
     Attributes:
         experiment, optimizer, phase: names that go into the table.
-        task: ``classification`` or ``population``.
+        task: name of a task (see :mod:`muon_imbalance.training.tasks`).
         rule: name in the optimizer registry; ``hyper`` its fixed options.
         cells: hyperparameter cells (text tokens); ``seeds``: repetitions, shared by all optimizers.
         steps: number of updates; ``record``: ``{every, dense_until}``, which steps are measured.
         stack: models trained at once; ``chunk``: samples per pass; both change speed only.
         settings: what the task needs (dataset, model, metrics ...).
+        variants: name -> changes to ``settings`` (and under ``hyper`` to ``hyper``); each is trained with every cell
+            and seed, and its rows say so under ``hyper``.
     """
 
     experiment: str
@@ -42,6 +55,7 @@ class Job:
     record: dict[str, int]
     hyper: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
+    variants: dict[str, dict] = field(default_factory=dict)
     stack: int = 1
     chunk: int = 512
     dtype: str = "float32"
@@ -64,9 +78,29 @@ class Job:
         return f"{self.experiment}/{self.optimizer} ({self.phase})"
 
     def runs(self) -> list[Run]:
-        """All models, seed after seed within a cell."""
-        pairs = [(cell, seed) for cell in self.cells for seed in self.seeds]
-        return [Run(index, cell, seed) for index, (cell, seed) in enumerate(pairs)]
+        """All models, seed after seed within a cell, cell after cell within a variant."""
+        models = product(self.variants or [""], self.cells, self.seeds)
+        return [Run(index, cell, seed, variant) for index, (variant, cell, seed) in enumerate(models)]
+
+    def settings_of(self, variant: str) -> dict:
+        """Settings with the variant's changes."""
+        return overlaid(self.settings, self._changes(variant))
+
+    def hyper_of(self, variant: str) -> dict:
+        """Fixed hyperparameters with the variant's changes."""
+        return self.hyper | self.variants.get(variant, {}).get("hyper", {})
+
+    def details(self, run: Run) -> str:
+        """What the table's columns have no place for: other hyperparameters, the variant and its changed settings."""
+        rest = {key: value for key, value in run.cell.items() if key not in ("lr", "momentum")}
+        rest |= self.hyper_of(run.variant)
+        if run.variant:
+            settings = self.settings_of(run.variant)
+            rest |= {"variant": run.variant} | {key: settings[key] for key in self._changes(run.variant)}
+        return json.dumps(rest, sort_keys=True)
+
+    def _changes(self, variant: str) -> dict:
+        return {key: value for key, value in self.variants.get(variant, {}).items() if key != "hyper"}
 
     def recorded_steps(self) -> list[int]:
         """Steps that are measured: each one to ``dense_until``, then every ``every``, and the last."""

@@ -1,0 +1,29 @@
+"""Tasks by name, imported when asked for.
+
+A task module offers ``stackable(settings)``, which is equal for models that can be trained in one stack, and
+``build(settings, job, seeds, data)``, the task of a stack: one dictionary of settings and one repetition per model.
+"""
+
+import importlib
+from types import ModuleType
+
+from muon_imbalance.errors import UserError
+
+TASKS = {
+    "classification": "muon_imbalance.training.classification",
+    "deep_linear": "muon_imbalance.training.deep_linear",
+    "population": "muon_imbalance.training.population",
+    "sample_moments": "muon_imbalance.training.sample_moments",
+}
+
+
+def module_name(task: str) -> str:
+    """Dotted module of a task; an unknown name is a :class:`UserError`."""
+    if task not in TASKS:
+        raise UserError(f"task is {task!r}; allowed: {', '.join(sorted(TASKS))}")
+    return TASKS[task]
+
+
+def module(task: str) -> ModuleType:
+    """The task's module."""
+    return importlib.import_module(module_name(task))

@@ -1,0 +1,22 @@
+"""The smoke scale's configuration, as Snakemake merges it."""
+
+from pathlib import Path
+
+import yaml
+
+from muon_imbalance.config import without_nulls
+
+ROOT = Path(__file__).parents[2]
+
+
+def _laid_over(base, over):
+    if isinstance(base, dict) and isinstance(over, dict):
+        return base | {key: _laid_over(base.get(key), value) for key, value in over.items()}
+    return over
+
+
+def smoke_config() -> dict:
+    """config.yaml with the smoke overlay; what the overlay sets to null is left out."""
+    files = (ROOT / "config.yaml", ROOT / "workflow/scales/smoke.yaml")
+    base, over = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
+    return without_nulls(_laid_over(base, over))
