@@ -113,7 +113,7 @@ def run(job, data, folder):
 def test_metrics_are_what_they_say(data, tmp_path):
     """Recompute the divergence and both groups' accuracy at step 0 in plain NumPy."""
     frame = run(job(), data, tmp_path).query("step == 0 and seed == 1").set_index(["split", "group", "metric"])["value"]
-    task = train.make_task(job(), [0, 1], data)
+    task = train.make_task(job(), job().runs(), data)
     inner, outer = task.init()["layers.0.weight"][1].numpy(), task.model.outer[1].numpy()
 
     def logits(split):
