@@ -69,6 +69,23 @@ def test_a_comment_in_a_data_module_does_not_retrain_unrelated_experiments(finis
     assert not [name for name in jobs if name in ("train_gd", "train_ngd", "train_signgd", "train_specgd", "solve")]
 
 
+def test_a_changed_table_reruns_its_figure_only(finished):
+    finished.edit("src/muon_imbalance/theory/tables/controls.py", "10_000", "20_000")
+    assert finished.planned() == {"solve": 1, "render_fig_s2": 1} | AFTER
+
+
+def test_a_changed_audit_reruns_the_report_only(finished):
+    finished.edit("workflow/report/audit.yaml", "The proofs use", "Both proofs use")
+    assert finished.planned() == {"publish": 1, "all": 1}
+
+
+def test_the_theory_target_makes_its_figures(fresh):
+    jobs = fresh.planned("theory")
+    topics = {name for name, figure in smoke_config()["figures"].items() if figure.get("topic") == "theory"}
+    assert {f"render_{figure}" for figure in topics} <= set(jobs) and len(topics) > 10
+    assert "render_fig_01" not in jobs and "judge" not in jobs
+
+
 def test_every_job_trains_the_optimizer_of_its_name(fresh):
     """A loop variable bound too late gives every rule the last optimizer."""
     shown = fresh.run("-n", "-p").stdout

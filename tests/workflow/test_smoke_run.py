@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from muon_imbalance.analysis import runs as tables
 
@@ -88,6 +89,22 @@ def test_the_report_is_self_contained_and_complete(smoke):
         assert stem in page
     for record in json.loads((smoke.folder / "results/smoke/claims.json").read_text()):
         assert record["id"] in page
+
+
+def test_the_audit_is_complete_and_its_links_lead_somewhere(smoke):
+    folder = smoke.folder / "results/smoke/report"
+    page, report = ((folder / name).read_text(encoding="utf-8") for name in ("audit.html", "index.html"))
+    assert 'href="audit.html"' in report
+    entries = yaml.safe_load((smoke.folder / "workflow/report/audit.yaml").read_text(encoding="utf-8"))["entries"]
+    assert len(entries) > 10 and all(f'id="{entry["id"]}"' in page for entry in entries)
+    for link in re.findall(r'href="index.html#([^"]+)"', page):
+        assert f'id="{link}"' in report, link
+
+
+def test_exact_theory_is_judged_at_smoke_scale(smoke):
+    records = json.loads((smoke.folder / "results/smoke/claims.json").read_text())
+    exact = [r for r in records if r["figure"] in ("fig_s1", "fig_s2")]
+    assert len(exact) > 15 and {r["verdict"] for r in exact} == {"holds"}
 
 
 def test_executed_notebooks_say_nothing_of_the_machine(smoke):
