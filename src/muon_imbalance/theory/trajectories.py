@@ -57,8 +57,8 @@ def specgd_layer(
 
     The propositions then hold the entry at its target. That is exact only if ``(target - e^-delta) / lr`` is
     an integer; otherwise the entry alternates for ever between the two grid points around its target, each
-    less than ``lr`` away. Once two entries alternate, a run in floating point can mix them (rounding
-    is amplified); every run tested stayed within ``lr`` of the targets.
+    less than ``lr`` away. Once one entry alternates, rounding is amplified in a run with full matrices
+    and can mix it with the others; every run tested stayed within ``lr`` of the targets.
 
     Args:
         t: [...] steps; whole numbers if ``exact``.
