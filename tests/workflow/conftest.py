@@ -7,9 +7,30 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+
+
+def laid_over(base: object, over: object) -> object:
+    """A configuration with an overlay; null leaves something out."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    merged = base | {key: laid_over(base.get(key), value) for key, value in over.items()}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+@pytest.fixture(scope="session")
+def smoke_config() -> dict:
+    """The configuration at smoke scale."""
+    return smoke_settings()
+
+
+def smoke_settings() -> dict:
+    """config.yaml with the overlay of the smoke scale."""
+    parts = [yaml.safe_load((ROOT / name).read_text()) for name in ("config.yaml", "workflow/scales/smoke.yaml")]
+    return laid_over(*parts)
 
 
 def copy_project(target: Path) -> Path:

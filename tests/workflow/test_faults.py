@@ -78,6 +78,8 @@ def test_a_failing_notebook_leaves_its_log_and_no_figure(finished):
         ("config.yaml", "dataset: colored_mnist", "dataset: colored", "'colored' is unknown; allowed: "),
         ("claims/linear_softmax.yaml", "figure: fig_04", "figure: fig_40", "'fig_40' is unknown; allowed: "),
         ("config.yaml", "{rule: signum}", "{rule: signumm}", "'signumm' is unknown; allowed: "),
+        ("workflow/report/audit.yaml", "[T2.2, T4.2,", "[T2.7, T4.2,", "number_of_classes names the claim 'T2.7'"),
+        ("workflow/report/audit.yaml", "part: text", "part: texts", "'texts' is not one of"),
     ],
 )
 def test_a_bad_configuration_stops_before_anything_runs(fresh, file, before, after, message):

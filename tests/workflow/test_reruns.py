@@ -41,9 +41,9 @@ def test_a_changed_optimizer_reruns_its_jobs(finished):
     }  # fmt: skip
 
 
-def test_a_changed_colour_reruns_notebooks_only(finished):
+def test_a_changed_colour_reruns_notebooks_only(finished, smoke_config):
     finished.edit("src/muon_imbalance/reporting/style.py", "#0072B2", "#0072B3")
-    figures = ("fig_01", "fig_02", "fig_04")
+    figures = [name for name in smoke_config["figures"] if name.startswith("fig_")]
     assert {f"render_{figure}" for figure in figures} <= set(finished.planned())
     allowed = {f"render_{figure}" for figure in (*figures, "tab_1")} | {"publish", "all"}
     assert set(finished.planned()) <= allowed
@@ -66,11 +66,30 @@ def test_a_comment_in_a_data_module_does_not_retrain_unrelated_experiments(finis
     assert not [name for name in jobs if name in COLORED or name == "solve"]
 
 
-def test_every_job_trains_the_optimizer_of_its_name(fresh):
+def test_a_changed_table_reruns_its_figure_only(finished):
+    finished.edit("src/muon_imbalance/theory/tables/controls.py", "10_000", "20_000")
+    assert finished.planned() == {"solve": 1, "render_fig_s2": 1} | AFTER
+
+
+def test_a_changed_audit_reruns_the_report_only(finished):
+    finished.edit("workflow/report/audit.yaml", "The proofs use", "Both proofs use")
+    assert finished.planned() == {"publish": 1, "all": 1}
+
+
+def test_the_theory_target_makes_its_figures(fresh):
+    jobs = fresh.planned("theory")
+    figures = ("fig_02", "fig_04", "fig_31", "fig_s1", "fig_s2", "fig_s7")
+    assert {f"render_{figure}" for figure in figures} <= set(jobs)
+    assert "render_fig_01" not in jobs and "judge" not in jobs
+
+
+def test_every_job_trains_the_optimizer_of_its_name(fresh, smoke_config):
     """A loop variable bound too late gives every rule the last optimizer."""
     shown = fresh.run("-n", "-p").stdout
     jobs = re.findall(r"--job '(\{.*?\})' ", shown)
-    assert len(jobs) == 12
+    sweeps = [sweep for e in smoke_config["experiments"].values() for sweep in e.get("sweep", {}).values()]
+    tuned = [sweep for sweep in sweeps if any(len(values) > 1 for values in sweep.values())]
+    assert len(jobs) == len(sweeps) + len(tuned)
     outputs = re.findall(r"--output results/smoke/(?:runs|grid)/(\w+)/(\w+)\.0\.parquet", shown)
     described = [json.loads(job) for job in jobs]
     assert [(job["experiment"], job["optimizer"]) for job in described] == outputs

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from muon_imbalance.analysis import runs as tables
 
@@ -18,11 +19,10 @@ RECORD = {
     "id", "figure", "statement", "paper_ref", "verdict", "n", "estimate", "ci_low", "ci_high", "comparator",
     "threshold", "data_kind", "note",
 }  # fmt: skip
+ENDINGS = {"fig": ("pdf", "png", "csv", "json"), "tab": ("csv", "html", "json")}
 FIGURES = {
-    "fig_01_colored_mnist": ("pdf", "png", "csv", "json"),
-    "fig_02_linear_population": ("pdf", "png", "csv", "json"),
-    "fig_04_linear_cross_entropy": ("pdf", "png", "csv", "json"),
-    "tab_1_update_rules": ("csv", "html", "json"),
+    f"{name}_{figure['slug']}": ENDINGS[name.partition("_")[0]]
+    for name, figure in yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())["figures"].items()
 }
 
 
@@ -43,9 +43,19 @@ def test_sidecars_keep_the_contract(smoke, stem):
     assert str(smoke.folder) not in json.dumps(record)
 
 
-def test_runs_tables_keep_the_contract(smoke):
+def test_the_figures_are_there():
+    """The list that the other tests take from config.yaml is not shortened by mistake."""
+    assert {"fig_01_colored_mnist", "fig_02_linear_population", "fig_04_linear_cross_entropy", "tab_1_update_rules"} | {
+        "fig_31_logit_spectrum", "fig_s1_theorem_bounds", "fig_s2_controls", "fig_s7_joint_diagonalisation"
+    } <= set(FIGURES)  # fmt: skip
+
+
+def test_runs_tables_keep_the_contract(smoke, smoke_config):
     found = sorted((smoke.folder / "results/smoke/runs").rglob("*.parquet"))
-    assert len(found) == 11
+    trained = {name: list(e.get("sweep", {})) for name, e in smoke_config["experiments"].items()}
+    assert [str(path.relative_to(smoke.folder / "results/smoke/runs")) for path in found] == sorted(
+        f"{name}/{optimizer}.0.parquet" for name, optimizers in trained.items() for optimizer in optimizers
+    )
     for path in found:
         frame = tables.read([path])
         assert set(frame["experiment"]) == {path.parent.name} and set(frame["optimizer"]) == {path.name.split(".")[0]}
@@ -87,6 +97,25 @@ def test_the_report_is_self_contained_and_complete(smoke):
         assert stem in page
     for record in json.loads((smoke.folder / "results/smoke/claims.json").read_text()):
         assert record["id"] in page
+
+
+def test_the_audit_is_complete_and_its_links_lead_somewhere(smoke):
+    folder = smoke.folder / "results/smoke/report"
+    page, report = ((folder / name).read_text(encoding="utf-8") for name in ("audit.html", "index.html"))
+    assert 'href="audit.html"' in report
+    entries = yaml.safe_load((smoke.folder / "workflow/report/audit.yaml").read_text(encoding="utf-8"))["entries"]
+    assert len(entries) > 10 and all(f'id="{entry["id"]}"' in page for entry in entries)
+    for link in re.findall(r'href="index.html#([^"]+)"', page):
+        assert f'id="{link}"' in report, link
+    records = {r["id"]: r for r in json.loads((smoke.folder / "results/smoke/claims.json").read_text())}
+    assert records["T1.1"]["verdict"] == records["A.k9"]["verdict"] == "holds"
+    assert page.count("#claim-T1.1") == 1
+
+
+def test_exact_theory_is_judged_at_smoke_scale(smoke):
+    records = json.loads((smoke.folder / "results/smoke/claims.json").read_text())
+    exact = [r for r in records if r["figure"] in ("fig_s1", "fig_s2")]
+    assert len(exact) > 15 and {r["verdict"] for r in exact} == {"holds"}
 
 
 def test_executed_notebooks_say_nothing_of_the_machine(smoke):
