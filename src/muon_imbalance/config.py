@@ -5,9 +5,9 @@ from itertools import product
 from pathlib import Path
 
 import yaml
+from jsonschema import Draft202012Validator
 
 from muon_imbalance.errors import UserError
-from muon_imbalance.schema import Draft202012Validator
 
 
 def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):

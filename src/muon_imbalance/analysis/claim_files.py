@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
+from jsonschema import Draft202012Validator, ValidationError
 
 from muon_imbalance.analysis import quantities, registry
 from muon_imbalance.analysis.comparators import COMPARATORS, Comparator
 from muon_imbalance.analysis.evidence import Stop
 from muon_imbalance.analysis.registry import Statistic
 from muon_imbalance.errors import UserError
-from muon_imbalance.schema import Draft202012Validator, ValidationError
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import yaml
+from jsonschema import Draft202012Validator
 
 from muon_imbalance.errors import UserError
-from muon_imbalance.schema import Draft202012Validator
 
 PARTS = {
     "theory": "Theorems, propositions and conditions",
