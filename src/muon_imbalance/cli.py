@@ -31,7 +31,7 @@ def repository() -> Path:
 def read_yaml(path: Path) -> dict:
     """A YAML file that holds a map; UserError when it does not parse."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

@@ -53,7 +53,7 @@ def _explain(error) -> str:
 
 def check_schema(config: dict, schema_file: Path) -> None:
     """Raise :class:`UserError` for the first violation of the schema."""
-    validator = Draft202012Validator(yaml.safe_load(schema_file.read_text(encoding="utf-8")))
+    validator = Draft202012Validator(yaml.load(schema_file.read_text(encoding="utf-8"), yaml.CSafeLoader))
     errors = sorted(validator.iter_errors(config), key=lambda error: (len(error.absolute_path), error.message))
     if errors:
         raise UserError(_explain(errors[0]))

@@ -125,10 +125,10 @@ def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpo
     return pd.concat(parts, ignore_index=True)
 
 
-def identity(job: Job, data: Path | None) -> str:
-    """Key of the job's checkpoints: settings, source files, data."""
+def identity(job: Job, data: Path | None, sources: list[Path] | None = None) -> str:
+    """Key of the job's checkpoints: settings, source files (by default looked up, half a second's work), data."""
     settings = {name: value for name, value in asdict(job).items() if name != "checkpoint_seconds"}
-    files = closure.closure(*modules(job)) + ([data / "manifest.json"] if data else [])
+    files = (sources or closure.closure(*modules(job))) + ([data / "manifest.json"] if data else [])
     return f"{job.phase}-{key(settings, files)}"
 
 
@@ -140,13 +140,14 @@ def main() -> None:
     parser.add_argument("--selection", type=Path, help="selection file that names the cell of the final phase")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--output", type=Path, required=True, help="table to write (parquet)")
+    parser.add_argument("--sources", type=Path, nargs="+", help="source files that key the checkpoints")
     arguments = parser.parse_args()
     start_logging()
     job = Job.parse(arguments.job)
     if arguments.selection:
         chosen = json.loads(arguments.selection.read_text(encoding="utf-8"))["hyper"]
         job = replace(job, cells=[chosen])
-    with Checkpoints(arguments.checkpoints, identity(job, arguments.data)) as checkpoints:
+    with Checkpoints(arguments.checkpoints, identity(job, arguments.data, arguments.sources)) as checkpoints:
         tables.write(arguments.output, run_job(job, arguments.data, arguments.grid, checkpoints))
         checkpoints.clear()
 

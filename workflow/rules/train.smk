@@ -27,7 +27,7 @@ for name in config["optimizers"]:
             f"Tuning {name} on {{wildcards.experiment}}"
         shell:
             "python -m muon_imbalance.train --job {params.job:q} {params.data} --checkpoints {params.checkpoints}"
-            " --output {output} 2>&1 | tee {log}"
+            " --output {output} --sources {input.src} 2>&1 | tee {log}"
 
     rule:
         name:
@@ -56,7 +56,7 @@ for name in config["optimizers"]:
             f"Training {name} on {{wildcards.experiment}}"
         shell:
             "python -m muon_imbalance.train --job {params.job:q} {params.data} {params.tuned}"
-            " --checkpoints {params.checkpoints} --output {output} 2>&1 | tee {log}"
+            " --checkpoints {params.checkpoints} --output {output} --sources {input.src} 2>&1 | tee {log}"
 
 
 rule select_cell:

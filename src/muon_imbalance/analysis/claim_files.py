@@ -66,7 +66,7 @@ def _base(name: str) -> str:
     return name.partition(".")[0]
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(yaml.CSafeLoader):
     """YAML without repeated keys (PyYAML would keep the last one silently)."""
 
 

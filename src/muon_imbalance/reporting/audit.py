@@ -26,7 +26,9 @@ def read(path: str | Path, schema: str | Path = "workflow/schemas/audit.schema.y
         UserError: unreadable, against the schema, or an id used twice; the message names the entry.
     """
     try:
-        content, rules = (yaml.safe_load(Path(file).read_text(encoding="utf-8")) for file in (path, schema))
+        content, rules = (
+            yaml.load(Path(file).read_text(encoding="utf-8"), yaml.CSafeLoader) for file in (path, schema)
+        )
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     errors = sorted(Draft202012Validator(rules).iter_errors(content), key=lambda error: list(map(str, error.path)))

@@ -76,8 +76,11 @@ def save(fig: Figure, output_dir: str | Path, stem: str, table: pd.DataFrame) ->
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     pdf, png, csv = (folder / f"{stem}.{suffix}" for suffix in ("pdf", "png", "csv"))
-    fig.savefig(pdf, metadata=_PDF)
-    fig.savefig(png, dpi=200, metadata=_PNG)
+    fig.draw_without_rendering()  # arranges the panels; with a layout engine each file would take two more passes
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        fig.set_layout_engine(None)
+        fig.savefig(pdf, metadata=_PDF)
+        fig.savefig(png, dpi=200, metadata=_PNG)
     table.to_csv(csv, index=False, lineterminator="\n")
     plt.close(fig)
     return Saved([pdf, png, csv], png=png.read_bytes())
