@@ -99,3 +99,17 @@ def modes(table: Table) -> Directions:
         u[:, rank == value] = space * signs
     right = (u.T @ centred(table)) / s[:, None]
     return Directions(_named("mode", ranks), u.T, right, s)
+
+
+def confusion(table: Table, answer: Array) -> Array:
+    """Examples of each category (rows) classified in each category (columns), ``[..., categories, categories]``.
+
+    An example is a pair of an attribute and an organism that has it; its row is the category that the attribute names.
+    Categories overlap: an answer counts in every column that it belongs to.
+
+    Args:
+        answer: probability of answering with each organism, ``[..., organisms, attributes]``; a most probable organism
+            has probability 1.
+    """
+    pairs = table.has.sum(1) * (table.category == np.arange(len(table.categories))[:, None])  # [categories, attributes]
+    return np.einsum("ra,...oa,co->...rc", pairs, answer, table.members)

@@ -141,7 +141,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
 
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
-    """Pairs of an attribute and an organism that has it, all and by category; mean and sd of P(organism | attribute)."""
+    """Pairs of an attribute and an organism that has it, all and by category; mean and sd of the probabilities."""
     table = _table(arrays)
     pairs = np.bincount(table.category, weights=table.has.sum(1), minlength=len(table.categories)).astype(int).tolist()
     return {

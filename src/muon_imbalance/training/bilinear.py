@@ -6,6 +6,7 @@ dL/dW = G H^T,   dL/dH = W^T G,   G = (S - P) / m          (m attributes, full b
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -37,10 +38,11 @@ class Bilinear:
 
     * ``loss``, and ``excess_loss`` above its minimum, the mean entropy of ``P(. | a)``;
     * ``component`` of every singular mode and ``distinction`` of every pair of sibling categories, the learned share
-      of each (:mod:`muon_imbalance.data.concepts`);
-    * ``recall`` by level, the share of attributes whose most probable organism has them (mean over categories);
-    * ``votes`` and ``mass``, confusion matrices with group ``<row>><column>``: over the attributes that name category
-      row, the share whose most probable organism is in category column, and the mean probability of that category.
+      of each (:mod:`muon_imbalance.data.concepts`), and ``strength``, the projection on a mode itself;
+    * ``answer``, the place of the most probable organism given each attribute (group ``attribute_<place>``), and
+      ``recall`` by level, the share of attributes whose answer has them (mean over categories);
+    * ``mass``, a confusion matrix with group ``<row>><column>``: the probability of category column given an attribute
+      that names category row (mean over these).
     """
 
     def __init__(self, settings: dict, experiment: str, seeds: list[int], dtype, device: str, data: Path):
@@ -58,6 +60,7 @@ class Bilinear:
         self.members = self._tensor(table.members)  # [categories, organisms]
         named = table.category == torch.arange(len(table.categories)).unsqueeze(1).numpy()
         self.rows = self._tensor(named / named.sum(1, keepdims=True))  # [categories, attributes], means over rows
+        self.levels = {level: self.rows[table.level == level] for level in sorted(set(table.level.tolist()))}
 
     def _tensor(self, array) -> Tensor:
         return torch.as_tensor(array, dtype=self.dtype, device=self.device)
@@ -84,19 +87,23 @@ class Bilinear:
         return loss, grads, measured if measure else {}
 
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
-        s = torch.softmax(torch.bmm(params["left"], params["right"]), 1)
+        s = torch.softmax(torch.bmm(params["left"], params["right"]), 1)  # [S, organisms, attributes]
         values: dict[Key, Tensor] = {}
-        for metric, templates in self.templates.items():
-            shares = torch.einsum("soa,moa->sm", s - 1 / len(self.target), templates)
-            values |= {("train", name, metric): shares[:, i] for i, name in enumerate(self.directions[metric].names)}
-        first = torch.nn.functional.one_hot(s.argmax(1), len(self.target)).mT.to(s)  # [S, organisms, attributes]
+
+        def add(metric: str, names: Iterable[str], columns: Tensor) -> None:
+            values.update({("train", name, metric): columns[:, i] for i, name in enumerate(names)})
+
+        for metric, found in self.directions.items():
+            shares = torch.einsum("soa,moa->sm", s - 1 / len(self.target), self.templates[metric])
+            add(metric, found.names, shares)
+            if metric == "component":
+                add("strength", found.names, shares * self._tensor(found.size))
+        answer = s.argmax(1)  # [S, attributes]
+        add("answer", [f"attribute_{a}" for a in range(answer.shape[1])], answer)
+        right = (self.target > 0).to(s).mT.expand(len(s), -1, -1).gather(2, answer.unsqueeze(2)).squeeze(2)
+        for level, rows in self.levels.items():
+            values["train", f"level_{level + 1}", "recall"] = (right @ rows.mT).mean(1)
         names = self.table.categories
-        for metric, answer in (("votes", first), ("mass", s)):
-            matrix = torch.einsum("ra,soa,co->src", self.rows, answer, self.members)
-            for r, row in enumerate(names):
-                values |= {("train", f"{row}>{column}", metric): matrix[:, r, c] for c, column in enumerate(names)}
-        for level in sorted(set(self.table.level.tolist())):
-            own = [values["train", f"{name}>{name}", "votes"] for name, at in zip(names, self.table.level, strict=True)
-                   if at == level]  # fmt: skip
-            values["train", f"level_{level + 1}", "recall"] = torch.stack(own).mean(0)
+        mass = torch.einsum("ra,soa,co->src", self.rows, s, self.members).flatten(1)
+        add("mass", [f"{row}>{column}" for row in names for column in names], mass)
         return values
