@@ -128,7 +128,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "name": "organisms",
         "kind": "composed",
         "label": f"{len(table.organisms)} organisms, {len(table.attributes)} attributes "
-        f"({named['text']} from the paper's text, {named['chosen']} chosen)",
+        f"({named['text']} of the paper, {named['chosen']} chosen)",
         "source": {"name": TABLE.name, "sha256": file_sha256(TABLE), "attributes": named},
         "licence": "none needed: common knowledge",
         "citation": "App. D.6 of the paper, completed",
