@@ -18,6 +18,7 @@ def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):
 
 
 NEEDED = {
+    "bilinear": ("dataset", "model"),
     "classification": ("dataset", "model", "evaluate"),
     "deep_linear": ("mixture", "model"),
     "population": ("mixture",),

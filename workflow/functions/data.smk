@@ -15,6 +15,13 @@ def dataset_inputs(wildcards):
     return {"source": f"data/sources/{source}.json"} if source else {}
 
 
+def builder_sources(wildcards):
+    """Files that building runs: the stage and its builder, with the builder's own table where it has one."""
+    builder = config["datasets"][wildcards.dataset]["builder"]
+    table = Path("src/muon_imbalance/data") / f"{builder}.csv"
+    return sources("prepare", f"data.{builder}") + ([str(table)] if (ROOT / table).is_file() else [])
+
+
 def download_options(wildcards):
     """A user's own folder, for sources that are one."""
     if not wildcards.source.endswith("_folder"):

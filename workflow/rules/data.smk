@@ -20,7 +20,7 @@ rule download:
 rule build_dataset:
     input:
         unpack(dataset_inputs),
-        src=lambda wildcards: sources("prepare", f"data.{config['datasets'][wildcards.dataset]['builder']}"),
+        src=builder_sources,
     output:
         arrays=f"{DATASETS}/{{dataset}}/arrays.npz",
         manifest=f"{DATASETS}/{{dataset}}/manifest.json",

@@ -12,6 +12,7 @@ BUILDERS = {
     "colored_mnist": "muon_imbalance.data.colored_mnist",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "mnist": "muon_imbalance.data.mnist",
+    "organisms": "muon_imbalance.data.organisms",
 }
 
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from muon_imbalance.errors import UserError
 
 TASKS = {
+    "bilinear": "muon_imbalance.training.bilinear",
     "classification": "muon_imbalance.training.classification",
     "deep_linear": "muon_imbalance.training.deep_linear",
     "population": "muon_imbalance.training.population",
