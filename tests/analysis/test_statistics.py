@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muon_imbalance.analysis import statistics
+from muon_imbalance.analysis import intervals, statistics
 from muon_imbalance.analysis.comparators import COMPARATORS
 
 
-def coverage(n: int, draws: int, find=statistics.interval) -> float:
+def coverage(n: int, draws: int, find=intervals.interval) -> float:
     """Share of samples of size n (mean 0.3) whose interval contains the mean."""
     rng = np.random.default_rng(n)
     ends = np.array([find(rng.normal(0.3, 1, n)) for _ in range(draws)])
@@ -27,7 +27,7 @@ def test_bootstrap_from_ten_on_covers_nearly_as_much():
 
 def test_a_bootstrap_of_three_would_not():
     def percentile(sample):
-        low, high = statistics._bootstrap_interval(sample, 0.025, 0.975)
+        low, high = intervals._bootstrap_interval(sample, 0.025, 0.975)
         return float(low), float(high)
 
     assert coverage(3, 300, percentile) < 0.85
@@ -36,32 +36,32 @@ def test_a_bootstrap_of_three_would_not():
 def test_interval_matches_the_textbook():
     """Mean 3, sd sqrt(2.5), t(4, 0.975) = 2.776445."""
     half = 2.7764451 * np.sqrt(2.5 / 5)
-    assert statistics.interval([1, 2, 3, 4, 5]) == pytest.approx((3 - half, 3 + half))
+    assert intervals.interval([1, 2, 3, 4, 5]) == pytest.approx((3 - half, 3 + half))
 
 
 def test_interval_needs_two_values_and_is_repeatable():
-    assert statistics.interval([1.0]) is None
-    assert statistics.everywhere_interval(np.ones((1, 4))) is None
+    assert intervals.interval([1.0]) is None
+    assert intervals.everywhere_interval(np.ones((1, 4))) is None
     sample = np.random.default_rng(0).normal(size=12)
-    assert statistics.interval(sample) == statistics.interval(sample)
-    assert statistics.interval([0.5] * 4) == (0.5, 0.5)
+    assert intervals.interval(sample) == intervals.interval(sample)
+    assert intervals.interval([0.5] * 4) == (0.5, 0.5)
 
 
 def test_everywhere_interval_is_honest_on_both_sides():
     """20 independent steps, all true differences 0: the smallest is 0, and both errors are rare."""
     rng = np.random.default_rng(1)
-    ends = np.array([statistics.everywhere_interval(rng.normal(0, 1, (5, 20))) for _ in range(2000)])
+    ends = np.array([intervals.everywhere_interval(rng.normal(0, 1, (5, 20))) for _ in range(2000)])
     assert np.mean(ends[:, 0] > 0) <= 0.025
     assert np.mean(ends[:, 1] < 0) <= 0.035
-    naive = np.array([min(statistics.interval(c)[1] for c in rng.normal(0, 1, (5, 20)).T) for _ in range(300)])
+    naive = np.array([min(intervals.interval(c)[1] for c in rng.normal(0, 1, (5, 20)).T) for _ in range(300)])
     assert np.mean(naive < 0) > 0.2  # what the correction is for
 
 
 def test_everywhere_interval_sees_the_worst_step():
     sample = np.random.default_rng(0).normal([1.0, 2.0, -1.0], 0.01, (5, 3))
-    low, high = statistics.everywhere_interval(sample)
+    low, high = intervals.everywhere_interval(sample)
     assert low < -0.98 and -1.02 < high < -0.95
-    low, high = statistics.everywhere_interval(np.random.default_rng(0).normal(0.5, 0.01, (12, 3)))
+    low, high = intervals.everywhere_interval(np.random.default_rng(0).normal(0.5, 0.01, (12, 3)))
     assert 0.48 < low < high < 0.52
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from muon_imbalance.analysis import statistics
+from muon_imbalance.analysis import intervals
 from muon_imbalance.analysis.claim_files import Check, Claim
 from muon_imbalance.analysis.comparators import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
 from muon_imbalance.analysis.evidence import Experiment, Missing, Run, Unusable
@@ -127,9 +127,9 @@ def _spread(claim: Claim, check: Check, values: np.ndarray) -> tuple[float, tupl
         each = signed.min(1) if signed.ndim == 2 else signed
         estimate, ends = each.min(), (each.min(), each.max())
     elif signed.ndim == 2:
-        estimate, ends = signed.mean(0).min(), statistics.everywhere_interval(signed)
+        estimate, ends = signed.mean(0).min(), intervals.everywhere_interval(signed)
     else:
-        estimate, ends = signed.mean(), statistics.interval(signed)
+        estimate, ends = signed.mean(), intervals.interval(signed)
     interval = tuple(sorted(float(sign * end) for end in ends)) if ends else None
     return float(sign * estimate), interval
 
