@@ -65,12 +65,6 @@ def test_everywhere_interval_sees_the_worst_step():
     assert 0.48 < low < high < 0.52
 
 
-def test_mean_and_sd():
-    assert statistics.mean(np.array([1.0, 3.0])) == 2
-    assert statistics.sd(np.array([1.0, 3.0])) == pytest.approx(np.sqrt(2))
-    assert np.isnan(statistics.sd(np.array([1.0])))
-
-
 STEPS = np.array([0, 1, 2, 4, 10])
 
 

@@ -9,16 +9,6 @@ ROUNDING = 1e-6  # values are compared with a level up to single-precision round
 Array = np.ndarray
 
 
-def mean(values: Array) -> float:
-    """Arithmetic mean of a sample."""
-    return float(np.mean(values))
-
-
-def sd(values: Array) -> float:
-    """Standard deviation of a sample with n - 1 in the denominator; NaN for a single value."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-
-
 def window(steps: Array, stop: float) -> Array:
     """Which steps lie in ``0 < t <= stop`` (``stop`` up to rounding); at step 0 nothing is learned yet."""
     return (steps > 0) & (steps <= stop * (1 + 1e-9))
