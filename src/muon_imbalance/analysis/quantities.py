@@ -11,7 +11,8 @@ import numpy as np
 
 from muon_imbalance.analysis import (
     components,
-    linear_quantities,  # noqa: F401 (its statistics join the list)
+    constraint_quantities,  # noqa: F401 (its statistics join the list)
+    linear_quantities,  # noqa: F401
     shape_quantities,  # noqa: F401
     statistics,
     table_quantities,  # noqa: F401
