@@ -57,7 +57,7 @@ def main() -> None:
     add("--scale", required=True, help="smoke, laptop or paper")
     add("--figures", help="JSON: list (or object keyed by id) of the figures of this run; default: all")
     add("--output", type=Path, required=True, help="records to write (JSON)")
-    add("--strict", action="store_true", help="exit with status 1 if a statement of the paper (id C, T or P) fails")
+    add("--strict", action="store_true", help="exit with status 1 if a statement of a paper (id C, L, T or P) fails")
     arguments = parser.parse_args()
     start_logging()
     tables, theory = json_argument(arguments.runs, "--runs"), json_argument(arguments.theory, "--theory")
@@ -76,7 +76,7 @@ def main() -> None:
     for record in records:
         log.info(f"{record['id']:24} {record['verdict']:13} {record['note']}")
     log.info(", ".join(f"{verdict} {count}" for verdict, count in Counter(r["verdict"] for r in records).items()))
-    stated_by_the_paper = [r for r in records if r["id"].startswith(("C", "T", "P")) and "@" not in r["id"]]
+    stated_by_the_paper = [r for r in records if r["id"].startswith(("C", "L", "T", "P")) and "@" not in r["id"]]
     failing = [r["id"] for r in stated_by_the_paper if r["verdict"] == FAILS]
     if arguments.strict and failing:
         print(f"claims that fail: {', '.join(failing)}", file=sys.stderr)

@@ -20,6 +20,7 @@ from muon_imbalance.training import tasks
 from muon_imbalance.training.checkpoints import Checkpoints, key
 from muon_imbalance.training.engine import History, train
 from muon_imbalance.training.job import Job, Run
+from muon_imbalance.training.scheduled import Scheduled
 
 
 def modules(job: Job) -> list[str]:
@@ -51,11 +52,15 @@ def make_task(job: Job, stack: list[Run], data: Path | None):
 
 
 def make_optimizer(job: Job, stack: list[Run]):
-    """The job's optimizer with one learning rate (momentum ...) per model of the stack."""
+    """The job's optimizer with one learning rate (momentum ...) per model of the stack, following its schedule."""
     swept = {
         name: torch.tensor([float(run.cell[name]) for run in stack], dtype=torch.float64) for name in stack[0].cell
     }
-    return registry.build(job.rule, **job.hyper_of(stack[0].variant), **swept)
+    options = dict(**job.hyper_of(stack[0].variant), **swept)
+    if job.schedule == "constant":
+        return registry.build(job.rule, **options)
+    lr = options.pop("lr")
+    return Scheduled(lambda factor: registry.build(job.rule, lr=factor * lr, **options), job.schedule, job.steps)
 
 
 def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:

@@ -57,9 +57,8 @@ def figure_parameters(figure):
 
 def linear_settings(experiment):
     """What the closed forms of an experiment depend on."""
-    return {
-        key: EXPERIMENTS[experiment][key] for key in ("mixture", "model", "variants") if key in EXPERIMENTS[experiment]
-    }
+    described = EXPERIMENTS[experiment]
+    return {key: described[key] for key in ("mixture", "model", "variants", "schedule") if key in described}
 
 
 def figure_seeds(figure):

@@ -59,7 +59,9 @@ def job(wildcards, optimizer, phase):
         "checkpoint_seconds": config["checkpoint_seconds"],
     }
     described |= {
-        key: experiment[key] for key in ("steps", "record", "stack", "chunk", "dtype", "variants") if key in experiment
+        key: experiment[key]
+        for key in ("steps", "record", "schedule", "stack", "chunk", "dtype", "variants")
+        if key in experiment
     }
     return json.dumps(described, sort_keys=True)
 

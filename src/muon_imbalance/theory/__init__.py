@@ -9,6 +9,7 @@ _MODULES = (
     "trajectories",
     "flows",
     "bounds",
+    "constraints",
     "controls",
     "sweep",
     "diagonalisation",

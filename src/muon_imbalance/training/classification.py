@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from muon_imbalance.models import registry
+from muon_imbalance.training.balls import measure as measure_balls
 from muon_imbalance.training.batches import Block, Loader, Split
 from muon_imbalance.training.engine import Key, Tensors
 from muon_imbalance.training.job import Job
@@ -100,7 +101,7 @@ class Classification:
             values["train", "all", "grad_norm"] = squares.sqrt()
         for name in sorted(self.metrics & set(MARGIN_NORMS)):
             values["train", "all", name] = torch.stack(margins).amin(0) / MARGIN_NORMS[name](params["layers.0.weight"])
-        return values
+        return values | measure_balls(params, grads, self.metrics, "train")
 
     @torch.no_grad()
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from muon_imbalance.errors import UserError
+from muon_imbalance.training.schedules import SCHEDULES
 
 PHASES = ("grid", "final")
 
@@ -37,11 +38,12 @@ class Job:
         task: name of a task (see :mod:`muon_imbalance.training.tasks`).
         rule: name in the optimizer registry; ``hyper`` its fixed options.
         cells: hyperparameter cells (text tokens); ``seeds``: repetitions, shared by all optimizers.
-        steps: number of updates; ``record``: ``{every, dense_until}``, which steps are measured.
+        steps: number of updates; ``schedule``: of the learning rate (see :mod:`muon_imbalance.training.schedules`);
+            ``record``: ``{every, dense_until}``, which steps are measured.
         stack: models trained at once; ``chunk``: samples per pass; both change speed only.
         settings: what the task needs (dataset, model, metrics ...).
-        variants: name -> changes to ``settings`` (and under ``hyper`` to ``hyper``); each is trained with every cell
-            and seed, and its rows say so under ``hyper``.
+        variants: name -> changes to ``settings`` (under ``hyper`` to ``hyper``, under ``lr`` to every cell); each is
+            trained with every cell and seed, and its rows say so under ``hyper``.
     """
 
     experiment: str
@@ -56,6 +58,7 @@ class Job:
     hyper: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     variants: dict[str, dict] = field(default_factory=dict)
+    schedule: str = "constant"
     stack: int = 1
     chunk: int = 512
     dtype: str = "float32"
@@ -63,7 +66,13 @@ class Job:
     checkpoint_seconds: float = 30.0
 
     def __post_init__(self):
-        for key, allowed in {"phase": PHASES, "dtype": ("float32", "float64"), "device": ("cpu", "cuda")}.items():
+        closed = {
+            "phase": PHASES,
+            "schedule": tuple(SCHEDULES),
+            "dtype": ("float32", "float64"),
+            "device": ("cpu", "cuda"),
+        }
+        for key, allowed in closed.items():
             if getattr(self, key) not in allowed:
                 raise UserError(f"job: {key} is {getattr(self, key)!r}; allowed: {', '.join(allowed)}")
         for key in ("steps", "stack", "chunk"):
@@ -80,7 +89,9 @@ class Job:
     def runs(self) -> list[Run]:
         """All models, seed after seed within a cell, cell after cell within a variant."""
         models = product(self.variants or [""], self.cells, self.seeds)
-        return [Run(index, cell, seed, variant) for index, (variant, cell, seed) in enumerate(models)]
+        return [
+            Run(index, self._cell(variant, cell), seed, variant) for index, (variant, cell, seed) in enumerate(models)
+        ]
 
     def settings_of(self, variant: str) -> dict:
         """Settings with the variant's changes."""
@@ -99,8 +110,12 @@ class Job:
             rest |= {"variant": run.variant} | {key: settings[key] for key in self._changes(run.variant)}
         return json.dumps(rest, sort_keys=True)
 
+    def _cell(self, variant: str, cell: dict[str, str]) -> dict[str, str]:
+        changes = self.variants.get(variant, {})
+        return cell | ({"lr": changes["lr"]} if "lr" in changes else {})
+
     def _changes(self, variant: str) -> dict:
-        return {key: value for key, value in self.variants.get(variant, {}).items() if key != "hyper"}
+        return {key: value for key, value in self.variants.get(variant, {}).items() if key not in ("hyper", "lr")}
 
     def recorded_steps(self) -> list[int]:
         """Steps that are measured: each one to ``dense_until``, then every ``every``, and the last."""

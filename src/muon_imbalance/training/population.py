@@ -1,12 +1,13 @@
 """Population least squares on the Gaussian mixture: the matrix iteration of Sec. 3.2 with exact moments.
 
-``L(W) = 1/2 E ||y - W x||^2`` has gradient ``W Sigma_xx - Sigma_yx``; ``W`` starts at zero, in random orthogonal bases.
+``L(W) = 1/2 E ||y - W x||^2`` has gradient ``W Sigma_xx - Sigma_yx``; bases are random and orthogonal.
 """
 
 import torch
 from torch import Tensor
 
-from muon_imbalance.training.engine import Key, Tensors
+from muon_imbalance.training.balls import measure as measure_balls
+from muon_imbalance.training.engine import Key, Tensors, expand
 from muon_imbalance.training.job import Job
 from muon_imbalance.training.randomness import generator
 
@@ -31,9 +32,10 @@ class Population:
     """Task: ``W [S, k, d]``, random bases ``U, V`` per repetition; what is measured is ``W_bar = U^T W V``.
 
     ``settings`` (one per model): ``mixture``; ``labels``: ``rotated`` (default, ``U`` is random) or ``one_hot``
-    (``U`` is the identity, as in (DM); rules that look at single entries depend on it); ``metrics`` may ask for
-    ``deviation``, the share of ``W_bar`` off its diagonal, ``||W_bar - diag W_bar||_F / ||W_bar||_F`` (0 for
-    ``W = 0``).
+    (``U`` is the identity, as in (DM); rules that look at single entries depend on it); ``model``: entries of ``W``
+    start with standard deviation ``init_std`` (default 0); ``metrics`` may ask for ``deviation``, the share of
+    ``W_bar`` off its diagonal, ``||W_bar - diag W_bar||_F / ||W_bar||_F`` (0 for ``W = 0``), and for ``ball_*``, see
+    :mod:`muon_imbalance.training.balls`.
     """
 
     def __init__(self, settings: list[dict], experiment: str, seeds: list[int], dtype: torch.dtype, device: str):
@@ -73,7 +75,12 @@ class Population:
         return sigma_xx, (self.u * s_yx.unsqueeze(1)) @ self.v[:, :, : self.k].mT
 
     def init(self) -> Tensors:
-        return {"weight": torch.zeros_like(self.sigma_yx)}
+        """``init_std`` times Gaussian numbers, zero by default."""
+        stds = [model.get("model", {}).get("init_std", 0.0) for model in self.settings]
+        std = torch.tensor(stds, dtype=self.dtype, device=self.device)
+        shape = (self.k, self.d)
+        (drawn,) = self.per_seed(lambda rng: (torch.randn(shape, generator=rng, dtype=torch.float64),), "init")
+        return {"weight": expand(std, drawn) * drawn + 0.0}  # no negative zeros
 
     def slope(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Loss ``[S]`` and its gradient ``[S, k, d]`` at ``W``."""
@@ -82,7 +89,8 @@ class Population:
 
     def gradients(self, params: Tensors, measure: bool) -> tuple[Tensor, Tensors, dict[Key, Tensor]]:
         loss, grad = self.slope(params["weight"])
-        return loss, {"weight": grad}, {}
+        grads = {"weight": grad}
+        return loss, grads, measure_balls(params, grads, self.metrics, "population") if measure else {}
 
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
         """Component strengths, leakage off the diagonal, and the losses of Eq. 7 (valid for any ``W``)."""

@@ -87,12 +87,6 @@ class SampleMoments(Population):
             raise UserError("the sample is too small: a singular pair of its cross moment belongs to no class")
         return order
 
-    def init(self) -> Tensors:
-        std = self.settings[0]["model"]["init_std"]
-        shape = (self.k, self.d)
-        (weight,) = self.per_seed(lambda rng: (std * torch.randn(shape, generator=rng, dtype=torch.float64),), "init")
-        return {"weight": weight}
-
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
         values = super().evaluate(params)
         own = torch.diagonal(self.own_u.mT @ params["weight"] @ self.own_v, dim1=1, dim2=2)
