@@ -1,0 +1,28 @@
+"""A measurement small enough for a test."""
+
+from functools import cache
+
+from benchmarks import agreement, measure, rows, shapes
+from benchmarks.contestants import ours, public
+
+SETS = {name: [(6, 2, 3, 3), (6, 2, 1, 1), (5, 8), (9, 4), (5, 8), (5, 8)] for name in shapes.SETS}
+SETS |= {"64 scalars": shapes.SCALARS[:3]}
+PLAN = measure.Plan(
+    sets=SETS,
+    muon=("MLP", "ResNet-18 w16"),
+    cheap=("MLP",),
+    shampoo=("MLP",),
+    memory={},
+    seconds=0.05,
+    polar=((20, 200),),
+    conditions=((6, 9),),
+    last=10,
+)
+
+
+@cache
+def outcomes() -> tuple[agreement.Outcome, ...]:
+    """All rows that need no reference, on the tiny sets."""
+    contestants = ours() | public()
+    runs = agreement.Runs(contestants, SETS, PLAN.last)
+    return tuple(runs.outcome(row) for row in rows.rows(set(contestants)))
