@@ -17,6 +17,11 @@ TimesOf = dict[str, dict[str, Times]]
 """Set of shapes -> optimizer -> times."""
 
 
+def cpus() -> int:
+    """As many as this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is measured: sets of shapes, seconds for each timing, sizes of the polar factor and of conditions."""
@@ -24,10 +29,11 @@ class Plan:
     sets: dict[str, list[shapes.Shape]] = field(default_factory=rows.sets)
     muon: tuple[str, ...] = tuple(shapes.SETS)
     cheap: tuple[str, ...] = tuple(shapes.SETS)
-    shampoo: tuple[str, ...] = rows.SMALL
+    shampoo: tuple[str, ...] = ("MLP", "ResNet-18 w16", "transformer d128")
     memory: dict[str, tuple[str, ...]] = field(
         default_factory=lambda: {"transformer d256": (*speed.MUONS, *speed.CHEAP[:4]), "MLP": speed.SHAMPOOS}
     )
+    threads: tuple[int, ...] = field(default_factory=lambda: tuple(sorted({1, cpus()})))
     seconds: float = 6.0
     polar: tuple[tuple[int, int], ...] = ((20, 200), (128, 128), (128, 1152), (512, 2352))
     conditions: tuple[tuple[int, int], ...] = accuracy.SHAPES
@@ -52,12 +58,6 @@ class Results:
     untimed: list[str] = field(default_factory=list)
 
 
-def thread_counts() -> list[int]:
-    """One, and as many as there are CPUs for this process."""
-    every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return sorted({1, every})
-
-
 def run(plan: Plan, folder: Path | None, say: Callable[[str], None], workers: int) -> Results:
     """Measure the whole plan with that many processes where nothing is timed; `say` gets a line for each part."""
     modules, results = references.find(folder), Results(plan.sets)
@@ -78,7 +78,7 @@ def run(plan: Plan, folder: Path | None, say: Callable[[str], None], workers: in
 
 
 def _times(plan: Plan, contestants, results: Results, say) -> None:
-    for count in thread_counts():
+    for count in plan.threads:
         with threads(count):
             for kind, names, sets in (("muon", speed.MUONS, plan.muon), ("cheap", speed.CHEAP, plan.cheap)):
                 found = getattr(results, kind)[count] = {}
@@ -110,7 +110,7 @@ class Progress:
 
 def machine() -> dict[str, str]:
     """Words for the page: processor, cores for this process, torch."""
-    return {"processor": _processor(), "cores": str(max(thread_counts())), "torch": torch.__version__}
+    return {"processor": _processor(), "cores": str(cpus()), "torch": torch.__version__}
 
 
 def _processor() -> str:

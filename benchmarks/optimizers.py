@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import agreement, gates, measure, page, references
-from muon_imbalance.errors import run_stage
+from muon_imbalance.errors import UserError, run_stage
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "optimizers.md"
 
@@ -20,11 +20,15 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "optimizers.md"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--references", metavar="FOLDER", help="checkouts of further public implementations")
+    parser.add_argument("--threads", metavar="N", type=int, default=measure.cpus(), help="the most threads timed with")
     parser.add_argument("--output", metavar="FILE", type=Path, default=PAGE, help="the page to write")
     options = parser.parse_args()
+    if not 1 <= options.threads <= measure.cpus():
+        raise UserError(f"--threads = {options.threads}, allowed: 1 to {measure.cpus()}, the CPUs for this process")
     folder = references.folder(options.references)
     say = measure.Progress()
-    results = measure.run(measure.Plan(), folder, say, workers=max(measure.thread_counts()))
+    plan = measure.Plan(threads=tuple(sorted({1, options.threads})))
+    results = measure.run(plan, folder, say, workers=measure.cpus())
     words = measure.machine() | {
         "library": version("pytorch-optimizer"),
         "date": datetime.date.today().isoformat(),

@@ -21,6 +21,7 @@ def outcomes(
     table = rows.rows(available)
     tasks = list(_tasks(table))
     found: list[dict[str, dict[int, float]]] = [{} for _ in table]
+    say(f"agreement: {len(table)} rows in {len(tasks)} parts, the largest first")
     for done, (chosen, results) in enumerate(_results(tasks, available, sets, last, folder, workers), start=1):
         for i, differences in results.items():
             found[i][chosen] = differences

@@ -9,7 +9,8 @@ from benchmarks.agreement import Row
 from benchmarks.shapes import SCALARS, SETS, Shape
 
 CHEAP = ("ResNet-18 w16", "transformer d128")
-LARGE = ("MLP", "transformer d256", "ResNet-18 w64")
+LARGE = ("MLP", "transformer d256")
+LARGEST = ("ResNet-18 w64",)
 ONE = ("transformer d128",)
 KERNELS = ("ResNet-18 w16",)
 ROUNDING = "rounding only"
@@ -44,6 +45,7 @@ def rows(available: set[str]) -> list[Row]:
     wanted = [
         *_muon("torch.optim.Muon", HALF, CHEAP, 100, eps, 1e-9),
         *_muon("torch.optim.Muon", HALF, LARGE, 10, eps, 1e-9),
+        *_muon("torch.optim.Muon", HALF, LARGEST, 1, eps, 1e-9),
         Row(
             "Muon without decay", "torch.optim.Muon, its own decay",
             "weight decay 0.1 by default there, 0 here (first row: equal decay)", 0.5, ONE,

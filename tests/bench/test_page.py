@@ -17,8 +17,8 @@ WORDS = {"processor": "a processor", "cores": "2", "torch": "2", "library": "4",
 @cache
 def results() -> measure.Results:
     lines = []
-    found = measure.run(tiny.PLAN, None, lines.append)
-    assert len(lines) > 20
+    found = measure.run(tiny.PLAN, None, lines.append, workers=0)
+    assert len(lines) > 10
     return found
 
 
@@ -86,6 +86,7 @@ def test_memory_grows_by_the_state():
     assert memory.growth(lambda params: Hoarder(params, lr=1.0), [(300, 300)], steps=1) > 50
 
 
+@pytest.mark.slow
 def test_memory_is_measured_in_a_process_of_its_own():
     found = memory.measure(["torch.optim.SGD, foreach"], "transformer d128", None, workers=1)
     assert found["torch.optim.SGD, foreach"] > 0.5
