@@ -12,7 +12,7 @@ from . import tiny
 
 
 def test_every_row_is_explained():
-    assert agreement.unexplained(list(tiny.outcomes())) == []
+    assert agreement.unexplained(tiny.results().outcomes) == []
 
 
 def test_every_difference_of_an_algorithm_has_an_explaining_row():
@@ -66,13 +66,13 @@ def test_a_wrong_setting_breaks_its_row(name, public, change):
 
 
 def test_a_missing_explanation_is_told():
-    outcomes = list(tiny.outcomes())
+    outcomes = tiny.results().outcomes
     bare = [outcome for outcome in outcomes if outcome.row.key != ("torch.optim.Muon", "float64")]
     assert any("no row bears out its reason" in line for line in agreement.unexplained(bare))
 
 
 def test_a_number_that_is_not_finite_is_no_agreement():
-    outcome = tiny.outcomes()[0]
+    outcome = tiny.results().outcomes[0]
     chosen = next(iter(outcome.differences))
     spoilt = dataclasses.replace(outcome, differences={chosen: {1: float("nan"), 10: 0.0}})
     assert not spoilt.within

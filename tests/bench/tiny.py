@@ -2,8 +2,7 @@
 
 from functools import cache
 
-from benchmarks import agreement, measure, rows, shapes
-from benchmarks.contestants import ours, public
+from benchmarks import measure, shapes
 
 SETS = {name: [(6, 2, 3, 3), (6, 2, 1, 1), (5, 8), (9, 4), (5, 8), (5, 8)] for name in shapes.SETS}
 SETS |= {"64 scalars": shapes.SCALARS[:3]}
@@ -22,8 +21,9 @@ PLAN = measure.Plan(
 
 
 @cache
-def outcomes() -> tuple[agreement.Outcome, ...]:
-    """All rows that need no reference, on the tiny sets."""
-    contestants = ours() | public()
-    runs = agreement.Runs(contestants, SETS, PLAN.last)
-    return tuple(runs.outcome(row) for row in rows.rows(set(contestants)))
+def results() -> measure.Results:
+    """The whole plan, measured once for all tests: all rows that need no reference, on the tiny sets."""
+    return measure.run(PLAN, None, progress.append, workers=0)
+
+
+progress: list[str] = []
