@@ -34,7 +34,7 @@ class Plan:
         default_factory=lambda: {"transformer d256": (*speed.MUONS, *speed.CHEAP[:4]), "MLP": speed.SHAMPOOS}
     )
     threads: tuple[int, ...] = field(default_factory=lambda: tuple(sorted({1, cpus()})))
-    seconds: float = 6.0
+    seconds: float = 4.0
     polar: tuple[tuple[int, int], ...] = ((20, 200), (128, 128), (128, 1152), (512, 2352))
     conditions: tuple[tuple[int, int], ...] = accuracy.SHAPES
     last: int = 100

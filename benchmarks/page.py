@@ -85,14 +85,12 @@ or conventions. At most two matrices of each shape take part.
 """
     failed = agreement.unexplained(results.outcomes)
     text += f"\nRows without explanation: {len(failed)}.\n" + "".join(f"\n- {line}" for line in failed)
-    numbers = {outcome.row.key: i for i, outcome in enumerate(results.outcomes, start=1)}
+    keys = [outcome.row.key for outcome in results.outcomes]
     lines = []
     for i, outcome in enumerate(results.outcomes, start=1):
         row = outcome.row
-        then = (
-            "" if row.explained is None else f"row {numbers[row.explained]}" if row.explained in numbers else "missing"
-        )
-        limit = "another algorithm" if row.tolerance is None else f"{row.tolerance:.0e}"
+        then = "" if row.explained is None else _row_number(keys, row.explained, i)
+        limit = "another algorithm" if row.tolerance is None else f"{row.tolerance:g}"
         bits = "64" if row.double else "32"
         form = ", kernels" if row.kernels else ""
         steps = [_difference(outcome, step) for step in agreement.STEPS]
@@ -100,6 +98,12 @@ or conventions. At most two matrices of each shape take part.
         lines.append([str(i), row.ours, f"{row.public} (float{bits}{form})", sets, *steps, limit, row.reason, then])
     head = ["row", "ours", "theirs", "shapes", "1", "10", "100", "tolerance", "reason", "then"]
     return text + "\n" + table(head, lines)
+
+
+def _row_number(keys: list[tuple[str, str]], key: tuple[str, str], after: int) -> str:
+    """The next row of this key, or else the last one before."""
+    found = [i for i, other in enumerate(keys, start=1) if other == key]
+    return f"row {next((i for i in found if i > after), found[-1])}" if found else "missing"
 
 
 def _difference(outcome: agreement.Outcome, step: int) -> str:
@@ -112,7 +116,9 @@ def _short(name: str) -> str:
 
 
 def _step_times(results: Results) -> str:
-    text = "## Muon, step time\n\nMilliseconds, and the ratio ours / theirs. Five iterations, kernels as matrices.\n"
+    text = (
+        "## Muon, step time\n\nMilliseconds, and the ratio of our Muon to each. Five iterations, kernels as matrices.\n"
+    )
     for count, found in results.muon.items():
         bounded = {
             c: t | {"*GEMM limit of the standard iteration*": speed.limit(results.sets[c], t)} for c, t in found.items()
@@ -134,7 +140,7 @@ def _family(results: Results) -> str:
 def _shampoo(results: Results) -> str:
     text = """## Shampoo, ten steps with one refresh of the powers
 
-Milliseconds for ten steps, one thread, and the ratio ours / theirs; blocks of at most 1024 (pytorch-optimizer's plain
+Milliseconds for ten steps, one thread, and the ratio of ours to each; blocks of at most 1024 (pytorch-optimizer's plain
 Shampoo never cuts, so it has other work where a side is larger).
 """
     return text + "\n" + _times(results.shampoo, speed.SHAMPOOS[0])

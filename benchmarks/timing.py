@@ -68,7 +68,8 @@ def interleaved(
             spent = _time(work, 1, clock)
         repeats[name] = max(1, round(shortest / max(spent, 1e-7)))
         one_round += spent * repeats[name]
-    rounds = min(at_most, max(at_least, int(seconds / one_round)))
+    fewest = at_least if one_round < 2 * seconds else min(2, at_least)
+    rounds = min(at_most, max(fewest, int(seconds / one_round)))
     samples: dict[str, list[float]] = {name: [] for name in works}
     names = list(works)
     for turn in range(rounds):
