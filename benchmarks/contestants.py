@@ -151,7 +151,8 @@ def fetched(modules: dict[str, ModuleType | None]) -> dict[str, Make]:
         double = meta.RootInvShampooPreconditionerConfig(
             factor_matrix_dtype=torch.float64, inv_factor_matrix_dtype=torch.float64
         )
-        shampoo = partial(meta.DistributedShampoo, **SHAMPOO, max_preconditioner_dim=BLOCK)
+        first, tenth = {"start_preconditioning_step": 1}, {"start_preconditioning_step": REFRESH}
+        shampoo = partial(meta.DistributedShampoo, **SHAMPOO, max_preconditioner_dim=BLOCK, **first)
         found |= {
             "DistributedShampoo": shampoo,
             "DistributedShampoo, matrices": partial(shampoo, **two_axes),
@@ -162,9 +163,9 @@ def fetched(modules: dict[str, ModuleType | None]) -> dict[str, Make]:
             "DistributedShampoo, Adam's step size, float64 factors": partial(
                 shampoo, **two_axes, **graft, preconditioner_config=double
             ),
-            "DistributedShampoo, refresh 10": partial(shampoo, **two_axes, precondition_frequency=REFRESH),
+            "DistributedShampoo, refresh 10": partial(shampoo, **two_axes, precondition_frequency=REFRESH, **tenth),
             "DistributedShampoo, refresh 10, float64 factors": partial(
-                shampoo, **two_axes, precondition_frequency=REFRESH, preconditioner_config=double
+                shampoo, **two_axes, **tenth, precondition_frequency=REFRESH, preconditioner_config=double
             ),
         }
     return found

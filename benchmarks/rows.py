@@ -49,16 +49,16 @@ def rows(available: set[str]) -> list[Row]:
         Row(
             "Muon without decay", "torch.optim.Muon, its own decay",
             "weight decay 0.1 by default there, 0 here (first row: equal decay)", 0.5, ONE,
-            explained=("torch.optim.Muon", "float64"),
+            last=10, explained=("torch.optim.Muon", "float64"),
         ),
         *_muon("pytorch-optimizer Muon", HALF, CHEAP, 100, eps, 1e-9),
         *_muon(gram, "float16 iteration there, float32 here", ONE, 10, "norm in float32 there (6e-8, amplified)", 1e-4),
         Row("Muon", gram32, "float32 in both: rounding, amplified", 1e-3, CHEAP, explained=(gram, "float64")),
         Row(
             "Muon, Polar Express", express, "other constants: a wider safety margin in each polynomial there; bfloat16",
-            0.2, ONE, explained=(express, "float64"),
+            0.2, ONE, last=10, explained=(express, "float64"),
         ),
-        Row("Muon, their Polar Express", express, "their constants in ours; " + eps, 1e-9, ONE, double=True),
+        Row("Muon, their Polar Express", express, "their constants in ours; " + eps, 1e-9, ONE, double=True, last=10),
         Row(
             "Muon", jordan, "scale of a 1 x 1 kernel from its own sides there (1), from the matrix here (sqrt 2)",
             0.5, KERNELS, kernels=True, explained=(jordan, "float64"),
@@ -66,7 +66,7 @@ def rows(available: set[str]) -> list[Row]:
         Row("Muon, scale of the kernel", jordan, ROUNDING, 1e-9, KERNELS, double=True, kernels=True),
         *_pair("SGD", "torch.optim.SGD", ROUNDING, 1e-4, CHEAP),
         *_pair("Adam", "torch.optim.Adam", ROUNDING, 1e-4, CHEAP),
-        *_pair("AdamW", "torch.optim.AdamW", ROUNDING, 1e-4, CHEAP),
+        *_pair("AdamW", "torch.optim.AdamW", ROUNDING, 1e-4, ONE),
         *_pair("Signum", "pytorch-optimizer SignSGD", SIGNS, 0.02, CHEAP),
         *_pair("Lion", "pytorch-optimizer Lion", SIGNS, 0.02, CHEAP),
         Row(

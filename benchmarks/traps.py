@@ -128,7 +128,7 @@ def shampoos(modules: dict[str, ModuleType | None]) -> dict[str, Make]:
     }
     if modules["distributed_shampoo"] is not None:
         make = modules["distributed_shampoo"].DistributedShampoo
-        found["DistributedShampoo"] = partial(make, precondition_frequency=REFRESH)
+        found["DistributedShampoo"] = partial(make, precondition_frequency=REFRESH, start_preconditioning_step=REFRESH)
     return found
 
 
