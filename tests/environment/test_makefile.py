@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ["setup", "setup-dev", "paper", "test", "test-conda", "lint", "lock", "clean"]
+TARGETS = ["setup", "setup-dev", "paper", "test", "test-conda", "lint", "bench", "lock", "clean"]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:
@@ -43,3 +43,8 @@ def test_unknown_scale_is_one_sentence(scale):
 def test_tests_come_after_setup_and_linters():
     text = make("--dry-run", "test").stdout
     assert text.index("scripts/setup.sh --dev") < text.index("ruff check") < text.index("-m pytest")
+
+
+def test_bench_sets_up_and_passes_its_arguments():
+    text = make("--dry-run", "bench", "ARGS=--references elsewhere").stdout
+    assert text.index("scripts/setup.sh --dev") < text.index("-m benchmarks.optimizers --references elsewhere")

@@ -1,0 +1,46 @@
+"""How near an iteration in low precision comes to itself in float64, for ill-conditioned matrices."""
+
+import torch
+from pytorch_optimizer.optimizer.utils import matrix
+from torch import Tensor
+
+from muon_imbalance.optimizers import polar
+
+SHAPES = ((64, 576), (128, 1152), (512, 2352))
+CONDITIONS = (1e1, 1e3, 1e5, 1e7)
+A, B, C = 3.4445, -4.7750, 2.0315
+
+
+def plain(x: Tensor, dtype: torch.dtype, steps: int = 5) -> Tensor:
+    """The iteration as it is published, X <- a X + b X X^T X + c (X X^T)^2 X, written out anew, [m, n], m <= n."""
+    x = x.to(dtype)
+    x = x / (x.norm() + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = A * x + (B * gram + C * (gram @ gram)) @ x
+    return x
+
+
+def conditioned(rows: int, columns: int, condition: float, seed: int = 0) -> Tensor:
+    """Float32 [rows, columns] with singular values from 1 down to 1 / condition, log-uniform."""
+    generator = torch.Generator().manual_seed(seed)
+    factors = [torch.randn(side, rows, generator=generator, dtype=torch.float64) for side in (rows, columns)]
+    u, v = (torch.linalg.qr(factor).Q for factor in factors)
+    s = torch.logspace(0, -torch.log10(torch.tensor(condition)).item(), rows, dtype=torch.float64)
+    return ((u * s) @ v.mT).float()
+
+
+METHODS = {
+    "ours, float32": lambda x: polar.newton_schulz(x[None])[0],
+    "plain, float32": lambda x: plain(x, torch.float32),
+    "plain, bfloat16 (torch, Keller Jordan)": lambda x: plain(x, torch.bfloat16),
+    "pytorch-optimizer Gram form, float32": lambda x: matrix.zero_power_via_gram_newton_schulz(x, dtype=torch.float32),
+}
+
+
+def errors(shape: tuple[int, int], condition: float) -> dict[str, float]:
+    """Relative Frobenius distance of each method from the plain iteration in float64."""
+    x = conditioned(*shape, condition)
+    true = plain(x, torch.float64)
+    size = torch.linalg.matrix_norm
+    return {name: (size(method(x).double() - true) / size(true)).item() for name, method in METHODS.items()}

@@ -1,0 +1,60 @@
+"""Peak memory of the first steps of an optimizer, each in a process of its own.
+
+    python -m benchmarks.memory NAME SET [--references DIR]
+
+prints the bytes by which the resident memory grows at most over what it was with weights and gradients there,
+divided by the bytes of the weights: state and temporary memory together.
+"""
+
+import argparse
+import math
+import resource
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import torch
+
+from benchmarks import references, shapes, speed
+from benchmarks.contestants import REFRESH, Make, fetched, ours, public
+
+
+def growth(make: Make, given: list[shapes.Shape], steps: int = 2) -> float:
+    """Largest growth of this process' resident memory over the first steps, in units of the weights."""
+    work = speed.step(make, given)
+    before = psutil.Process().memory_info().rss
+    for _ in range(steps):
+        work()
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return max(0, peak - before) / (4 * sum(map(math.prod, given)))
+
+
+def measure(names: list[str], chosen: str, folder: str | None, workers: int) -> dict[str, float]:
+    """Growth of each optimizer, `workers` processes at a time."""
+    command = [sys.executable, "-m", "benchmarks.memory"]
+    more = ["--references", folder] if folder else []
+
+    def one(name: str) -> float:
+        done = subprocess.run([*command, name, chosen, *more], capture_output=True, text=True, check=True)
+        return float(done.stdout.splitlines()[-1])
+
+    with ThreadPoolExecutor(workers) as pool:
+        return dict(zip(names, pool.map(one, names), strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name")
+    parser.add_argument("set", choices=shapes.SETS)
+    parser.add_argument("--references")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    found = references.find(references.folder(options.references))
+    steps = REFRESH if options.name in speed.SHAMPOOS else 2
+    print(growth((ours() | public() | fetched(found))[options.name], shapes.SETS[options.set], steps))
+
+
+if __name__ == "__main__":
+    main()
