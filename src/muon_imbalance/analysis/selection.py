@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.errors import UserError
+from muon_imbalance.tokens import numbers
 
 RULE = {"metric": None, "split": None, "group": None, "at": ("end", "best"), "goal": ("max", "min")}
 CONTRACT = ("hyper", "rule", "split", "seeds", "score", "edge")
@@ -53,7 +54,7 @@ def _score(rows: pd.DataFrame, rule: Mapping) -> float:
 
 def _edge(token: str, values: Sequence[str]) -> str | None:
     """Whether a value is the smallest or the largest of its list; None inside, or if it is alone."""
-    ordered = sorted(set(map(str, values)), key=float)
+    ordered = sorted(set(map(str, values)), key=numbers)
     if len(ordered) < 2:
         return None
     return {0: "lower", len(ordered) - 1: "upper"}.get(ordered.index(token))
