@@ -84,6 +84,17 @@ def test_unknown_optimizers_get_a_stable_style():
     ]
 
 
+def test_unknown_optimizers_look_like_no_known_one():
+    for name in (f"own_{number}" for number in range(300)):
+        entry = style.of(name)
+        apart = [np.linalg.norm(lab(entry.colour, "normal") - lab(k.colour, "normal")) for k in style.STYLES.values()]
+        assert min(apart) > 20, (name, entry.colour, min(apart))
+        assert (entry.line, entry.marker) not in {(known.line, known.marker) for known in style.STYLES.values()}
+        assert entry.marker not in {known.marker for known in style.STYLES.values()}
+        luminance = linear(entry.colour) @ np.array([0.2126, 0.7152, 0.0722])
+        assert 1.05 / (luminance + 0.05) > 2.7, f"{name} is too pale on white"
+
+
 def sample(width):
     """A figure with everything on it, drawn."""
     fig, axes = figure.subplots(1, 2, width=width)
