@@ -40,7 +40,7 @@ def _imported(file: Path, stamp: int, src: Path, package: str) -> tuple[str, ...
 
 
 def closure(*modules: str, src: Path = SRC, package: str = PACKAGE) -> list[Path]:
-    """All files of ``package`` below ``src`` that importing ``modules`` can run, packages' ``__init__`` included, sorted.
+    """All files of ``package`` that importing ``modules`` can run, packages' ``__init__`` included, sorted.
 
     Raises:
         ModuleNotFoundError: a root module has no file.

@@ -89,7 +89,9 @@ def own_cases(optimizer):
 
 def fixed_hyper(experiment, optimizer):
     """Hyperparameters that are not swept; those of the experiment go before those of the optimizer."""
-    return config["optimizers"][optimizer].get("hyper", {}) | EXPERIMENTS[experiment].get("hyper", {}).get(optimizer, {})
+    return config["optimizers"][optimizer].get("hyper", {}) | EXPERIMENTS[experiment].get("hyper", {}).get(
+        optimizer, {}
+    )
 
 
 def job(wildcards, optimizer, phase):

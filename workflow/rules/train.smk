@@ -69,9 +69,9 @@ rule check_own:
         f"{RESULTS}/optimizers/{{optimizer}}.json",
     log:
         f"{LOGS}/check_own/{{optimizer}}.log",
+    priority: 100
     conda:
         ENVIRONMENT
-    priority: 100
     params:
         own=lambda wildcards: json.dumps(own_settings(wildcards.optimizer)),
         cases=lambda wildcards: own_cases(wildcards.optimizer),

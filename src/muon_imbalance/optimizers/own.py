@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import cached_property
 
 import torch
-from torch import Tensor
 
 from muon_imbalance import own_source, tokens
 from muon_imbalance.errors import UserError

@@ -77,8 +77,8 @@ def body(notebook: nbformat.NotebookNode) -> Markup:
     return Markup(html)
 
 
-def page(notebook: nbformat.NotebookNode, title: str, scale: str, back: str, download: str, name: str) -> str:
-    """A whole page: ``back`` links to the figure in the report, ``download`` to the notebook itself.
+def page(notebook: nbformat.NotebookNode, title: str, scale: str, back: str | None, download: str, name: str) -> str:
+    """A whole page: ``back`` links to the figure in the report (None: no link), ``download`` to the notebook itself.
 
     Raises:
         UserError: something on the page leads outside or runs code.
