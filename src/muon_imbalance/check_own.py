@@ -8,7 +8,6 @@ import argparse
 import inspect
 import json
 import logging
-import sys
 from pathlib import Path
 
 import torch
@@ -72,7 +71,7 @@ def record(name: str, described: dict, cases: list[dict]) -> dict:
         "code_sha256": code(cls, described["class"], described.get("path")),
         "arguments": {key: repr(value) for key, value in own.options(cls)[0].items()},
         "resumable": optimizer.resumable,
-        "step": inspect.signature(cls.step).__str__(),
+        "step": str(inspect.signature(cls.step)),
     }
 
 
@@ -84,7 +83,6 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="record to write (JSON)")
     arguments = parser.parse_args()
     start_logging()
-    sys.path.insert(0, str(Path.cwd()))
     described = json_argument(arguments.own, "--own")
     found = record(arguments.name, described, json_argument(arguments.cases, "--cases", (list,)))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -149,6 +149,15 @@ def test_a_legend_without_curves_is_an_error():
     plt.close(fig)
 
 
+def test_an_optimizer_all_of_whose_runs_diverged_does_not_stop_a_figure(tmp_path):
+    fig, axes = figure.subplots()
+    style.band(axes[0, 0], np.arange(3), [1.0, 2.0, 3.0], None, "muon")
+    style.band(axes[0, 0], np.arange(3), np.full(3, np.nan), np.full(3, np.nan), "my_soap")
+    figure.legend(fig, axes)
+    saved = figure.save(fig, tmp_path, "fig_01_x", pd.DataFrame({"x": [1]}))
+    assert saved.files[0].is_file()
+
+
 def test_users_settings_do_not_reach_figures():
     plt.rcParams.update({"font.size": 3, "axes.facecolor": "pink"})
     style.use_style()

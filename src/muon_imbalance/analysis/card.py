@@ -110,12 +110,16 @@ def compare(one: Progress, others: Sequence[Progress]) -> pd.DataFrame:
 
 
 def curves(entries: Sequence[Progress]) -> pd.DataFrame:
-    """What is drawn: ``optimizer, clock, x, mean, sd, n`` of the minority's accuracy on every clock."""
+    """What is drawn: ``optimizer, clock, x, mean, sd, n`` of the minority's accuracy on every clock.
+
+    ``majority`` is the majority's mean accuracy at each step (NaN on the other clocks).
+    """
     values, parts = levels(entries), []
     for entry in entries:
         tables = {STEP: entry.minority.loc[entry.minority.index > 0]}
         tables |= {clock: at_levels(entry, clock, values[clock]) for clock in (LOSS, MAJORITY)}
         for clock, table in tables.items():
             summary = pd.DataFrame({"mean": table.mean(axis=1), "sd": table.std(axis=1), "n": table.count(axis=1)})
+            summary["majority"] = entry.majority.mean(axis=1).reindex(table.index) if clock == STEP else np.nan
             parts.append(summary.rename_axis("x").reset_index().assign(optimizer=entry.optimizer, clock=clock))
-    return pd.concat(parts, ignore_index=True)[["optimizer", "clock", "x", "mean", "sd", "n"]]
+    return pd.concat(parts, ignore_index=True)[["optimizer", "clock", "x", "mean", "sd", "n", "majority"]]

@@ -34,12 +34,13 @@ def load(name: str, own: dict) -> type[torch.optim.Optimizer]:
     if own.get("path") and own["path"] not in sys.path:
         sys.path.insert(0, own["path"])
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except AttributeError:
-        raise UserError(f"{where}: module {module} has no attribute {attribute!r}") from None
+        imported = importlib.import_module(module)
     except Exception as error:  # a module may fail with anything
         hint = "" if own_source.folder(module, own.get("path")) else "; install it, or name its folder under 'path'"
         raise UserError(f"{where} cannot be imported: {type(error).__name__}: {error}{hint}") from error
+    if not hasattr(imported, attribute):
+        raise UserError(f"{where}: module {module} has no attribute {attribute!r}")
+    found = getattr(imported, attribute)
     if not (inspect.isclass(found) and issubclass(found, torch.optim.Optimizer)):
         raise UserError(f"{where} is not a subclass of torch.optim.Optimizer")
     if found.step is torch.optim.Optimizer.step:
@@ -97,7 +98,7 @@ class Own:
 
     def __init__(self, name: str, make: Callable, vectors=None, seed: int = 0):
         self.name, self.make, self.vectors, self.seed = name, make, vectors, seed
-        self.steps = 0
+        self.steps, self.quiet = 0, False
 
     def init(self, params: Tensors) -> Tensors:
         if len(next(iter(params.values()))) != 1:
@@ -135,7 +136,8 @@ class Own:
             with torch.enable_grad():
                 self.optimizer.step()
         except torch.linalg.LinAlgError as error:
-            log.info(f"{self.name}: step {self.steps + 1} failed ({error}); the run counts as diverged")
+            if not self.quiet:
+                log.info(f"{self.name}: step {self.steps + 1} failed ({error}); the run counts as diverged")
             with torch.no_grad():
                 for param in self.own.values():
                     param.fill_(torch.nan)
@@ -169,6 +171,9 @@ class Own:
         before = torch.get_rng_state()
         try:
             return _resumes(lambda: Own(self.name, self.make, self.vectors, self.seed))
+        except UserError as error:
+            log.info(f"note: {error} (on a small problem, trying whether it can be paused)")
+            return False
         finally:
             torch.set_rng_state(before)
 
@@ -181,14 +186,16 @@ def small_problem(vectors: bool, dtype: torch.dtype = torch.float32) -> tuple[Te
     """Parameters of a small network (a stack of one) and gradients of a quadratic for them."""
     rng = torch.Generator().manual_seed(0)
     shapes = {"0.weight": (5, 4), "1.weight": (3, 5)} | ({"0.bias": (5,), "1.bias": (3,)} if vectors else {})
-    target = {name: torch.randn(1, *shape, generator=rng, dtype=dtype) for name, shape in shapes.items()}
-    start = {name: torch.randn(1, *shape, generator=rng, dtype=dtype) for name, shape in shapes.items()}
+    target, start = {}, {}
+    for name, shape in shapes.items():
+        target[name], start[name] = torch.randn(2, 1, *shape, generator=rng, dtype=dtype)
     return start, lambda params: {name: params[name] - target[name] for name in params}
 
 
 def _resumes(make: Callable[[], Own], before: int = 12, after: int = 6) -> bool:
     """Whether ``after`` steps from a stored state end where they do without the interruption, bit for bit."""
     whole, again = make(), make()
+    whole.quiet = again.quiet = True
     try:
         params, gradients = small_problem(vectors=True)
         state = whole.init(params)
@@ -208,4 +215,4 @@ def _resumes(make: Callable[[], Own], before: int = 12, after: int = 6) -> bool:
     state = again.restored(kept)
     for _ in range(after):
         copies, state = again.step(copies, gradients(copies), state)
-    return all(torch.equal(params[name], copies[name]) for name in params)
+    return all(torch.allclose(params[name], copies[name], rtol=0, atol=0, equal_nan=True) for name in params)

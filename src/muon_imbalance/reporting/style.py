@@ -148,6 +148,8 @@ def curve(ax: Axes, x, y, optimizer: str, *, label: str | None = None, markers: 
         "markevery": (shift / markers, 1 / markers),  # in diagonals of the panel, also on log axes
         "label": style.label if label is None else label,
     }
+    if not np.isfinite(np.asarray(y, dtype=float)).any():
+        settings["markevery"] = None  # of a curve without a point Matplotlib cannot tell where marks go
     (line,) = ax.plot(x, y, **(settings | kwargs))
     return line
 
