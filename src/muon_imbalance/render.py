@@ -84,6 +84,7 @@ def render(
                 back=None,
                 download=pages.relative(executed, page),
                 name=f"the page {page}",
+                code=False,
             )
             (folder / "page.html").write_text(html, encoding="utf-8")
             moves[folder / "page.html"] = page
