@@ -48,7 +48,7 @@ rule card:
     params:
         parameters=lambda wildcards: card_parameters(wildcards.optimizer),
         provenance=lambda wildcards: card_provenance(wildcards.optimizer),
-        folder=f"{RESULTS}/cards/{{optimizer}}",
+        folder=figures_folder,
     message:
         "Drawing the report card of {wildcards.optimizer}"
     shell:

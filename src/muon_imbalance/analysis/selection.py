@@ -107,7 +107,8 @@ def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Se
     finished = [record for record in records if np.isfinite(record["score"])]
     if not finished:
         tried = "; ".join(f"{key} {', '.join(map(str, grid_values[key]))}" for key in keys)
-        raise UserError(f"every cell of the grid diverged ({tried}); add smaller learning rates")
+        who = f"{rows['experiment'].iloc[0]}/{rows['optimizer'].iloc[0]}"
+        raise UserError(f"{who}: every cell of the grid diverged ({tried}); add smaller learning rates")
     best = min(finished, key=lambda record: (sign * record["score"], float(record["lr"])))
     hyper = {key: best[key] for key in keys}
     return {
