@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev paper test test-conda lint bench lock clean scale
+.PHONY: help setup setup-dev paper card test test-conda lint bench lock clean scale
 
 SCALE ?= laptop
 CORES ?= all
@@ -23,6 +23,11 @@ setup-dev: ## the same, with what the tests and linters need
 paper: scale setup ## every figure, table and claim: results/<scale>/report/index.html
 	@$(BIN)/python scripts/unlock.py
 	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(ARGS)
+
+card: scale setup ## OPTIMIZER=name: how it learns the tail, against NMD, Adam and Muon
+	@test -n '$(OPTIMIZER)' || { echo "error: name an optimizer: make card OPTIMIZER=shampoo" >&2; exit 2; }
+	@$(BIN)/python scripts/unlock.py
+	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(ARGS) -- results/$(SCALE)/cards/$(OPTIMIZER)/index.html
 
 scale:
 	@case '$(SCALE)' in smoke|laptop|paper) ;; \

@@ -23,8 +23,8 @@ def module_file(module: str, src: Path = SRC) -> Path | None:
 
 
 @cache
-def _imported(file: Path, stamp: int, src: Path) -> tuple[str, ...]:
-    """Dotted names of this package that one file imports; ``stamp`` renews the cache when the file changes."""
+def _imported(file: Path, stamp: int, src: Path, package: str) -> tuple[str, ...]:
+    """Dotted names of ``package`` that one file imports; ``stamp`` renews the cache when the file changes."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), filename=str(file))):
         if isinstance(node, ast.Import):
@@ -32,15 +32,15 @@ def _imported(file: Path, stamp: int, src: Path) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom):
             prefix = node.module or ""
             if node.level:
-                package = file.relative_to(src).parent.parts
-                prefix = ".".join((*package[: len(package) - node.level + 1], *filter(None, [prefix])))
+                above = file.relative_to(src).parent.parts
+                prefix = ".".join((*above[: len(above) - node.level + 1], *filter(None, [prefix])))
             names.add(prefix)
             names.update(f"{prefix}.{alias.name}" for alias in node.names)
-    return tuple(sorted(name for name in names if name == PACKAGE or name.startswith(PACKAGE + ".")))
+    return tuple(sorted(name for name in names if name == package or name.startswith(package + ".")))
 
 
-def closure(*modules: str, src: Path = SRC) -> list[Path]:
-    """All files of the package that importing ``modules`` can run, packages' ``__init__`` included, sorted.
+def closure(*modules: str, src: Path = SRC, package: str = PACKAGE) -> list[Path]:
+    """All files of ``package`` that importing ``modules`` can run, packages' ``__init__`` included, sorted.
 
     Raises:
         ModuleNotFoundError: a root module has no file.
@@ -57,5 +57,5 @@ def closure(*modules: str, src: Path = SRC) -> list[Path]:
         found[module] = file
         parts = module.split(".")
         waiting.extend(".".join(parts[:end]) for end in range(1, len(parts)))
-        waiting.extend(_imported(file, file.stat().st_mtime_ns, src))
+        waiting.extend(_imported(file, file.stat().st_mtime_ns, src, package))
     return sorted(set(found.values()))

@@ -1,12 +1,14 @@
 """Checking the configuration: a closed schema, then the cross-references, with messages that name what is allowed."""
 
 import re
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
 
+from muon_imbalance import sweeps
 from muon_imbalance.errors import UserError
 
 
@@ -44,6 +46,8 @@ def _explain(error) -> str:
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         return f"{where}: key {missing[0]!r} is missing"
+    if error.validator == "pattern" and error.schema["pattern"].endswith(":[A-Za-z_][A-Za-z0-9_]*$"):
+        return f"{where}: {error.instance!r} is not allowed; allowed: package.module:Class"
     if error.validator == "pattern" and error.schema.get("pattern", "").startswith("^[0-9]+"):
         return f"{where}: {error.instance!r} is not a non-negative number written as text, like '0.01'"
     if error.validator == "type":
@@ -65,8 +69,11 @@ def _known(value: str, allowed, key: str) -> None:
         raise UserError(f"{key}: {value!r} is unknown; allowed: {', '.join(sorted(allowed))}")
 
 
-def check_references(config: dict, rules: list[str], notebooks: Path) -> None:
-    """Every name that points to another part of the configuration exists, and numbers that must agree do."""
+def check_references(config: dict, rules: list[str], notebooks: Path, defaults: Callable[[str], dict]) -> None:
+    """Every name that points to another part of the configuration exists, and numbers that must agree do.
+
+    ``rules`` are the updates of the package, ``defaults`` gives an update's hyperparameters.
+    """
     for name, dataset in config["datasets"].items():
         if "parent" in dataset:
             _known(dataset["parent"], config["datasets"], f"datasets.{name}.parent")
@@ -81,9 +88,13 @@ def check_references(config: dict, rules: list[str], notebooks: Path) -> None:
                 "allowed: a configuration without stand-ins"
             )
     for name, optimizer in config["optimizers"].items():
-        _known(optimizer["rule"], rules, f"optimizers.{name}.rule")
+        if "rule" in optimizer:
+            _known(optimizer["rule"], rules, f"optimizers.{name}.rule")
     for name, experiment in config["experiments"].items():
         _check_experiment(config, name, experiment)
+    sweeps.check(config, defaults)
+    for name in config.get("card", {}).get("against", []):
+        _known(name, config["optimizers"], "card.against")
     for name, figure in config["figures"].items():
         for kind in ("experiments", "theory"):
             for used in figure.get(kind, []):

@@ -54,6 +54,7 @@ def main() -> None:
     add("--theory", default="{}", help="JSON: experiment -> table of closed forms")
     add("--experiments", default="{}", help="JSON: experiment -> its entry in the configuration")
     add("--manifests", default="{}", help="JSON: experiment -> manifest of its data set, or null without one")
+    add("--own", default="{}", help="JSON: experiment -> optimizers of the user's own, judged beside the paper's")
     add("--scale", required=True, help="smoke, laptop or paper")
     add("--figures", help="JSON: list (or object keyed by id) of the figures of this run; default: all")
     add("--output", type=Path, required=True, help="records to write (JSON)")
@@ -64,7 +65,7 @@ def main() -> None:
     settings = json_argument(arguments.experiments, "--experiments")
     manifests = json_argument(arguments.manifests, "--manifests")
     figures = json_argument(arguments.figures, "--figures", (list, dict)) if arguments.figures else None
-    stated = claim_files.load(arguments.claims, arguments.schema)
+    stated = claim_files.load(arguments.claims, arguments.schema, json_argument(arguments.own, "--own"))
     evidence = {name: gather(name, tables, settings, theory) for name in dict.fromkeys(c.experiment for c in stated)}
     records = [
         claims.judge(c, evidence[c.experiment], arguments.scale, data_kind(c.experiment, manifests, settings), figures)

@@ -1,4 +1,4 @@
-"""Stage: run one figure or table notebook and publish its files.
+"""Stage: run one figure, table or card notebook and publish its files.
 
 ``python -m muon_imbalance.render --id fig_04 --notebook notebooks/fig_04_linear_cross_entropy.ipynb
 --parameters JSON --provenance JSON --figures-dir DIR --executed FILE.ipynb --log-notebook FILE.ipynb``
@@ -19,10 +19,10 @@ import nbformat
 
 from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.progress import start_logging
-from muon_imbalance.reporting import notebook, promote, provenance, scrub
+from muon_imbalance.reporting import notebook, pages, promote, provenance, scrub
 from muon_imbalance.reporting.options import read_json
 
-SUFFIXES = {"fig": ("pdf", "png", "csv"), "tab": ("csv", "html")}
+SUFFIXES = {"fig": ("pdf", "png", "csv"), "tab": ("csv", "html"), "card": ("pdf", "png", "csv")}
 """What a notebook writes, by the first part of its id."""
 log = logging.getLogger("muon_imbalance")
 
@@ -31,11 +31,11 @@ def suffixes(identifier: str, source: Path) -> tuple[str, ...]:
     """Suffixes that a notebook must write.
 
     Raises:
-        UserError: the id is neither a figure's nor a table's, or the notebook is not named after it.
+        UserError: the id is no figure's, table's or card's, or the notebook is not named after it.
     """
     kind = identifier.partition("_")[0]
     if kind not in SUFFIXES:
-        raise UserError(f"--id {identifier}: an id begins with fig_ or tab_")
+        raise UserError(f"--id {identifier}: an id begins with fig_ or tab_, or is card")
     if not source.stem.startswith(f"{identifier}_"):
         raise UserError(f"--notebook {source}: for --id {identifier} its name must be {identifier}_<slug>.ipynb")
     return SUFFIXES[kind]
@@ -49,8 +49,11 @@ def render(
     figures_dir: Path,
     executed: Path,
     log_notebook: Path,
+    page: Path | None = None,
 ) -> list[Path]:
     """Run the notebook in the current folder (the project's root) and return the published files.
+
+    ``page``: where the executed notebook goes as an HTML page as well.
 
     Raises:
         UserError: see the modules of :mod:`muon_imbalance.reporting`; no file is published then.
@@ -73,6 +76,18 @@ def render(
         moves = {files / name: figures_dir / name for name in sorted(wanted)}
         moves[folder / "sidecar.json"] = figures_dir / f"{source.stem}.json"
         moves[folder / "executed.ipynb"] = executed
+        if page is not None:
+            html = pages.page(
+                nbformat.read(folder / "executed.ipynb", as_version=4),
+                title=record["title"],
+                scale=record["scale"],
+                back=None,
+                download=pages.relative(executed, page),
+                name=f"the page {page}",
+                code=False,
+            )
+            (folder / "page.html").write_text(html, encoding="utf-8")
+            moves[folder / "page.html"] = page
         promote.promote(moves)
     return list(moves.values())
 
@@ -87,6 +102,7 @@ def main() -> None:
     parser.add_argument("--figures-dir", required=True, type=Path, help="where the figure's files go")
     parser.add_argument("--executed", required=True, type=Path, help="where the executed notebook goes")
     parser.add_argument("--log-notebook", required=True, type=Path, help="where it is kept when a cell fails")
+    parser.add_argument("--page", type=Path, help="where it goes as an HTML page (default: nowhere)")
     options = parser.parse_args()
     start_logging()
     began = time.monotonic()
@@ -98,6 +114,7 @@ def main() -> None:
         options.figures_dir,
         options.executed,
         options.log_notebook,
+        options.page,
     )
     names = ", ".join(path.name for path in published)
     log.info(f"{options.id}: wrote {names} in {time.monotonic() - began:.1f} s")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from muon_imbalance import closure
+from muon_imbalance import closure, own_source, tokens
 from muon_imbalance.analysis import runs as tables
 from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.optimizers import registry
@@ -25,7 +25,8 @@ from muon_imbalance.training.scheduled import Scheduled
 
 def modules(job: Job) -> list[str]:
     """Modules that this job imports by name, on top of this stage's own imports."""
-    names = [__spec__.name, tasks.module_name(job.task), *registry.modules(job.rule)]
+    names = [__spec__.name, tasks.module_name(job.task)]
+    names += ["muon_imbalance.optimizers.own"] if job.own else registry.modules(job.rule)
     if job.task == "classification":
         from muon_imbalance.models.registry import module_name
 
@@ -37,12 +38,18 @@ def modules(job: Job) -> list[str]:
 
 
 def stacks(job: Job, runs: list[Run]) -> list[list[Run]]:
-    """Runs that are trained together: stackable, of equal fixed hyperparameters, at most ``job.stack`` at once."""
+    """Runs that are trained together: stackable, of equal fixed hyperparameters, at most ``job.stack`` at once.
+
+    Swept whole numbers (iterations, intervals) are equal within a stack as well; a torch class trains alone.
+    """
+    whole = () if job.own else [k for k, v in registry.defaults(job.rule).items() if tokens.is_whole(v)]
     alike: dict[tuple, list[Run]] = {}
     for run in runs:
         shape = tasks.module(job.task).stackable(job.settings_of(run.variant))
-        alike.setdefault((json.dumps(job.hyper_of(run.variant), sort_keys=True), shape), []).append(run)
-    return [group[start : start + job.stack] for group in alike.values() for start in range(0, len(group), job.stack)]
+        fixed = job.hyper_of(run.variant) | {key: run.cell[key] for key in whole if key in run.cell}
+        alike.setdefault((json.dumps(fixed, sort_keys=True), shape), []).append(run)
+    size = 1 if job.own else job.stack
+    return [group[start : start + size] for group in alike.values() for start in range(0, len(group), size)]
 
 
 def make_task(job: Job, stack: list[Run], data: Path | None):
@@ -53,14 +60,23 @@ def make_task(job: Job, stack: list[Run], data: Path | None):
 
 def make_optimizer(job: Job, stack: list[Run]):
     """The job's optimizer with one learning rate (momentum ...) per model of the stack, following its schedule."""
-    swept = {
-        name: torch.tensor([float(run.cell[name]) for run in stack], dtype=torch.float64) for name in stack[0].cell
-    }
-    options = dict(**job.hyper_of(stack[0].variant), **swept)
+    fixed, first = job.hyper_of(stack[0].variant), stack[0].cell
+    if job.own:
+        from muon_imbalance.optimizers import own
+
+        return own.build(job.optimizer, job.own, fixed, first, seed=stack[0].seed)
+    defaults = registry.defaults(job.rule)
+    swept = {}
+    for name in first:
+        values = [tokens.value(name, run.cell[name], defaults.get(name)) for run in stack]
+        if tokens.is_whole(defaults.get(name)):
+            swept[name] = values[0]
+        else:
+            swept[name] = torch.tensor(values, dtype=torch.float64)
     if job.schedule == "constant":
-        return registry.build(job.rule, **options)
-    lr = options.pop("lr")
-    return Scheduled(lambda factor: registry.build(job.rule, lr=factor * lr, **options), job.schedule, job.steps)
+        return registry.build(job.rule, **fixed, **swept)
+    lr = swept.pop("lr")
+    return Scheduled(lambda f: registry.build(job.rule, lr=f * lr, **fixed, **swept), job.schedule, job.steps)
 
 
 def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:
@@ -98,7 +114,7 @@ def trained_before(job: Job, grid: pd.DataFrame) -> pd.DataFrame:
     known = []
     for run in job.runs():
         same = grid["seed"] == run.seed
-        for name in ("lr", "momentum"):
+        for name in ("lr", "momentum"):  # the other keys are in ``hyper``
             if name in run.cell:
                 same &= grid[name] == run.cell[name]
         same &= grid["hyper"] == job.details(run)
@@ -134,6 +150,9 @@ def identity(job: Job, data: Path | None, sources: list[Path] | None = None) -> 
     """Key of the job's checkpoints: settings, source files (by default looked up, half a second's work), data."""
     settings = {name: value for name, value in asdict(job).items() if name != "checkpoint_seconds"}
     files = (sources or closure.closure(*modules(job))) + ([data / "manifest.json"] if data else [])
+    if job.own:
+        code, settings["version"] = own_source.origin(job.own["class"], job.own.get("path"))
+        files += code
     return f"{job.phase}-{key(settings, files)}"
 
 

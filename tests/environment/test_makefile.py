@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ["setup", "setup-dev", "paper", "test", "test-conda", "lint", "bench", "lock", "clean"]
+TARGETS = ["setup", "setup-dev", "paper", "card", "test", "test-conda", "lint", "bench", "lock", "clean"]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:
@@ -38,6 +38,13 @@ def test_unknown_scale_is_one_sentence(scale):
     assert result.returncode != 0
     assert f"error: SCALE='{scale}' is not a scale: use smoke, laptop or paper" in result.stderr
     assert "snakemake" not in result.stdout and "setup" not in result.stdout
+
+
+def test_a_card_is_drawn_by_its_page_and_needs_a_name():
+    lines = make("--dry-run", "card", "OPTIMIZER=shampoo", "SCALE=smoke", "ARGS=--configfile my.yaml").stdout
+    assert "--config scale=smoke --configfile my.yaml -- results/smoke/cards/shampoo/index.html" in lines
+    recipe = (ROOT / "Makefile").read_text().partition("\ncard:")[2].partition("\n\n")[0]
+    assert "error: name an optimizer: make card OPTIMIZER=" in recipe
 
 
 def test_tests_come_after_setup_and_linters():

@@ -84,6 +84,17 @@ def test_unknown_optimizers_get_a_stable_style():
     ]
 
 
+def test_unknown_optimizers_look_like_no_known_one():
+    for name in (f"own_{number}" for number in range(300)):
+        entry = style.of(name)
+        apart = [np.linalg.norm(lab(entry.colour, "normal") - lab(k.colour, "normal")) for k in style.STYLES.values()]
+        assert min(apart) > 20, (name, entry.colour, min(apart))
+        assert (entry.line, entry.marker) not in {(known.line, known.marker) for known in style.STYLES.values()}
+        assert entry.marker not in {known.marker for known in style.STYLES.values()}
+        luminance = linear(entry.colour) @ np.array([0.2126, 0.7152, 0.0722])
+        assert 1.05 / (luminance + 0.05) > 2.7, f"{name} is too pale on white"
+
+
 def sample(width):
     """A figure with everything on it, drawn."""
     fig, axes = figure.subplots(1, 2, width=width)
@@ -136,6 +147,15 @@ def test_a_legend_without_curves_is_an_error():
     with pytest.raises(UserError, match="legend needs curves"):
         figure.legend(fig, axes)
     plt.close(fig)
+
+
+def test_an_optimizer_all_of_whose_runs_diverged_does_not_stop_a_figure(tmp_path):
+    fig, axes = figure.subplots()
+    style.band(axes[0, 0], np.arange(3), [1.0, 2.0, 3.0], None, "muon")
+    style.band(axes[0, 0], np.arange(3), np.full(3, np.nan), np.full(3, np.nan), "my_soap")
+    figure.legend(fig, axes)
+    saved = figure.save(fig, tmp_path, "fig_01_x", pd.DataFrame({"x": [1]}))
+    assert saved.files[0].is_file()
 
 
 def test_users_settings_do_not_reach_figures():

@@ -32,7 +32,7 @@ def load(scale="laptop"):
 def check(config):
     config = without_nulls(config)
     check_schema(config, SCHEMA)
-    check_references(config, registry.names(), ROOT / "notebooks")
+    check_references(config, registry.names(), ROOT / "notebooks", registry.defaults)
 
 
 def set_at(config, path, value):

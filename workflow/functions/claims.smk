@@ -38,6 +38,7 @@ def judge_options():
         "theory": json.dumps({name: theory_table(name) for name in JUDGED if "theory" in EXPERIMENTS[name]}),
         "manifests": json.dumps({name: next(iter(manifests(name)), None) for name in JUDGED}),
         "experiments": json.dumps({name: EXPERIMENTS[name] for name in JUDGED}),
+        "own": json.dumps({name: own for name in JUDGED if (own := sweeps.own(config, name))}),
     }
 
 

@@ -10,6 +10,7 @@ while not (ROOT / "config.yaml").is_file():
     ROOT = ROOT.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from muon_imbalance import own_source, sweeps
 from muon_imbalance.closure import closure
 from muon_imbalance.config import cells, check_claims, check_references, check_schema, without_nulls
 from muon_imbalance.errors import UserError
@@ -28,10 +29,10 @@ def overlay(config):
 
 def checked(config):
     """The configuration, checked; a mistake stops before any job."""
-    config = without_nulls(config)
     try:
-        check_schema(config, ROOT / "workflow/schemas/config.schema.yaml")
-        check_references(config, optimizer_registry.names(), ROOT / "notebooks")
+        check_schema(without_nulls(config), ROOT / "workflow/schemas/config.schema.yaml")
+        config = without_nulls(sweeps.joined(config))
+        check_references(config, optimizer_registry.names(), ROOT / "notebooks", optimizer_registry.defaults)
     except UserError as error:
         raise WorkflowError(f"config: {error}")
     return config

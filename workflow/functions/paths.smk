@@ -7,6 +7,7 @@ LOGS = f"logs/{SCALE}"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 ENVIRONMENT = str(ROOT / "envs/pipeline.yaml")
 EXPERIMENTS = config["experiments"]
+CARD = config.get("card", {"against": [], "experiments": {}})
 
 
 wildcard_constraints:

@@ -1,9 +1,17 @@
 # What a training job reads and is told.
 
 
+def sweep_of(experiment, optimizer):
+    """Grid of an optimizer on an experiment."""
+    try:
+        return sweeps.grid_of(config, experiment, optimizer)
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
 def sweep_cells(experiment, optimizer):
     """Cells of an optimizer's sweep on an experiment."""
-    return cells(EXPERIMENTS[experiment]["sweep"][optimizer])
+    return cells(sweep_of(experiment, optimizer))
 
 
 def tuned(wildcards, optimizer):
@@ -28,8 +36,62 @@ def training_sources(wildcards, optimizer):
     if experiment["task"] == "classification":
         modules += [f"models.{experiment['model']['name']}"]
         modules += [f"data.{config['datasets'][experiment['dataset']]['builder']}"]
+    if is_own(optimizer):
+        return sources(*modules, "optimizers.own") + own_files(optimizer)
     rule_modules = optimizer_registry.modules(config["optimizers"][optimizer]["rule"])
     return sources(*modules, *(name.removeprefix("muon_imbalance.") for name in rule_modules))
+
+
+def is_own(optimizer):
+    """True for a torch class that the configuration names."""
+    return "class" in config["optimizers"][optimizer]
+
+
+def own_settings(optimizer):
+    """Where a torch class comes from, and what it takes."""
+    described = config["optimizers"][optimizer]
+    return {key: described[key] for key in ("class", "path", "only_matrices") if key in described}
+
+
+def own_files(optimizer):
+    """Files of a torch class (its package, if it is one of your own; the named module, if it is installed)."""
+    described = config["optimizers"][optimizer]
+    return [str(path) for path in own_source.origin(described["class"], described.get("path"))[0]]
+
+
+def own_version(optimizer):
+    """Version of the installed package that a torch class is from."""
+    described = config["optimizers"][optimizer]
+    return own_source.origin(described["class"], described.get("path"))[1]
+
+
+def own_check(optimizer):
+    """Record of the trial of a torch class: its training jobs wait for it, no others do."""
+    return [f"{RESULTS}/optimizers/{optimizer}.json"] if is_own(optimizer) else []
+
+
+def own_cases(optimizer):
+    """What a torch class is tried out with: its arguments on every experiment that it is part of."""
+    cases = []
+    for name, experiment in EXPERIMENTS.items():
+        if optimizer in experiment.get("sweep", {}) or name in CARD["experiments"]:
+            cases.append(
+                {
+                    "experiment": name,
+                    "hyper": fixed_hyper(name, optimizer),
+                    "grid": sweep_of(name, optimizer),
+                    "dtype": experiment["dtype"],
+                    "vectors": experiment["model"]["name"] not in sweeps.WITHOUT_VECTORS,
+                }
+            )
+    return json.dumps(cases)
+
+
+def fixed_hyper(experiment, optimizer):
+    """Hyperparameters that are not swept; those of the experiment go before those of the optimizer."""
+    return config["optimizers"][optimizer].get("hyper", {}) | EXPERIMENTS[experiment].get("hyper", {}).get(
+        optimizer, {}
+    )
 
 
 def job(wildcards, optimizer, phase):
@@ -50,14 +112,15 @@ def job(wildcards, optimizer, phase):
         "optimizer": optimizer,
         "phase": phase,
         "task": experiment["task"],
-        "rule": config["optimizers"][optimizer]["rule"],
-        "hyper": config["optimizers"][optimizer].get("hyper", {}) | experiment.get("hyper", {}).get(optimizer, {}),
+        "rule": config["optimizers"][optimizer].get("rule", ""),
+        "hyper": fixed_hyper(wildcards.experiment, optimizer),
         "cells": grid if phase == "grid" or len(grid) == 1 else [{}],
         "seeds": list(range(seeds)),
         "settings": settings,
         "device": config["device"],
         "checkpoint_seconds": config["checkpoint_seconds"],
     }
+    described |= {"own": own_settings(optimizer)} if is_own(optimizer) else {}
     described |= {
         key: experiment[key]
         for key in ("steps", "record", "schedule", "stack", "chunk", "dtype", "variants")

@@ -24,6 +24,7 @@ rule judge:
     shell:
         "python -m muon_imbalance.judge --claims claims --scale {params.scale} --runs {params.runs:q}"
         " --theory {params.theory:q} --manifests {params.manifests:q} --experiments {params.experiments:q}"
+        " --own {params.own:q}"
         " --output {output} {params.strict} 2>&1 | tee {log}"
 
 

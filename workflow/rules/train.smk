@@ -8,6 +8,7 @@ for name in config["optimizers"]:
         input:
             data=data_inputs,
             src=lambda wildcards, optimizer=name: training_sources(wildcards, optimizer),
+            checked=own_check(name),
         output:
             f"{RESULTS}/grid/{{experiment}}/{name}.{{shard}}.parquet",
         log:
@@ -36,6 +37,7 @@ for name in config["optimizers"]:
             unpack(lambda wildcards, optimizer=name: tuned(wildcards, optimizer)),
             data=data_inputs,
             src=lambda wildcards, optimizer=name: training_sources(wildcards, optimizer),
+            checked=own_check(name),
         output:
             f"{RESULTS}/runs/{{experiment}}/{name}.{{shard}}.parquet",
         log:
@@ -59,6 +61,28 @@ for name in config["optimizers"]:
             " --checkpoints {params.checkpoints} --output {output} --sources {input.src} 2>&1 | tee {log}"
 
 
+rule check_own:
+    input:
+        src=sources("check_own"),
+        own=lambda wildcards: own_files(wildcards.optimizer),
+    output:
+        f"{RESULTS}/optimizers/{{optimizer}}.json",
+    log:
+        f"{LOGS}/check_own/{{optimizer}}.log",
+    priority: 100
+    conda:
+        ENVIRONMENT
+    params:
+        own=lambda wildcards: json.dumps(own_settings(wildcards.optimizer)),
+        cases=lambda wildcards: own_cases(wildcards.optimizer),
+        version=lambda wildcards: own_version(wildcards.optimizer),
+    message:
+        "Trying out the class of {wildcards.optimizer}"
+    shell:
+        "python -m muon_imbalance.check_own --name {wildcards.optimizer} --own {params.own:q} --cases {params.cases:q}"
+        " --output {output} 2>&1 | tee {log}"
+
+
 rule select_cell:
     input:
         grid=f"{RESULTS}/grid/{{experiment}}/{{optimizer}}.0.parquet",
@@ -71,7 +95,7 @@ rule select_cell:
         ENVIRONMENT
     params:
         rule=lambda wildcards: json.dumps(EXPERIMENTS[wildcards.experiment]["selection"]),
-        values=lambda wildcards: json.dumps(EXPERIMENTS[wildcards.experiment]["sweep"][wildcards.optimizer]),
+        values=lambda wildcards: json.dumps(sweep_of(wildcards.experiment, wildcards.optimizer)),
     message:
         "Selecting the hyperparameters of {wildcards.optimizer} on {wildcards.experiment}"
     shell:

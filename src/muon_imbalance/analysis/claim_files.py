@@ -1,6 +1,6 @@
 """Claims as records: reading ``claims/*.yaml``, checking them against the schema, expanding variants."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,6 +59,11 @@ class Claim:
         checks = tuple(replace(c, optimizers=swap(c.optimizers), minus=swap(c.minus)) for c in self.checks)
         statement = f"{self.statement} (Judged with {variant} in place of {treatment}.)"
         return replace(self, id=f"{self.id}@{variant}", statement=statement, checks=checks)
+
+    def compares(self, treatment: str) -> bool:
+        """True if every check that names the treatment sets it against other optimizers."""
+        naming = [c for c in self.checks if treatment in map(_base, (*c.optimizers, *c.minus))]
+        return bool(naming) and all(check.minus for check in naming)
 
 
 def _base(name: str) -> str:
@@ -131,8 +136,8 @@ def _check(raw: dict) -> Check:
     return Check(raw["label"], statistic, options, optimizers, minus, comparator, float(raw["threshold"]))
 
 
-def _claim(raw: dict, experiment: str) -> Iterator[Claim]:
-    """A claim and its variants."""
+def _claim(raw: dict, experiment: str, own: Sequence[str] = ()) -> Iterator[Claim]:
+    """A claim, its variants, and the same comparison for optimizers of the user's own."""
     stop = None
     if "stop" in raw:
         rule = raw["stop"]
@@ -159,10 +164,16 @@ def _claim(raw: dict, experiment: str) -> Iterator[Claim]:
         raise UserError(f"variants replace the treatment {treatment!r}, which no check names")
     for variant in raw.get("variants", ()):
         yield claim.with_variant(treatment, variant)
+    for name in own if claim.compares(treatment) and claim.evidence == "interval" else ():
+        variant = claim.with_variant(treatment, name)
+        statement = f"{claim.statement} (Not of the paper: the same comparison with {name} in place of {treatment}.)"
+        yield replace(variant, statement=statement)
 
 
-def load(folder: Path, schema: Path) -> list[Claim]:
+def load(folder: Path, schema: Path, own: Mapping[str, Sequence[str]] | None = None) -> list[Claim]:
     """All claims of a folder's ``*.yaml`` files, variants included, by figure, then in file order.
+
+    ``own``: experiment -> optimizers of the user's own, each put in the place of every claim's treatment.
 
     Raises:
         UserError: unreadable YAML, a repeated key or id, a key, statistic, option or comparator that is not
@@ -181,7 +192,7 @@ def load(folder: Path, schema: Path) -> list[Claim]:
             raise UserError(f"{_place(error, document, path)}: {_message(error)}")
         for raw in document["claims"]:
             try:
-                claims += _claim(raw, document["experiment"])
+                claims += _claim(raw, document["experiment"], (own or {}).get(document["experiment"], ()))
             except UserError as error:
                 raise UserError(f"{path}, claim {raw['id']}: {error}") from None
     ids = [claim.id for claim in claims]

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.errors import UserError
+from muon_imbalance.tokens import numbers
 
 RULE = {"metric": None, "split": None, "group": None, "at": ("end", "best"), "goal": ("max", "min")}
 CONTRACT = ("hyper", "rule", "split", "seeds", "score", "edge")
@@ -53,7 +54,7 @@ def _score(rows: pd.DataFrame, rule: Mapping) -> float:
 
 def _edge(token: str, values: Sequence[str]) -> str | None:
     """Whether a value is the smallest or the largest of its list; None inside, or if it is alone."""
-    ordered = sorted(set(map(str, values)), key=float)
+    ordered = sorted(set(map(str, values)), key=numbers)
     if len(ordered) < 2:
         return None
     return {0: "lower", len(ordered) - 1: "upper"}.get(ordered.index(token))
@@ -106,7 +107,8 @@ def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Se
     finished = [record for record in records if np.isfinite(record["score"])]
     if not finished:
         tried = "; ".join(f"{key} {', '.join(map(str, grid_values[key]))}" for key in keys)
-        raise UserError(f"every cell of the grid diverged ({tried}); add smaller learning rates")
+        who = f"{rows['experiment'].iloc[0]}/{rows['optimizer'].iloc[0]}"
+        raise UserError(f"{who}: every cell of the grid diverged ({tried}); add smaller learning rates")
     best = min(finished, key=lambda record: (sign * record["score"], float(record["lr"])))
     hyper = {key: best[key] for key in keys}
     return {

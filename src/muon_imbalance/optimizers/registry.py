@@ -59,6 +59,15 @@ def _factory(name: str) -> Callable[..., "Optimizer"]:
     return getattr(import_module(module), name)
 
 
+def defaults(name: str) -> dict[str, object]:
+    """Hyperparameters and options of an optimizer with their defaults, from the source text (nothing is imported)."""
+    (module,) = modules(name)
+    tree = ast.parse((HERE / f"{module.rpartition('.')[2]}.py").read_text(encoding="utf-8"))
+    (factory,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    pairs = zip(factory.args.kwonlyargs, factory.args.kw_defaults, strict=True)
+    return {argument.arg: ast.literal_eval(default) for argument, default in pairs}
+
+
 def hyperparameters(name: str) -> dict[str, object]:
     """Hyperparameters and options of an optimizer with their defaults (imports the optimizer's module)."""
     return {key: p.default for key, p in inspect.signature(_factory(name)).parameters.items()}

@@ -71,20 +71,30 @@ def read_notebook(path: str | Path) -> nbformat.NotebookNode:
         raise UserError(f"executed notebook {path} cannot be read: {error!r}") from error
 
 
-def body(notebook: nbformat.NotebookNode) -> Markup:
-    """HTML of the cells and their outputs."""
-    html, _ = _Exporter().from_notebook_node(notebook)
+def body(notebook: nbformat.NotebookNode, code: bool = True) -> Markup:
+    """HTML of the cells and their outputs; without ``code`` of text and outputs alone."""
+    html, _ = _Exporter(exclude_input=not code).from_notebook_node(notebook)
     return Markup(html)
 
 
-def page(notebook: nbformat.NotebookNode, title: str, scale: str, back: str, download: str, name: str) -> str:
-    """A whole page: ``back`` links to the figure in the report, ``download`` to the notebook itself.
+def page(
+    notebook: nbformat.NotebookNode,
+    title: str,
+    scale: str,
+    back: str | None,
+    download: str,
+    name: str,
+    code: bool = True,
+) -> str:
+    """A whole page: ``back`` links to the figure in the report (None: no link), ``download`` to the notebook itself.
+
+    ``code``: whether the cells' source is shown.
 
     Raises:
         UserError: something on the page leads outside or runs code.
     """
     template = environment().get_template("notebook.html.j2")
-    html = template.render(title=title, scale=scale, body=body(notebook), back=back, download=download)
+    html = template.render(title=title, scale=scale, body=body(notebook, code), back=back, download=download)
     return offline.check(html, name)
 
 

@@ -70,7 +70,9 @@ STYLES: dict[str, Style] = {
 """The optimizers of the papers, in the order of legends."""
 
 _OTHER_LINES = ((0, (6, 1, 1, 1, 1, 1)), (0, (3, 2, 1, 2)), (0, (9, 2)), (0, (2, 1, 6, 1)))
-_OTHER_MARKERS = ("1", "2", "3", "4", "+", "d", "8", "H")
+_OTHER_MARKERS = ("1", "2", "3", "4", "+", "d")
+_OTHER_HUES = ((0.17, 0.28), (0.70, 0.79))
+"""Parts of the colour circle that none of :data:`STYLES` has: olive to leaf green, indigo to violet."""
 
 
 def of(optimizer: str) -> Style:
@@ -80,7 +82,9 @@ def of(optimizer: str) -> Style:
     if optimizer in STYLES:
         return STYLES[optimizer]
     digest = hashlib.sha256(optimizer.encode()).digest()
-    colour = to_hex(hsv_to_rgb((digest[0] / 256, 0.75, 0.55 + 0.2 * digest[1] / 255)))
+    low, high = _OTHER_HUES[digest[4] % len(_OTHER_HUES)]
+    hue = low + (high - low) * digest[0] / 255
+    colour = to_hex(hsv_to_rgb((hue, 0.8, 0.48 + 0.14 * digest[1] / 255)))
     line = _OTHER_LINES[digest[2] % len(_OTHER_LINES)]
     return Style(optimizer, colour, line, _OTHER_MARKERS[digest[3] % len(_OTHER_MARKERS)])
 
@@ -144,6 +148,8 @@ def curve(ax: Axes, x, y, optimizer: str, *, label: str | None = None, markers: 
         "markevery": (shift / markers, 1 / markers),  # in diagonals of the panel, also on log axes
         "label": style.label if label is None else label,
     }
+    if not np.isfinite(np.asarray(y, dtype=float)).any():
+        settings["markevery"] = None  # of a curve without a point Matplotlib cannot tell where marks go
     (line,) = ax.plot(x, y, **(settings | kwargs))
     return line
 

@@ -66,7 +66,10 @@ def train(
     """Train one stack to ``steps`` updates, from its last checkpoint if there is one.
 
     A model whose loss or gradient stops being finite is frozen: its gradient is set to zero from then on (the other
-    models of the stack are untouched) and its later records are NaN.
+    models of the stack are untouched) and its later records are NaN. When all are frozen the optimizer rests.
+
+    An optimizer that keeps state of its own offers ``stored(state)`` and ``restored(tensors)`` for checkpoints; with
+    ``resumable`` False none is written while it trains.
     """
     done = checkpoints.load(f"{name}.done")
     if done is not None:
@@ -82,10 +85,11 @@ def train(
     saved = checkpoints.load(name)
     if saved is not None:
         begin, tensors = saved
-        params, state = (
-            {k: tensors[f"{part}:{k}"].to(v.device) for k, v in old.items()}
-            for part, old in (("params", params), ("state", state))
-        )
+        params = {k: tensors[f"params:{k}"].to(v.device) for k, v in params.items()}
+        if hasattr(optimizer, "restored"):
+            state = optimizer.restored({k.removeprefix("state:"): v for k, v in tensors.items() if k[:6] == "state:"})
+        else:
+            state = {k: tensors[f"state:{k}"].to(v.device) for k, v in state.items()}
         history = _unpack(tensors, recorded, sum(step < begin for step in recorded))
         keys, died = history.keys, torch.from_numpy(history.died)
         values = list(torch.from_numpy(history.values))
@@ -93,6 +97,9 @@ def train(
         log.info(f"{progress.label}: going on at step {begin} of a run that was interrupted")
 
     wanted, last_save = set(recorded), time.monotonic()
+    resumable = getattr(optimizer, "resumable", True)
+    if not resumable:
+        log.info(f"{progress.label}: its state cannot be stored; after an interruption it starts from the beginning")
     for step in range(begin, steps + 1):
         measure = step in wanted
         loss, grads, measured = task.gradients(params, measure)
@@ -111,10 +118,12 @@ def train(
             values.append(row)
         if step == steps:
             break
-        params, state = optimizer.step(params, grads, state)
+        if not bool(dead.all()):
+            params, state = optimizer.step(params, grads, state)
         progress.update()
-        if time.monotonic() - last_save >= checkpoint_seconds:
-            tensors = {f"params:{k}": v for k, v in params.items()} | {f"state:{k}": v for k, v in state.items()}
+        if resumable and time.monotonic() - last_save >= checkpoint_seconds:
+            stored = optimizer.stored(state) if hasattr(optimizer, "stored") else state
+            tensors = {f"params:{k}": v for k, v in params.items()} | {f"state:{k}": v for k, v in stored.items()}
             checkpoints.save(name, step + 1, tensors | _pack(keys, values, died))
             last_save = time.monotonic()
     checkpoints.save(f"{name}.done", steps, _pack(keys, values, died))

@@ -37,6 +37,7 @@ class Job:
         experiment, optimizer, phase: names that go into the table.
         task: name of a task (see :mod:`muon_imbalance.training.tasks`).
         rule: name in the optimizer registry; ``hyper`` its fixed options.
+        own: instead of a rule, a torch class (``class``, ``path``, ``only_matrices``), trained one model at a time.
         cells: hyperparameter cells (text tokens); ``seeds``: repetitions, shared by all optimizers.
         steps: number of updates; ``schedule``: of the learning rate (see :mod:`muon_imbalance.training.schedules`);
             ``record``: ``{every, dense_until}``, which steps are measured.
@@ -56,6 +57,7 @@ class Job:
     steps: int
     record: dict[str, int]
     hyper: dict = field(default_factory=dict)
+    own: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     variants: dict[str, dict] = field(default_factory=dict)
     schedule: str = "constant"

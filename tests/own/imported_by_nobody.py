@@ -1,0 +1,3 @@
+"""Importing this fails the test that looks for a class in it."""
+
+raise RuntimeError("imported")

@@ -1,0 +1,121 @@
+"""The report card's numbers on made-up curves, and the measurement of cost."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from muon_imbalance import measure
+from muon_imbalance.analysis import card
+from muon_imbalance.errors import UserError
+
+from .test_own_optimizer import job
+
+STEPS = np.arange(0, 101, 2)
+
+
+def rows(optimizer, minority, majority, loss, seed):
+    parts = []
+    for split, group, metric, values in (
+        ("test", "minority", "accuracy", minority),
+        ("test", "majority", "accuracy", majority),
+        ("train", "all", "loss", loss),
+    ):
+        names = {"optimizer": optimizer, "phase": "final", "split": split, "group": group, "metric": metric}
+        parts.append(pd.DataFrame({"step": STEPS, "value": values, "seed": seed}).assign(**names))
+    return pd.concat(parts)
+
+
+def learner(speed, gain=0.0, shift=0.0):
+    """Curves that depend on ``speed * step`` alone; ``gain`` is what the minority has more at equal progress."""
+    t = speed * STEPS / 100
+    minority = np.clip(0.8 * (1 - np.exp(-3 * t)) + gain + shift, 0, 1)
+    return minority, 1 - 0.5 * np.exp(-6 * t), 2.0 * np.exp(-4 * t)
+
+
+def frame(**optimizers):
+    seeds = [0.0, 0.01, -0.01, 0.02]
+    parts = [
+        rows(name, *learner(*how, shift=shift), seed)
+        for name, how in optimizers.items()
+        for seed, shift in enumerate(seeds)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def entries(table):
+    return [card.progress(table, name, ["majority"], ["minority"]) for name in table["optimizer"].unique()]
+
+
+def test_being_faster_shows_by_step_alone():
+    compared = card.compare(*_first_and_rest(entries(frame(fast=(2.0,), slow=(1.0,))))).set_index("clock")
+    assert compared.loc[card.STEP, "low"] > 0.05
+    for clock in (card.LOSS, card.MAJORITY):
+        assert abs(compared.loc[clock, "difference"]) < 0.01, clock
+        assert compared.loc[clock, "n"] == 4 and compared.loc[clock, "levels"] > 10
+
+
+def test_being_better_shows_on_every_clock():
+    compared = card.compare(*_first_and_rest(entries(frame(better=(1.0, 0.1), plain=(1.0,)))))
+    learned = (learner(1.0)[1][1:] >= card.GATE).mean()  # share of the steps that count
+    np.testing.assert_allclose(compared["difference"], [0.1 * learned, 0.1, 0.1], atol=0.002)
+    assert (compared["low"] > 0.05).all()
+
+
+def test_a_collapsed_model_scores_nothing_by_step():
+    """It predicts one class for all: half of the minority, half of the majority."""
+    flat = np.full(len(STEPS), 0.5)
+    table = pd.concat([frame(plain=(1.0,)), *(rows("flat", flat, flat, learner(1.0)[2], seed) for seed in range(4))])
+    found = {entry.optimizer: card.areas(entry).mean() for entry in entries(table)}
+    assert found["flat"] == 0 and found["plain"] > 0.2
+
+
+def test_clocks_that_never_get_there_have_no_value():
+    table = frame(plain=(1.0,), stuck=(0.0,))
+    compared = card.compare(*_first_and_rest(entries(table))).set_index("clock")
+    assert compared.loc[card.LOSS, "n"] == 0 and np.isnan(compared.loc[card.LOSS, "difference"])
+
+
+def test_diverged_runs_are_left_out():
+    table = frame(plain=(1.0,), other=(1.0,))
+    table.loc[(table["optimizer"] == "other") & (table["seed"] == 2) & (table["step"] > 50), "value"] = np.nan
+    one, other = entries(table)
+    assert other.seeds == {0, 1, 3}
+    assert set(card.compare(one, [other])["n"]) == {3}
+    table["value"] = np.nan
+    with pytest.raises(UserError, match="every run of every optimizer diverged"):
+        card.levels(entries(table))
+
+
+def test_groups_are_averaged():
+    table = frame(plain=(1.0,))
+    both = card.progress(table, "plain", ["majority", "minority"], ["minority"])
+    single = card.progress(table, "plain", ["majority"], ["minority"])
+    np.testing.assert_allclose(both.majority, (single.majority + single.minority) / 2)
+
+
+def test_what_is_drawn():
+    curves = card.curves(entries(frame(a=(1.0,), b=(2.0,))))
+    assert set(curves["clock"]) == {card.STEP, card.LOSS, card.MAJORITY} and set(curves["optimizer"]) == {"a", "b"}
+    by_step = curves[(curves["clock"] == card.STEP) & (curves["optimizer"] == "a")]
+    assert by_step["x"].min() == 2 and (by_step["n"] == 4).all() and by_step["majority"].notna().all()
+
+
+def _first_and_rest(found):
+    return found[0], found[1:]
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"rule": "nmd", "own": {}, "cells": [{"lr": "0.1", "momentum": "0.9"}]}, 1.0),
+        ({"rule": "specgd", "own": {}}, 0.0),
+        ({"rule": "", "own": {"class": "torch.optim:SGD"}, "hyper": {"momentum": 0.9}}, 1.0),
+        ({"rule": "", "own": {"class": "torch.optim:SGD"}}, 0.0),
+    ],
+)
+def test_cost(changes, state):
+    found = measure.measure(job(**changes), None)
+    torch.set_flush_denormal(False)
+    assert found["state_ratio"] == pytest.approx(state) and found["parameters"] == 12
+    assert found["step_seconds"] > 0 and found["ratio"] > 0 and found["peak_mib"] > 50
