@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data import colored_mnist
+from muon_imbalance.data import barcoded_mnist, colored_mnist
 
 
 def tile(images: np.ndarray, gap: int = 1) -> np.ndarray:
@@ -25,3 +25,17 @@ def coloured_digits(folder: str | Path, columns: int = 6) -> np.ndarray:
     side = round(grey.shape[1] ** 0.5)
     rows = [colored_mnist.render(grey, colour, held["background"]) for colour in (agree, 1 - agree)]
     return tile(np.stack(rows).reshape(2, len(chosen), 3, side, side).transpose(0, 1, 3, 4, 2))
+
+
+def barcoded_digits(folder: str | Path, columns: int = 6) -> np.ndarray:
+    """Training digits of Barcoded MNIST: samples of majority classes (top), and the same digits with barcodes."""
+    held = barcoded_mnist.load(Path(folder), "train", [0], standardise=False)
+    label, images = held["label"][0], held["inputs"][0]
+    digits = np.arange(columns) % 10
+    # of each digit its first image, and its class with the barcode that has the most, then fewer, pixels set
+    first = [int(np.flatnonzero(label == digit)[0]) for digit in digits]
+    most = label.max() // 10 - 1
+    marked = [int(np.flatnonzero(label == 10 * (1 + most - place) + digit)[0]) for place, digit in enumerate(digits)]
+    side = round(images.shape[1] ** 0.5)
+    chosen = images[np.array([first, marked])].reshape(2, columns, side, side)
+    return tile(np.repeat(chosen[..., None], 3, axis=-1))
