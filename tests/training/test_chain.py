@@ -74,7 +74,7 @@ def test_pytorch_initialisation_range():
 
 
 def test_unknown_model_is_refused():
-    with pytest.raises(UserError, match="'resnet' is unknown; allowed: linear, mlp"):
+    with pytest.raises(UserError, match="'resnet' is unknown; allowed: cnn, linear, mlp"):
         registry.module_name("resnet")
 
 

@@ -1,4 +1,4 @@
-"""The smoke scale's configuration, as Snakemake merges it."""
+"""A scale's configuration, as Snakemake merges it."""
 
 from pathlib import Path
 
@@ -16,7 +16,12 @@ def _laid_over(base, over):
 
 
 def smoke_config() -> dict:
-    """config.yaml with the smoke overlay; what the overlay sets to null is left out."""
-    files = (ROOT / "config.yaml", ROOT / "workflow/scales/smoke.yaml")
+    """config.yaml with the smoke overlay."""
+    return scale_config("smoke")
+
+
+def scale_config(scale: str) -> dict:
+    """config.yaml with the overlay of a scale (not laptop); what the overlay sets to null is left out."""
+    files = (ROOT / "config.yaml", ROOT / f"workflow/scales/{scale}.yaml")
     base, over = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
     return without_nulls(_laid_over(base, over))

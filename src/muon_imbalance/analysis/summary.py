@@ -67,3 +67,11 @@ def against_clock(
         spread = found.std(ddof=1) if found.size > 1 else np.nan
         rows.append((optimizer, level, found.mean() if found.size else np.nan, spread, found.size))
     return pd.DataFrame(rows, columns=["optimizer", "level", "mean", "sd", "n"])
+
+
+def over_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with every curve of a run divided by its first recorded value."""
+    names = ["optimizer", "phase", "run", "split", "group", "metric"]
+    ordered = frame.sort_values("step", kind="stable")
+    first = ordered.groupby(names, sort=False)["value"].transform("first")
+    return ordered.assign(value=ordered["value"] / first).sort_index()

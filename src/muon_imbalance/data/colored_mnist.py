@@ -11,6 +11,7 @@ import numpy as np
 
 from muon_imbalance.data import manifest
 from muon_imbalance.data.options import Options, check_request
+from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.seeding import stable_seed
 from muon_imbalance.data.store import read_arrays
 from muon_imbalance.errors import UserError
@@ -77,8 +78,8 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     drawn = [_repetition(_generator(seed, "train", r), *counts) for r in range(repetitions)]
     (test,) = _draw(_generator(seed, "test"), labels["test"], _per_label(labels["test"], sizes["test"]))
     arrays = {
-        "train_pool": _pool(digits["train_images"], window),
-        "test_pool": _pool(digits["test_images"][test], window),
+        "train_pool": pool(digits["train_images"], window),
+        "test_pool": pool(digits["test_images"][test], window),
         "levels": np.array(255 * window**2, np.uint16),
         "train_digit": digits["train_labels"],
         "test_digit": digits["test_labels"][test],
@@ -165,13 +166,6 @@ def _repetition(
         colour[chosen] = 1 - value
     order = np.argsort(colour, kind="stable")
     return train_index[order], colour[order], validation_index
-
-
-def _pool(images: np.ndarray, window: int) -> np.ndarray:
-    """Sums of grey values over ``window x window`` pixels: ``[N, P]``, white is ``255 * window**2``."""
-    n, side = len(images), images.shape[1] // window
-    blocks = images.reshape(n, side, window, side, window)
-    return blocks.sum(axis=(2, 4), dtype=np.uint16).reshape(n, side * side)
 
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:

@@ -9,6 +9,7 @@ from types import ModuleType
 from muon_imbalance.errors import UserError
 
 BUILDERS = {
+    "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "mnist": "muon_imbalance.data.mnist",

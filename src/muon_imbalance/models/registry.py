@@ -6,6 +6,7 @@ from types import ModuleType
 from muon_imbalance.errors import UserError
 
 MODELS = {
+    "cnn": "muon_imbalance.models.cnn",
     "linear": "muon_imbalance.models.linear",
     "mlp": "muon_imbalance.models.mlp",
     "one_hidden": "muon_imbalance.models.one_hidden",

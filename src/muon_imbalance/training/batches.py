@@ -56,6 +56,12 @@ class Loader:
         self.pixel_range = settings.get("pixel_range", (0.0, 1.0))
         self.module = registry.module(settings["dataset"]["builder"])
 
+    @property
+    def classes(self) -> int:
+        """Number of classes: what the data set's module says of its config, or the config itself; two colours."""
+        counted = getattr(self.module, "classes", None)
+        return counted(self.config) if counted else int(self.config.get("classes", 2))
+
     def _stacked(self, array: np.ndarray, dtype: torch.dtype, unique: list[int]) -> Tensor:
         """``[R, n, ...]`` (one row per distinct repetition, or one for all) as ``[S, n, ...]``."""
         tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device, dtype)
@@ -71,7 +77,10 @@ class Loader:
             return self._coloured(arrays, unique)
         targets = self._stacked(arrays["label"], torch.int64, unique)
         inputs = self._stacked(arrays["inputs"], self.dtype, unique)
-        classes = tuple(f"class_{c}" for c in range(int(self.config["classes"])))
+        if "group" in arrays:
+            groups = self._stacked(arrays["group"], torch.int64, unique)
+            return Split([Block(inputs, targets, groups)], self.module.GROUPS)
+        classes = tuple(f"class_{c}" for c in range(self.classes))
         sets = self.module.class_sets(self.config) if hasattr(self.module, "class_sets") else {}
         return Split([Block(inputs, targets, targets)], classes, sets)
 

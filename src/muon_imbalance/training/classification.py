@@ -54,8 +54,8 @@ class Classification:
         self.train = loader.split("train")
         self.splits = {name: loader.split(name) for name in settings["evaluate"]}
         self.metrics, self.chunk, self.dtype, self.device = set(settings["metrics"]), chunk, dtype, device
-        classes = int(dataset["config"].get("classes", 2))
-        self.model = registry.load(settings["model"]["name"]).build(settings["model"], self.train.features, classes)
+        build = registry.load(settings["model"]["name"]).build
+        self.model = build(settings["model"], self.train.features, loader.classes)
         self.names = [(experiment, dataset["name"], "init", seed) for seed in seeds]
         self.stack = len(seeds)
 
