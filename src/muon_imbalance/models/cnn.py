@@ -8,8 +8,9 @@ the 5 x 5 kernel has four places; their products are computed together and the l
 
 The product is that of the kernel and all windows, or, for small images, of one matrix for all windows and the image
 itself. Tensors within are ``[S, channels, rows, columns, samples]``, samples last, along which all comparisons run.
-Written out like this, a step of a small network takes about half of the time of ``conv2d`` with automatic
-differentiation on a CPU (a test compares the results). Source: Kunstner et al. 2024 (two layers, 32 and 100 channels).
+Written out like this, the gradient of a narrow network (4 and 12 channels) takes 0.6 of the CPU time of ``conv2d``
+with automatic differentiation, that of 8 and 16 channels 0.8 to 0.95 (a test compares the results).
+Source: Kunstner et al. 2024 (two layers, 32 and 100 channels).
 """
 
 from collections.abc import Callable, Iterator
