@@ -5,12 +5,12 @@ import csv
 def core_seconds(experiment):
     """CPU time of an experiment's jobs, as their benchmarks recorded it (the last run of each job)."""
     total = 0.0
-    for path in Path(BENCHMARKS).glob(f"*/{experiment}*"):
-        for file in [path] if path.is_file() else path.glob("*.tsv"):
-            with file.open(encoding="utf-8") as rows:
-                total += sum(
-                    float(row["cpu_time"]) for row in csv.DictReader(rows, delimiter="\t") if row["cpu_time"] != "NA"
-                )
+    folder = Path(BENCHMARKS)
+    for file in [*folder.glob(f"*/{experiment}.tsv"), *folder.glob(f"*/{experiment}/*.tsv")]:
+        with file.open(encoding="utf-8") as rows:
+            total += sum(
+                float(row["cpu_time"]) for row in csv.DictReader(rows, delimiter="\t") if row["cpu_time"] != "NA"
+            )
     return total
 
 
