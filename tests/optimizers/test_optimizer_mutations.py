@@ -159,7 +159,9 @@ MUTANTS = {
     "Ky Fan without the sum": ("norms.py", "s.sum(-1) / self.k", "s.sum(-1) / 99", norms),
     "dual of Ky Fan": ("norms.py", "[..., : self.k].sum(-1)", "[..., : self.k + 1].sum(-1)", norms),
     "projection on the spectral ball": ("norms.py", "s.clamp(max=1)", "s.clamp(max=1.1)", projections),
-    "projection on the Frobenius ball": ("norms.py", "_size(x).clamp(min=1)", "_size(x)", projections),
+    "projection on the Frobenius ball": (
+        "norms.py", "frobenius_size(x).clamp(min=1)", "frobenius_size(x)", projections
+    ),
     "projection on the max ball": ("norms.py", "x.clamp(-1, 1)", "x / x.abs().amax((-2, -1), True)", projections),
     "threshold at the bend": ("norms.py", "share * (high - low)", "0 * (high - low)", projections),
     "sum of the projection": ("norms.py", "capped(s, self.k)", "capped(s, self.k + 1)", projections),
@@ -181,6 +183,10 @@ MUTANTS = {
         "shampoo.py", "torch.where(beta.value < 1, 1 - beta.value, 1.0)", "(1 - beta.value).clamp(min=0.1)", SHAMPOO
     ),
     "powers one step late": ("shampoo.py", "t % self.frequency == 0", "(t - 1) % self.frequency == 0", SHAMPOO),
+    "accumulators of one beta2 for all": (
+        "shampoo.py", "beta2(old) + torch.bmm(left, right)", "0.5 + torch.bmm(left, right)",
+        on_build(checks.check_stack, "shampoo"),
+    ),
     "start ignored": (
         "shampoo.py", "graft.clone() if t < self.start", "torch.zeros_like(graft) if t < self.start", SHAMPOO
     ),
@@ -188,8 +194,7 @@ MUTANTS = {
     "graft left out": ("shampoo.py", 'self.grafting == "none"', "True", SHAMPOO),
     "second moment of the graft": ("shampoo.py", "grad * grad", "grad.abs()", SHAMPOO),
     "right accumulator of the wrong gradient": (
-        "shampoo.py", 'yield "right", block.mT @ block', 'yield "right", (block.mT @ block).diagonal(dim1=-2, dim2=-1)'
-        ".diag_embed()", turning,
+        "shampoo.py", 'yield "right", block.mT, block', 'yield "right", block.mT, block.sign()', turning,
     ),
     "blocks of one column range": (
         "shampoo.py", "slice(column, column + self.size)", "slice(column, column + self.size - 1)", SHAMPOO

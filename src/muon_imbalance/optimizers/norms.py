@@ -44,22 +44,22 @@ class Frobenius:
     dual_norm = norm
 
     def lmo(self, x: Tensor) -> Tensor:
-        size = _size(x)
+        size = frobenius_size(x)
         return x / size.masked_fill(size < torch.finfo(x.dtype).tiny, torch.inf).to(x.dtype)
 
     def rate(self, x: Tensor, lr: Tensor) -> Tensor:
         """The multiple lr * lmo(x) / x, with lr of shape [..., 1, 1]."""
-        return _rate(lr, _size(x), x.dtype)
+        return _rate(lr, frobenius_size(x), x.dtype)
 
     def rates(self, xs: list[Tensor], lr: float) -> list[Tensor]:
         sizes = _safe(xs[0], lambda **sum_in: torch.stack(torch._foreach_norm(xs, **sum_in)))
         return list(_rate(sizes.new_tensor(lr, dtype=xs[0].dtype), sizes, xs[0].dtype).unbind())
 
     def project(self, x: Tensor) -> Tensor:
-        return x / _size(x).clamp(min=1).to(x.dtype)
+        return x / frobenius_size(x).clamp(min=1).to(x.dtype)
 
 
-def _size(x: Tensor) -> Tensor:
+def frobenius_size(x: Tensor) -> Tensor:
     """||X||_F as [..., 1, 1]."""
     return _safe(x, lambda **sum_in: torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, **sum_in))
 

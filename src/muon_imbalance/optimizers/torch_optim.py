@@ -13,6 +13,8 @@
 Hyperparameters and defaults are those of the factory with the same name in lower case (`optimizers.build`), and
 each may differ from parameter group to parameter group. Every class hands its parameters to the stacked core as
 stacks of one model, so nothing is computed twice. Which parameters count as matrices says `core.is_matrix`.
+SGD and Adam have no class here: on a single model torch.optim.SGD and Adam with fused=True make the same steps
+in one pass over the memory, which nothing built from separate operations reaches.
 """
 
 import inspect
