@@ -172,25 +172,34 @@ def spectrum(rows, cols, values, seed=0):
 
 
 def check_exact_polar(polar):
-    """Against the SVD: full rank, tiny, rank deficient, above and below the relative cut-off."""
+    """Against the SVD: full rank, tiny, rank deficient, above and below the relative cut-off.
+
+    Each matrix by itself and in a batch, which are computed in different ways on a CPU.
+    """
+    for models in (1, 2):
+        check_exact_polar_of_batch(lambda x, models=models: polar.exact(x.expand(models, *x.shape))[-1])
+    assert torch.equal(polar.exact(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))
+    assert torch.equal(polar.exact(torch.zeros(3, 4)), torch.zeros(3, 4))
+
+
+def check_exact_polar_of_batch(exact):
     for rows, cols in [(6, 6), (4, 20), (20, 4), (1, 9), (9, 1)]:
         k = min(rows, cols)
         for scale in (1.0, 1e-12, 1e-170, 1e170):
             x = scale * spectrum(rows, cols, np.geomspace(1, 1e-2, k))
-            got = polar.exact(torch.from_numpy(x)[None])[0]
+            got = exact(torch.from_numpy(x))
             close(got, formulas.spectral(x / scale), 1e-11, f"polar factor of {rows}x{cols} at scale {scale}")
     tiny = torch.from_numpy(1e-12 * spectrum(8, 5, np.geomspace(1, 1e-2, 5))).float()
-    factor = polar.exact(tiny[None])[0]
+    factor = exact(tiny)
     assert factor.dtype == torch.float32
     close(torch.linalg.svdvals(factor), np.ones(5), 1e-5, "singular values at scale 1e-12 in float32")
     for dropped in (0.0, 1e-7):
         x = spectrum(8, 6, [1, 0.5, 0.1, dropped, dropped, dropped])
-        got = polar.exact(torch.from_numpy(x)[None])[0]
+        got = exact(torch.from_numpy(x))
         close(got, formulas.spectral(x), 1e-9, f"truncated polar factor, rest {dropped}")
         close(np.linalg.svd(got)[1], [1, 1, 1, 0, 0, 0], 1e-9, "rank of the truncated polar factor")
     x = spectrum(8, 6, [1, 0.5, 0.1, 1e-5, 1e-5, 1e-5])
-    close(polar.exact(torch.from_numpy(x)[None])[0], formulas.spectral(x), 1e-5, "kept singular values")
-    assert torch.equal(polar.exact(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))
+    close(exact(torch.from_numpy(x)), formulas.spectral(x), 1e-5, "kept singular values")
 
 
 SPECTRA = {

@@ -68,6 +68,8 @@ HYPER = {"lr": 0.1, "weight_decay": 0.1}
 SAME_NMD = adapter(adapter_checks.check_same_as_core, "NMD", HYPER)
 SAME_MUON = adapter(adapter_checks.check_same_as_core, "Muon", HYPER)
 SAME_UPWARDS = adapter(adapter_checks.check_same_as_core, "Signum", HYPER, True)
+MUON_UPWARDS = adapter(adapter_checks.check_same_as_core, "Muon", HYPER, True)
+NESTEROV = adapter(adapter_checks.check_same_as_core, "Signum", HYPER | {"nesterov": True})
 SAVED = adapter(adapter_checks.check_round_trip, "Muon", torch.bfloat16)
 LATE = adapter(adapter_checks.check_late_gradients, "Muon")
 ROUNDED = adapter(adapter_checks.check_bfloat16, "NMD")
@@ -83,7 +85,10 @@ MUTANTS = {
         "polar.py", "gram = torch.baddbmm(half, poly, half, beta=a)", "gram = half", newton_schulz
     ),
     "cut-off too high": ("polar.py", "rtol**2 * values[..., -1:]", "1e-8", exact_polar),
-    "input not brought to scale": (
+    "cut-off of one matrix": ("polar.py", "rtol**2 * listed[-1]", "0", exact_polar),
+    "rank of one matrix": ("polar.py", "len(listed) - rank", "rank", norms),
+    "no range of one matrix": ("polar.py", "1e-200 < listed[-1] < 1e200", "True", exact_polar),
+    "batch not brought to scale": (
         "polar.py", "flat / torch.where(largest > 0, largest, 1.0)", "flat", exact_polar
     ),
     "no cut-off": ("polar.py", "rtol**2 * values[..., -1:]", "0", exact_polar),
@@ -93,6 +98,10 @@ MUTANTS = {
     "zero gradient of the Frobenius lmo": (
         "norms.py", "x / size.masked_fill(size < torch.finfo(x.dtype).tiny, torch.inf).to(x.dtype)",
         "x / size.to(x.dtype)", norms,
+    ),
+    "rate of the Frobenius norm": (
+        "norms.py", "size.clamp(min=bounds.tiny)).clamp(max=bounds.max)", "size)",
+        on_build(checks.check_zero_gradient, "nmd"),
     ),
     "factor 1 - beta dropped": (
         "steepest.py", "torch.lerp(old, grad, self.fresh(grad), out=room(old))",
@@ -106,8 +115,8 @@ MUTANTS = {
     ),
     "scale left out": ("steepest.py", "-self._factor(param)", "-1", reference("muon_exact")),
     "norm over the whole stack": (
-        "norms.py", "    return torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float64)",
-        "    return torch.linalg.vector_norm(x, dtype=torch.float64)", on_build(checks.check_stack, "nmd"),
+        "norms.py", "torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, **sum_in)",
+        "torch.linalg.vector_norm(x, **sum_in).reshape(1, 1, 1)", on_build(checks.check_stack, "nmd"),
     ),
     "kernel not flattened": (
         "core.py", "x.reshape(*x.shape[:2], -1)", "x.flatten(0, -3) if x.ndim > 3 else x.unsqueeze(-1)",
@@ -150,7 +159,9 @@ MUTANTS = {
     "Ky Fan without the sum": ("norms.py", "s.sum(-1) / self.k", "s.sum(-1) / 99", norms),
     "dual of Ky Fan": ("norms.py", "[..., : self.k].sum(-1)", "[..., : self.k + 1].sum(-1)", norms),
     "projection on the spectral ball": ("norms.py", "s.clamp(max=1)", "s.clamp(max=1.1)", projections),
-    "projection on the Frobenius ball": ("norms.py", "_size(x).clamp(min=1)", "_size(x)", projections),
+    "projection on the Frobenius ball": (
+        "norms.py", "frobenius_size(x).clamp(min=1)", "frobenius_size(x)", projections
+    ),
     "projection on the max ball": ("norms.py", "x.clamp(-1, 1)", "x / x.abs().amax((-2, -1), True)", projections),
     "threshold at the bend": ("norms.py", "share * (high - low)", "0 * (high - low)", projections),
     "sum of the projection": ("norms.py", "capped(s, self.k)", "capped(s, self.k + 1)", projections),
@@ -172,6 +183,10 @@ MUTANTS = {
         "shampoo.py", "torch.where(beta.value < 1, 1 - beta.value, 1.0)", "(1 - beta.value).clamp(min=0.1)", SHAMPOO
     ),
     "powers one step late": ("shampoo.py", "t % self.frequency == 0", "(t - 1) % self.frequency == 0", SHAMPOO),
+    "accumulators of one beta2 for all": (
+        "shampoo.py", "beta2(old) + torch.bmm(left, right)", "0.5 + torch.bmm(left, right)",
+        on_build(checks.check_stack, "shampoo"),
+    ),
     "start ignored": (
         "shampoo.py", "graft.clone() if t < self.start", "torch.zeros_like(graft) if t < self.start", SHAMPOO
     ),
@@ -179,8 +194,7 @@ MUTANTS = {
     "graft left out": ("shampoo.py", 'self.grafting == "none"', "True", SHAMPOO),
     "second moment of the graft": ("shampoo.py", "grad * grad", "grad.abs()", SHAMPOO),
     "right accumulator of the wrong gradient": (
-        "shampoo.py", 'yield "right", block.mT @ block', 'yield "right", (block.mT @ block).diagonal(dim1=-2, dim2=-1)'
-        ".diag_embed()", turning,
+        "shampoo.py", 'yield "right", block.mT, block', 'yield "right", block.mT, block.sign()', turning,
     ),
     "blocks of one column range": (
         "shampoo.py", "slice(column, column + self.size)", "slice(column, column + self.size - 1)", SHAMPOO
@@ -199,7 +213,14 @@ MUTANTS = {
     ),
     "Max norm in place of the spectral": ("norms.py", "return self.factor(x)", "return x.sign()", turning),
     "groups in the wrong order": ("grouping.py", "torch.cat(matrices)", "torch.cat(matrices[::-1])", grouped),
-    "maximize ignored": ("torch_optim.py", '-grad if group["maximize"] else grad', "grad", SAME_UPWARDS),
+    "maximize ignored": ("torch_optim.py", "grads = torch._foreach_neg(grads)", "pass", SAME_UPWARDS),
+    "maximize ignored without lists": (
+        "torch_optim.py", '-grad if group["maximize"] else grad', "grad", MUON_UPWARDS
+    ),
+    "decay of lists": ("steepest.py", "torch._foreach_mul_(params, decay.number())", "pass", SAME_NMD),
+    "momentum of lists": ("steepest.py", "grads, self.fresh.number()", "grads, self.momentum.number()", SAME_NMD),
+    "Nesterov of lists": ("steepest.py", "grads, updates, self.momentum.number()", "grads, updates, 0.1", NESTEROV),
+    "rule of another learning rate": ("torch_optim.py", "_built(self.rule, **hyper)", "_built(self.rule)", SAME_NMD),
     "group ignored": (
         "torch_optim.py", "group[key] for key in self.hyper", "self.hyper[key] for key in self.hyper", SAME_NMD
     ),
@@ -224,7 +245,8 @@ def test_mutant_is_caught(file, old, new, check, tmp_path, monkeypatch):
 def test_absolute_cut_off_is_caught(tmp_path, monkeypatch):
     """The trap of F9: with an absolute cut-off the first tiny gradients have no polar factor at all."""
     unscaled = ("flat / torch.where(largest > 0, largest, 1.0)", "flat")
-    edits = {"polar.py": [("rtol**2 * values[..., -1:]", "1e-12"), unscaled]}
+    cuts = [("rtol**2 * values[..., -1:]", "1e-12"), ("rtol**2 * listed[-1]", "1e-12")]
+    edits = {"polar.py": [*cuts, unscaled]}
     with pytest.raises(AssertionError, match="scale 1e-12"):
         exact_polar(copied(tmp_path, monkeypatch, edits=edits))
 

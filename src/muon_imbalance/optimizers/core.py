@@ -16,7 +16,8 @@ Tensors = dict[str, Tensor]
 class Optimizer(Protocol):
     """A pure update rule; params, gradients and state are flat dicts of stacked tensors.
 
-    A rule may also offer `step_`, which writes into params and state; it serves torch_optim.
+    For torch_optim a rule may also offer `step_`, which writes into params and state, and, if
+    `takes_lists` is true, `step_lists_`, which does so for one model given as lists of tensors without model axis.
     """
 
     def init(self, params: Tensors) -> Tensors:

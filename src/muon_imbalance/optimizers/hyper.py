@@ -34,6 +34,12 @@ class Hyper:
             raise UserError(f"{self.key} has {len(value)} values, allowed: 1 or one per model, here {models}")
         return value.to(device, dtype).reshape(-1, *[1] * (ndim - 1))
 
+    def number(self) -> float:
+        """The one value, for rules that act on a single model; raise UserError where there are several."""
+        if len(self.value) != 1:
+            raise UserError(f"{self.key} has {len(self.value)} values, allowed: 1 or one per model, here 1")
+        return self.value.item()
+
     def is_zero(self) -> bool:
         """True when it is 0 for every model, so that its term can be left out."""
         return not self.value.any()

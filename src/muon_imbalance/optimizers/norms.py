@@ -17,7 +17,9 @@ from muon_imbalance.optimizers import polar
 class Norm(Protocol):
     """A norm as data: `norm` and `dual_norm` map [..., m, n] to [...], `lmo` and `project` keep the shape.
 
-    batched: whether the lmo of several matrices of equal shape is quicker in one call.
+    batched: whether the lmo of several matrices of equal shape is quicker in one call. A norm that does not ask
+    for the shape of a matrix also has, for lists of whole tensors of one dtype on one device, `lmos`; or, where
+    the lmo is a multiple of the matrix, `rates` of a list and `rate`, so that the multiple need not be stored.
     """
 
     batched: bool
@@ -42,24 +44,43 @@ class Frobenius:
     dual_norm = norm
 
     def lmo(self, x: Tensor) -> Tensor:
-        size = _size(x)
+        size = frobenius_size(x)
         return x / size.masked_fill(size < torch.finfo(x.dtype).tiny, torch.inf).to(x.dtype)
 
+    def rate(self, x: Tensor, lr: Tensor) -> Tensor:
+        """The multiple lr * lmo(x) / x, with lr of shape [..., 1, 1]."""
+        return _rate(lr, frobenius_size(x), x.dtype)
+
+    def rates(self, xs: list[Tensor], lr: float) -> list[Tensor]:
+        sizes = _safe(xs[0], lambda **sum_in: torch.stack(torch._foreach_norm(xs, **sum_in)))
+        return list(_rate(sizes.new_tensor(lr, dtype=xs[0].dtype), sizes, xs[0].dtype).unbind())
+
     def project(self, x: Tensor) -> Tensor:
-        return x / _size(x).clamp(min=1).to(x.dtype)
+        return x / frobenius_size(x).clamp(min=1).to(x.dtype)
 
 
-def _size(x: Tensor) -> Tensor:
-    """||X||_F as [..., 1, 1], summed in float64, where squares of entries do not vanish or overflow.
+def frobenius_size(x: Tensor) -> Tensor:
+    """||X||_F as [..., 1, 1]."""
+    return _safe(x, lambda **sum_in: torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, **sum_in))
+
+
+def _rate(lr: Tensor, size: Tensor, dtype: torch.dtype) -> Tensor:
+    """lr / size in dtype, always a number, so that it times a zero matrix is zero."""
+    bounds = torch.finfo(dtype)
+    return (lr / size.clamp(min=bounds.tiny)).clamp(max=bounds.max).to(dtype)
+
+
+def _safe(like: Tensor, sizes: Callable[..., Tensor]) -> Tensor:
+    """Sizes summed in float64, where squares of entries do not vanish or overflow.
 
     On a CPU the four times faster float32 sum is taken where neither can happen.
     """
-    if x.dtype == torch.float32 and x.device.type == "cpu":
-        size = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True)
+    if like.dtype == torch.float32 and like.device.type == "cpu":
+        size = sizes()
         smallest, largest = torch.aminmax(size)
         if smallest.item() > 1e-15 and largest.item() < 1e18:
             return size
-    return torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float64)
+    return sizes(dtype=torch.float64)
 
 
 class Max:
@@ -76,6 +97,13 @@ class Max:
     def lmo(self, x: Tensor) -> Tensor:
         """Adding 0 x keeps a NaN visible, of which torch's sign makes 0."""
         return x.sign().add_(x, alpha=0)
+
+    def lmos(self, xs: list[Tensor]) -> list[Tensor]:
+        """On a CPU the norms tell sooner than an addition to every entry that there is no NaN."""
+        signs = torch._foreach_sign(xs)
+        if xs[0].device.type != "cpu" or not torch.stack(torch._foreach_norm(xs)).sum().isfinite():
+            torch._foreach_add_(signs, xs, alpha=0)
+        return signs
 
     def project(self, x: Tensor) -> Tensor:
         return x.clamp(-1, 1)

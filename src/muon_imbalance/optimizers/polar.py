@@ -3,6 +3,7 @@
 Both work on X [..., m, n] through the smaller of m and n, and keep a zero matrix at zero.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import chain, islice, repeat
 
@@ -48,16 +49,47 @@ def exact(x: Tensor, rtol: float = 1e-6, rank: int | None = None) -> Tensor:
     out as 1 within about 1e-16 / r^2, hence this rtol. A matrix with a NaN or an infinity gives NaN and
     leaves the others of its batch alone.
     """
+    if x.is_cpu and (x.ndim == 2 or x.numel() == x.size(-2) * x.size(-1)):
+        factor = _exact_alone(x, rtol, rank)
+        if factor is not None:
+            return factor
     flat = x.reshape(-1, *x.shape[-2:]).double()
-    largest = flat.abs().amax((-2, -1), keepdim=True)
-    finite = largest.isfinite()
-    flat = flat / torch.where(largest > 0, largest, 1.0)
+    if x.dtype == torch.float64:  # squares of the other types are far from the bounds of float64
+        largest = flat.abs().amax((-2, -1), keepdim=True)
+        flat = flat / torch.where(largest > 0, largest, 1.0)
     wide = flat.shape[-2] <= flat.shape[-1]
     gram = torch.bmm(flat, flat.mT) if wide else torch.bmm(flat.mT, flat)
+    finite = gram.diagonal(dim1=-2, dim2=-1).sum(-1).isfinite()[:, None, None]
     root = _inverse_root(torch.where(finite, gram, 0.0), rtol, rank)
     root = torch.where(finite, root, torch.nan)
     factor = torch.bmm(root, flat) if wide else torch.bmm(flat, root)
     return factor.reshape(x.shape).to(x.dtype)
+
+
+def _exact_alone(x: Tensor, rtol: float, rank: int | None) -> Tensor | None:
+    """The same for one matrix [m, n] on a CPU, with the fewest operations: at 20 x 200 each is 4 % of the time.
+
+    None for a matrix that is zero, not finite, or so large or small that squares of its entries might be.
+    """
+    double = x.double() if x.ndim == 2 else x.reshape(x.shape[-2:]).double()
+    wide = double.size(0) <= double.size(1)
+    try:
+        values, vectors = torch.linalg.eigh(torch.mm(double, double.t()) if wide else torch.mm(double.t(), double))
+    except torch.linalg.LinAlgError:  # not finite
+        return None
+    listed = values.tolist()
+    if not 1e-200 < listed[-1] < 1e200:
+        return None
+    dropped = bisect_right(listed, rtol**2 * listed[-1])
+    if rank is not None:
+        dropped = max(dropped, len(listed) - rank)
+    if dropped:
+        values, vectors = values[dropped:], vectors[:, dropped:]
+    root = torch.mm(vectors * values.rsqrt_(), vectors.t())
+    factor = torch.mm(root, double) if wide else torch.mm(double, root)
+    if x.dtype is not torch.float64:
+        factor = factor.float() if x.dtype is torch.float32 else factor.to(x.dtype)
+    return factor if x.ndim == 2 else factor.view(x.shape)
 
 
 def _inverse_root(gram: Tensor, rtol: float, rank: int | None) -> Tensor:

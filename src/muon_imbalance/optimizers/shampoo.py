@@ -20,6 +20,7 @@ from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix, check, is_matrix, slot
 from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper, two_betas, whole
+from muon_imbalance.optimizers.norms import frobenius_size
 
 OPTIMIZERS = ("shampoo",)
 LARGEST = 10**9
@@ -61,10 +62,11 @@ class Shampoo:
                 state[f"exp_avg_sq/{name}"] = torch.zeros_like(param)
             matrix = as_matrix(param)
             for label, rows, columns in self._blocks(matrix):
-                for side, gram in _grams(param, matrix[:, rows, columns]):
-                    state[f"{side}.{label}/{name}"] = torch.zeros_like(gram)
+                for side, left, right in _grams(param, matrix[:, rows, columns]):
+                    zeros = left.new_zeros(len(left), left.shape[1], right.shape[2])
+                    state[f"{side}.{label}/{name}"] = zeros
                     if self.frequency > 1:
-                        state[f"{side}_root.{label}/{name}"] = torch.zeros_like(gram)
+                        state[f"{side}_root.{label}/{name}"] = zeros.clone()
         return state
 
     @torch.no_grad()
@@ -84,9 +86,9 @@ class Shampoo:
             for label, rows, columns in self._blocks(graft):
                 place = (slice(None), rows, columns)
                 roots = {}
-                for side, gram in _grams(param, as_matrix(grads[name])[place]):
+                for side, left, right in _grams(param, as_matrix(grads[name])[place]):
                     key = f"{side}.{label}/{name}"
-                    total = new_state[key] = slot(state, key) * self.beta2(gram) + gram * self.fresh2(gram)
+                    total = new_state[key] = self._sum(slot(state, key), left, right)
                     roots[side] = self._root(f"{side}_root.{label}/{name}", total, unbias2, param, t, state, new_state)
                 if t >= self.start:
                     block = _product(roots, as_matrix(mean)[place])
@@ -94,6 +96,13 @@ class Shampoo:
             kept = param if self.decay is None else param * self.decay(param)
             new_params[name] = torch.addcmul(kept, direction.reshape(param.shape), self.lr(param), value=-1)
         return new_params, new_state
+
+    def _sum(self, old: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        """beta2 old + (1 - beta2) left right; one call where all models share beta2."""
+        beta2, fresh2 = self.beta2, self.fresh2
+        if len(beta2.value) == 1:
+            return torch.baddbmm(old, left, right, beta=beta2.number(), alpha=fresh2.number())
+        return old * beta2(old) + torch.bmm(left, right) * fresh2(old)
 
     def _graft(self, name: str, grad: Tensor, mean: Tensor, t: int, state: Tensors, new_state: Tensors) -> Tensor:
         """The step whose size is taken: of SGD with momentum, or of Adam."""
@@ -133,12 +142,12 @@ def _fresh(beta: Hyper) -> Hyper:
     return Hyper(torch.where(beta.value < 1, 1 - beta.value, 1.0), beta.key)
 
 
-def _grams(param: Tensor, block: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """G G^T as "left" and, for a matrix, G^T G as "right"; at least in float32."""
+def _grams(param: Tensor, block: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """The factors of G G^T as "left" and, for a matrix, of G^T G as "right"; at least in float32."""
     block = block.float() if block.dtype in (torch.bfloat16, torch.float16) else block
-    yield "left", block @ block.mT
+    yield "left", block, block.mT
     if is_matrix(param):
-        yield "right", block.mT @ block
+        yield "right", block.mT, block
 
 
 def _product(roots: Tensors, block: Tensor) -> Tensor:
@@ -148,7 +157,7 @@ def _product(roots: Tensors, block: Tensor) -> Tensor:
 
 def _rescaled(block: Tensor, graft: Tensor) -> Tensor:
     """`block` with the Frobenius norm of `graft`."""
-    old, new = (torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float64) for x in (block, graft))
+    old, new = (frobenius_size(x).double() for x in (block, graft))
     return block * torch.where(old > 0, new / old, 0.0 * old).to(block.dtype)
 
 

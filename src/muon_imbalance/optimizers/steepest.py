@@ -44,6 +44,7 @@ class Steepest:
         self.momentum = momentum
         self.fresh = None if momentum is None else Hyper(1 - momentum.value, "momentum")
         self.decay = decay(lr, weight_decay)
+        self.takes_lists = scale == "none" and (hasattr(norm, "lmos") or hasattr(norm, "rates"))
 
     def init(self, params: Tensors) -> Tensors:
         if self.momentum is None:
@@ -68,14 +69,33 @@ class Steepest:
                 old = slot(state, key)
                 buffer = new_state[key] = torch.lerp(old, grad, self.fresh(grad), out=room(old))
                 updates[name] = torch.lerp(grad, buffer, self.momentum(grad)) if self.nesterov else buffer
-        for name, direction in lmos(self.norm, updates).items():
+        multiple = hasattr(self.norm, "rate")
+        for name, direction in (updates if multiple else lmos(self.norm, updates)).items():
             param = params[name]
-            new, kept = room(param.detach()), param
+            new, kept, lr = room(param.detach()), param, self.lr(param)
+            if multiple:
+                lr = self.norm.rate(as_matrix(direction), as_matrix(lr)).reshape(lr.shape)
             if self.decay is not None:
                 kept = torch.mul(param, self.decay(param), out=new)
             step = {"value": -self._factor(param), "out": new}
-            new_params[name] = torch.addcmul(kept, direction, self.lr(param), **step)
+            new_params[name] = torch.addcmul(kept, direction, lr, **step)
         return {name: new_params[name] for name in params}, new_state
+
+    @torch.no_grad()
+    def step_lists_(self, params: list[Tensor], grads: list[Tensor], state: dict[str, list[Tensor]]) -> None:
+        """The same step for one model, in the memory of params and of the lists in state; one dtype, one device."""
+        lr, decay, updates = self.lr.number(), self.decay, grads
+        if self.momentum is not None:
+            updates = state["momentum"]
+            torch._foreach_lerp_(updates, grads, self.fresh.number())
+            if self.nesterov:
+                updates = torch._foreach_lerp(grads, updates, self.momentum.number())
+        if decay is not None:
+            torch._foreach_mul_(params, decay.number())
+        if hasattr(self.norm, "rates"):
+            torch._foreach_addcmul_(params, updates, self.norm.rates(updates, lr), value=-1)
+        else:
+            torch._foreach_add_(params, self.norm.lmos(updates), alpha=-lr)
 
     def _factor(self, param: Tensor) -> float:
         if self.scale == "none":

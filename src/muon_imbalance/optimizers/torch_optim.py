@@ -13,11 +13,14 @@
 Hyperparameters and defaults are those of the factory with the same name in lower case (`optimizers.build`), and
 each may differ from parameter group to parameter group. Every class hands its parameters to the stacked core as
 stacks of one model, so nothing is computed twice. Which parameters count as matrices says `core.is_matrix`.
+SGD and Adam have no class here: on a single model torch.optim.SGD and Adam with fused=True make the same steps
+in one pass over the memory, which nothing built from separate operations reaches.
 """
 
 import inspect
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -87,15 +90,33 @@ class StackedOptimizer(torch.optim.Optimizer):
                 self._refuse(param.grad, "gradients")
         for group, params in work:
             rule = self._build(group)
-            batches = defaultdict(list)  # by number of steps taken: a parameter may have had no gradient before
-            for param in (param for param in params if param.numel()):
+            params = [param for param in params if param.numel()]
+            for param in params:
                 if param not in self.state:
                     self.state[param].update(self._fresh_state(rule, group, param))
-                count = self.state[param].get("step")
-                batches[None if count is None else int(count)].append(param)
-            for batch in batches.values():
-                self._step(rule, group, batch)
+            if getattr(rule, "takes_lists", False) and _alike(params):
+                self._step_lists(rule, group, params)
+            else:
+                for batch in self._batches(params):
+                    self._step(rule, group, batch)
         return loss
+
+    def _batches(self, params: list[Tensor]) -> Iterable[list[Tensor]]:
+        """By number of steps taken: a parameter may have had no gradient before."""
+        batches = defaultdict(list)
+        for param in params:
+            count = self.state[param].get("step")
+            batches[None if count is None else int(count)].append(param)
+        return batches.values()
+
+    def _step_lists(self, rule: core.Optimizer, group: dict, params: list[Tensor]) -> None:
+        """All tensors at once in a few calls: the Python between the kernels costs more than small tensors."""
+        grads = [param.grad for param in params]
+        if group["maximize"]:
+            grads = torch._foreach_neg(grads)
+        slots = self.state[params[0]]
+        state = {key: [self.state[param][key].view_as(param) for param in params] for key in slots}
+        rule.step_lists_(params, grads, state)
 
     def _step(self, rule: core.Optimizer, group: dict, params: list[Tensor]) -> None:
         weights, grads, state = {}, {}, {"count": torch.zeros((), dtype=torch.int64)}
@@ -129,8 +150,10 @@ class StackedOptimizer(torch.optim.Optimizer):
                     self.state[param][slot] = value.to(param.device, copy=True)
 
     def _build(self, group: dict) -> core.Optimizer:
+        hyper = {key: group[key] for key in self.hyper}
+        fixed = not any(isinstance(value, Tensor | list | tuple) for value in hyper.values())
         try:
-            return self.rule(**{key: group[key] for key in self.hyper})
+            return _built(self.rule, **hyper) if fixed else self.rule(**hyper)
         except UserError as error:
             raise UserError(f"{type(self).__name__}: {error}") from None
 
@@ -144,9 +167,23 @@ class StackedOptimizer(torch.optim.Optimizer):
         return (tensor.float() if tensor.dtype in HALF else tensor).reshape(1, *(tensor.shape or (1,)))
 
     def _refuse(self, tensor: Tensor, what: str) -> None:
-        if tensor.layout != torch.strided or not tensor.is_floating_point():
+        if tensor.layout is not torch.strided or not tensor.is_floating_point():
             kind = "complex" if tensor.is_complex() else str(tensor.layout if tensor.is_sparse else tensor.dtype)
             raise UserError(f"{type(self).__name__} takes dense real floating-point {what}, this one is {kind}")
+
+
+@lru_cache(maxsize=64, typed=True)
+def _built(rule: Callable[..., core.Optimizer], **hyper) -> core.Optimizer:
+    """rule(**hyper), built once for values that cannot change behind its back; a rule keeps no state."""
+    return rule(**hyper)
+
+
+def _alike(params: list[Tensor]) -> bool:
+    """Whether there are parameters, and of one dtype, not half precision, on one device."""
+    if not params or params[0].dtype in HALF:
+        return False
+    dtype, device = params[0].dtype, params[0].device
+    return all(param.dtype == dtype and param.device == device for param in params)
 
 
 class Muon(StackedOptimizer, rule=muon):
