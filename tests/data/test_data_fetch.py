@@ -274,9 +274,7 @@ def test_apt_failure_is_passed_on(make_source, fake_npm, tmp_path):
     source, archive = make_source("apt")
     fake_npm.set(archive, error="x")
     (tmp_path / "bin/apt-get").write_text("#!/bin/sh\necho 'E: Unable to locate package toy-digits'\nexit 100\n")
-    with pytest.raises(
-        UserError, match="apt-get could not .* 100.: Unable to locate package.*apt-get update"
-    ):
+    with pytest.raises(UserError, match="apt-get could not .* 100.: Unable to locate package.*apt-get update"):
         fetch(source, tmp_path / "cache")
 
 
