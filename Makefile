@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev paper test test-conda lint lock clean scale
+.PHONY: help setup setup-dev paper test test-conda lint bench-sweeps lock clean scale
 
 SCALE ?= laptop
 CORES ?= all
@@ -40,6 +40,9 @@ lint: setup-dev ## ruff, snakefmt and Snakemake's own linter
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/python scripts/make_env.py --check
+
+bench-sweeps: setup-dev ## a sweep in stacks beside a plain loop and one process per run, 4 min: writes docs/sweeps.md
+	PYTHONPATH=src $(BIN)/python -m benchmarks.sweeps $(ARGS)
 
 lock: setup-dev ## recompile the lock files and envs/pipeline.yaml (ARGS=--upgrade for newer versions)
 	@eval "$$($(BIN)/python scripts/uv_settings.py)"; set -ex; \

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ["setup", "setup-dev", "paper", "test", "test-conda", "lint", "lock", "clean"]
+TARGETS = ["setup", "setup-dev", "paper", "test", "test-conda", "lint", "bench-sweeps", "lock", "clean"]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:

@@ -1,0 +1,1 @@
+"""Side-by-side measurements, run by `make bench`; nothing of the pipeline imports them."""
