@@ -21,8 +21,8 @@ experiments:
            dtype: float64}
   linear: {task: classification, dataset: mixture, model: {name: linear, init_std: 0.1}, stack: 2, chunk: 9,
            dtype: float64}
-  fixed: {task: classification, dataset: mixture, model: {name: one_hidden, hidden: [6], init_std: 1}, stack: 2, chunk: 30,
-          dtype: float64}
+  fixed: {task: classification, dataset: mixture, model: {name: one_hidden, hidden: [6], init_std: 1}, stack: 2,
+          chunk: 30, dtype: float64}
   alone: {task: classification, dataset: mixture, model: {name: linear}, stack: 1}
   theory: {task: theory}
 """
