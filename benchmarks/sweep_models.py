@@ -43,13 +43,13 @@ class Plan:
     stack: int = 5
     chunk: int = 512
     workers: int = 2
-    steps: int = 16
-    loop_models: int = 6
+    steps: int = 12
+    loop_models: int = 5
     rounds: int = 3
     run_steps: int = 128
-    process_lrs: int = 4
+    process_lrs: int = 3
     process_rounds: int = 2
-    stack_rounds: int = 5
+    stack_rounds: int = 3
     dtype: str = "float32"
 
     def rates(self, count: int) -> list[str]:

@@ -103,7 +103,6 @@ def _table(first: str, rows: dict[str, Rounds], other: str) -> list[str]:
     head = f"| {first} | {other} (ms, clock) | sweep (ms, clock) | ratio, clock | ratio, processor |"
     lines = [head, "| --- | --- | --- | --- | --- |"]
     for name, rounds in rows.items():
-        # A loop runs in one process, so its processor time is not divided by the workers.
         cells = (_ms(rounds, 0, "wall"), _ms(rounds, 1, "wall"), _times(rounds, "wall"), _times(rounds, "cpu"))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
