@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev paper card test test-conda lint bench lock clean scale
+.PHONY: help setup setup-dev paper card test test-conda lint bench bench-sweeps lock clean scale
 
 SCALE ?= laptop
 CORES ?= all
@@ -48,6 +48,9 @@ lint: setup-dev ## ruff, snakefmt and Snakemake's own linter
 
 bench: setup-dev ## our optimizers beside the public ones, some minutes: writes docs/optimizers.md (ARGS='--references FOLDER')
 	PYTHONPATH=src $(BIN)/python -m benchmarks.optimizers $(ARGS)
+
+bench-sweeps: setup-dev ## a sweep in stacks beside a plain loop and one process per run, 4 min: writes docs/sweeps.md
+	PYTHONPATH=src $(BIN)/python -m benchmarks.sweeps $(ARGS)
 
 lock: setup-dev ## recompile the lock files and envs/pipeline.yaml (ARGS=--upgrade for newer versions)
 	@eval "$$($(BIN)/python scripts/uv_settings.py)"; set -ex; \

@@ -1,4 +1,4 @@
-"""Small stand-ins for the real data: IDX files, archives, and an npm that copies an archive."""
+"""Small stand-ins for the real data: IDX files, archives, and an npm and an apt-get that copy an archive."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ echo "$*" >> "$FAKE_LOG"
 sleep "${FAKE_SLEEP:-0}"
 if [ -n "$FAKE_ERROR" ]; then echo "npm error code $FAKE_ERROR"; echo "npm error syscall connect"; exit 1; fi
 if [ -n "$FAKE_HANG" ]; then head -c 20 "$FAKE_ARCHIVE" > half.tgz; echo $$ > "$FAKE_HANG"; exec sleep 60; fi
-cp "$FAKE_ARCHIVE" ./package.tgz
+cp "$FAKE_ARCHIVE" "./package.${FAKE_ARCHIVE##*.}"
 """
 FETCH = """
 import json, sys
@@ -44,6 +44,16 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def debian_package(files: bytes) -> bytes:
+    """A .deb with this data.tar.xz: an ar archive of three members, one of odd length."""
+    members = {"debian-binary": b"2.0\n", "control.tar.xz": b"odd", "data.tar.xz": files}
+    parts = [b"!<arch>\n"]
+    for name, data in members.items():
+        header = f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n"
+        parts.append(header.encode() + data + b"\n" * (len(data) % 2))
+    return b"".join(parts)
+
+
 @pytest.fixture(autouse=True)
 def _source_tree(monkeypatch):
     """Processes that a test starts import the package from this tree."""
@@ -57,13 +67,14 @@ def make_source(tmp_path):
     def make(ecosystem: str = "npm", members: dict[str, bytes] | None = None) -> tuple[Source, Path]:
         members = members or {"images": b"pictures" * 500, "labels": b"digits" * 50}
         paths = {role: f"package/data/{role}.bin" for role in members}
-        if ecosystem == "npm":
-            archive = tmp_path / "original.tgz"
-            with tarfile.open(archive, "w:gz") as tar:
+        if ecosystem in ("npm", "apt"):
+            archive, packed = tmp_path / f"original.{'tgz' if ecosystem == 'npm' else 'deb'}", io.BytesIO()
+            with tarfile.open(fileobj=packed, mode="w:gz" if ecosystem == "npm" else "w:xz") as tar:
                 for role, data in members.items():
                     info = tarfile.TarInfo(paths[role])
                     info.size = len(data)
                     tar.addfile(info, io.BytesIO(data))
+            archive.write_bytes(packed.getvalue() if ecosystem == "npm" else debian_package(packed.getvalue()))
         else:
             (tmp_path / "wheels").mkdir()
             archive = tmp_path / "wheels" / "toy_digits-1.0-py3-none-any.whl"
@@ -94,11 +105,12 @@ def make_source(tmp_path):
 
 @pytest.fixture
 def fake_npm(tmp_path, monkeypatch):
-    """An npm first on PATH that copies the archive named by ``set(archive)``; ``calls()`` lists its calls."""
+    """An npm and an apt-get first on PATH that copy the archive named by ``set(archive)``; ``calls()`` lists calls."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "npm").write_text(FAKE_NPM)
-    (folder / "npm").chmod(0o755)
+    for client in ("npm", "apt-get"):
+        (folder / client).write_text(FAKE_NPM)
+        (folder / client).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "npm.log"))
 

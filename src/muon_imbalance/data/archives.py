@@ -1,5 +1,6 @@
 """Take named members out of a downloaded archive, checked against their hashes."""
 
+import io
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ def extract(archive: Path, members: Mapping[str, tuple[str, str]], into: Path) -
     """Write each member to ``into/<role>`` and check its sha256; nothing else is unpacked.
 
     Args:
-        archive: ``.tgz`` or ``.whl`` / ``.zip``.
+        archive: ``.tgz``, ``.whl`` / ``.zip`` or ``.deb``.
         members: role -> (path in the archive, sha256).
 
     Raises:
@@ -53,11 +54,15 @@ def extract(archive: Path, members: Mapping[str, tuple[str, str]], into: Path) -
 
 
 class _opened:
-    """Context that gives ``read(member) -> binary stream`` for a tar or zip archive."""
+    """Context that gives ``read(member) -> binary stream`` for a tar archive, a zip archive or a Debian package."""
 
     def __init__(self, archive: Path):
-        zipped = archive.suffix in (".whl", ".zip")
-        self.file = zipfile.ZipFile(archive) if zipped else tarfile.open(archive)
+        if archive.suffix in (".whl", ".zip"):
+            self.file = zipfile.ZipFile(archive)
+        elif archive.suffix == ".deb":
+            self.file = tarfile.open(fileobj=_debian_files(archive))
+        else:
+            self.file = tarfile.open(archive)
 
     def __enter__(self):
         return self._read
@@ -72,3 +77,21 @@ class _opened:
 
     def __exit__(self, *_):
         self.file.close()
+
+
+def _debian_files(archive: Path) -> io.BytesIO:
+    """``data.tar.*`` of a Debian package, which is an ``ar`` archive: 60-byte headers, data padded to even length.
+
+    A header holds the name in its first 16 bytes and the length as decimal text in bytes 48 to 57.
+    """
+    with open(archive, "rb") as stream:
+        if stream.read(8) != b"!<arch>\n":
+            raise tarfile.ReadError("it does not begin like a Debian package")
+        while header := stream.read(60):
+            name, length = header[:16].decode("ascii", "replace"), header[48:58].strip()
+            if len(header) < 60 or not length.isdigit():
+                raise tarfile.ReadError("a header is damaged")
+            if name.startswith("data.tar"):
+                return io.BytesIO(stream.read(int(length)))
+            stream.seek(int(length) + int(length) % 2, io.SEEK_CUR)
+    raise tarfile.ReadError("it holds no data.tar")

