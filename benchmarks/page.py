@@ -84,7 +84,11 @@ reason away (column "then"): the public code in float64 without its casts to hal
 or conventions. At most two matrices of each shape take part.
 """
     failed = agreement.unexplained(results.outcomes)
-    text += f"\nRows without explanation: {len(failed)}.\n" + "".join(f"\n- {line}" for line in failed)
+    text += (
+        f"\nRows without explanation: {len(failed)}.\n"
+        + "".join(f"\n- {line}" for line in failed)
+        + "\n" * bool(failed)
+    )
     keys = [outcome.row.key for outcome in results.outcomes]
     lines = []
     for i, outcome in enumerate(results.outcomes, start=1):
@@ -184,7 +188,7 @@ def _memory(results: Results) -> str:
     text = """## Memory
 
 Growth of the process over its first steps (state and temporary memory), in units of the weights; each optimizer in a
-process of its own, one thread. Some megabytes of it belong to the libraries.
+process of its own, one thread, after a step on a small matrix.
 """
     for chosen, found in results.memory.items():
         lines = [[name, f"{value:.1f}"] for name, value in found.items()]

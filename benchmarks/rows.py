@@ -74,25 +74,25 @@ def rows(available: set[str]) -> list[Row]:
             "on single numbers Shampoo with sums is Adagrad: rounding only", 1e-9, ("64 scalars",), double=True,
         ),
         Row(
-            "Shampoo", meta, "a kernel or matrix of at most 1024 entries is merged into one vector there",
+            "Shampoo", meta, "axes are merged there as far as 1024 entries go: a small kernel is a vector",
             None, KERNELS, kernels=True, last=10, explained=(f"{meta}, float64 factors", "float64"),
         ),
         Row(
             "Shampoo", f"{meta}, matrices", "roots of nearly singular averages in float32 there, in float64 here",
-            0.2, KERNELS, kernels=True, last=10, explained=(f"{meta}, float64 factors", "float64"),
+            0.2, KERNELS, last=10, explained=(f"{meta}, float64 factors", "float64"),
         ),
     ]  # fmt: skip
     exact, unbiased = "rounding of the roots", (f"{meta}, no bias correction", "float64")
     float32 = "bias correction 1 - 0.999^t taken in float32 there (6e-8 / 1e-3 at step 1)"
     wanted += [
-        Row("Shampoo, no bias correction", unbiased[0], exact, 1e-9, CHEAP, double=True, kernels=True, last=10),
+        Row("Shampoo, no bias correction", unbiased[0], exact, 1e-9, CHEAP, double=True, last=10),
         Row(
-            "Shampoo", f"{meta}, float64 factors", float32, 1e-5, CHEAP, double=True, kernels=True, last=10,
+            "Shampoo", f"{meta}, float64 factors", float32, 1e-5, CHEAP, double=True, last=10,
             explained=unbiased,
         ),
         Row(
             "Shampoo, Adam's step size", f"{meta}, Adam's step size, float64 factors", float32, 1e-5, ONE,
-            double=True, kernels=True, last=10, explained=unbiased,
+            double=True, last=10, explained=unbiased,
         ),
         Row(
             "Shampoo, refresh 10", f"{meta}, refresh 10",
