@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis import runs, statistics
+from muon_imbalance.analysis import intervals, runs, statistics
 from muon_imbalance.errors import UserError
 
 GATE = 0.9
@@ -95,7 +95,7 @@ def difference(one: Progress, other: Progress, clock: str, values: dict[str, np.
         both = (at_levels(one, clock, values[clock]) - at_levels(other, clock, values[clock])).dropna(how="all", axis=1)
         paired = both.mean()
         reached = float(both.notna().sum().mean()) if len(paired) else 0.0
-    ends = statistics.interval(paired.to_numpy()) if len(paired) else None
+    ends = intervals.interval(paired.to_numpy()) if len(paired) else None
     low, high = ends or (np.nan, np.nan)
     centre = float(paired.mean()) if len(paired) else np.nan
     return {"against": other.optimizer, "clock": clock, "n": len(paired), "difference": centre, "low": low,
