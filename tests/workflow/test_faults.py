@@ -102,9 +102,9 @@ def test_a_bad_builder_option_stops_before_training(finished):
 
 def test_a_diverged_run_does_not_stop_the_report(finished):
     finished.edit("workflow/scales/smoke.yaml", "linear_softmax: {seeds: 2, steps: 60}",
-                  'linear_softmax: {seeds: 2, steps: 60, sweep: {ngd: {lr: ["1e308"]}}}')  # fmt: skip
+                  'linear_softmax: {seeds: 2, steps: 60, sweep: {signgd: {lr: ["1e308"]}}}')  # fmt: skip
     finished.run()
-    frame = tables.read([finished.folder / "results/smoke/runs/linear_softmax/ngd.0.parquet"])
+    frame = tables.read([finished.folder / "results/smoke/runs/linear_softmax/signgd.0.parquet"])
     assert frame["diverged"].any()
 
 

@@ -12,7 +12,8 @@ import yaml
 TEXT = (Path(__file__).parents[2] / "docs/adding-an-optimizer.md").read_text(encoding="utf-8")
 SOAP, HALFGD = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 AFTER = {"judge": 1, "publish": 1, "all": 1}
-ADDED = {"check_own": 1, "tune_my_soap": 1, "select_cell": 1, "train_my_soap": 1, "render_fig_01": 1} | AFTER
+TRAINED = {"check_own": 1, "tune_my_soap": 2, "select_cell": 2, "train_my_soap": 2}
+ADDED = TRAINED | {"render_fig_01": 1, "render_fig_30": 1} | AFTER
 MINE = 'optimizers:\n  mine: {class: "mine:Heavy", lr: ["0.05"], experiments: [colored_mnist]}\n'
 
 
