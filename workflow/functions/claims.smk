@@ -45,7 +45,7 @@ def judge_options():
 def report_figures():
     """What the report shows of each figure, as JSON."""
     shown = {}
-    for figure in config["figures"]:
+    for figure in sorted(config["figures"]):  # fig_01 ..., fig_s1 ..., tab_1
         shown[figure] = {
             "files": figure_files(figure),
             "executed": executed_notebook(figure),
