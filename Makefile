@@ -46,7 +46,7 @@ lint: setup-dev ## ruff, snakefmt and Snakemake's own linter
 	$(BIN)/snakemake --lint
 	$(BIN)/python scripts/make_env.py --check
 
-bench: setup-dev ## our optimizers beside the public ones, some minutes: writes docs/optimizers.md (ARGS='--references FOLDER')
+bench: setup-dev ## our optimizers beside the public ones, 9 min: writes docs/optimizers.md (ARGS='--references FOLDER')
 	PYTHONPATH=src $(BIN)/python -m benchmarks.optimizers $(ARGS)
 
 bench-sweeps: setup-dev ## a sweep in stacks beside a plain loop and one process per run, 4 min: writes docs/sweeps.md
