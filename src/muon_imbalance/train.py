@@ -51,11 +51,17 @@ def make_task(job: Job, stack: list[Run], data: Path | None):
 
 
 def make_optimizer(job: Job, stack: list[Run]):
-    """The job's optimizer with one learning rate (momentum ...) per model of the stack."""
+    """The job's optimizer with one learning rate (momentum ...) per model of the stack.
+
+    A swept momentum is beta1 of a rule that has ``betas`` instead (Adam, Shampoo).
+    """
     swept = {
         name: torch.tensor([float(run.cell[name]) for run in stack], dtype=torch.float64) for name in stack[0].cell
     }
-    return registry.build(job.rule, **job.hyper_of(stack[0].variant), **swept)
+    options, known = job.hyper_of(stack[0].variant) | swept, registry.hyperparameters(job.rule)
+    if "momentum" in swept and "momentum" not in known and "betas" in known:
+        options["betas"] = (options.pop("momentum"), options.get("betas", known["betas"])[1])
+    return registry.build(job.rule, **options)
 
 
 def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:
@@ -125,6 +131,13 @@ def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpo
     return pd.concat(parts, ignore_index=True)
 
 
+def with_selection(job: Job, selection: dict) -> Job:
+    """The job with the selected cell, or with each variant's own one where the experiment has variants."""
+    if not job.variants:
+        return replace(job, cells=[selection["hyper"]])
+    return replace(job, chosen={name: selection["variants"][name]["hyper"] for name in job.variants})
+
+
 def identity(job: Job, data: Path | None, sources: list[Path] | None = None) -> str:
     """Key of the job's checkpoints: settings, source files (by default looked up, half a second's work), data."""
     settings = {name: value for name, value in asdict(job).items() if name != "checkpoint_seconds"}
@@ -145,8 +158,7 @@ def main() -> None:
     start_logging()
     job = Job.parse(arguments.job)
     if arguments.selection:
-        chosen = json.loads(arguments.selection.read_text(encoding="utf-8"))["hyper"]
-        job = replace(job, cells=[chosen])
+        job = with_selection(job, json.loads(arguments.selection.read_text(encoding="utf-8")))
     with Checkpoints(arguments.checkpoints, identity(job, arguments.data, arguments.sources)) as checkpoints:
         tables.write(arguments.output, run_job(job, arguments.data, arguments.grid, checkpoints))
         checkpoints.clear()

@@ -12,6 +12,7 @@ import numpy as np
 from muon_imbalance.analysis import (
     components,
     concept_quantities,  # noqa: F401 (its statistics join the list)
+    group_quantities,  # noqa: F401
     linear_quantities,  # noqa: F401
     shape_quantities,  # noqa: F401
     statistics,

@@ -4,7 +4,7 @@
     Z_t = M_t, or with Nesterov beta M_t + (1 - beta) G_t
     W_t = (1 - lr * weight_decay) W_{t-1} - lr * scale * lmo(Z_t)
 
-Every weight tensor is normalised by itself. A vector [S, n] counts as an n x 1 matrix, on which the
+Every weight tensor is normalised by itself (NMD's scope: "global" makes it one vector of all parameters). A vector [S, n] counts as an n x 1 matrix, on which the
 Frobenius and the spectral norm coincide; a kernel [S, out, in, kh, kw] as an out x (in kh kw) matrix.
 Source: Eq. 1, Eq. 4, App. A.
 """
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
-from muon_imbalance.optimizers.grouping import lmos
-from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper
+from muon_imbalance.optimizers.grouping import jointly_normalised, lmos
+from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper
 from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
 
 OPTIMIZERS = ("ngd", "signgd", "specgd", "nmd", "signum")
@@ -28,7 +28,7 @@ class Steepest:
 
     scale: "none" is 1; "original" is sqrt(max(1, rows/cols)) of the matrix; "kernel" takes rows and cols
     from the last two axes of the parameter, as Muon's reference code does (kernel height and width for a
-    convolution).
+    convolution). scope: "layer", or "global" for one Frobenius norm over all parameters.
     """
 
     def __init__(
@@ -39,7 +39,9 @@ class Steepest:
         weight_decay: Hyper,
         nesterov: bool = False,
         scale: str = "none",
+        scope: str = "layer",
     ):
+        self.scope = scope
         self.norm, self.lr, self.nesterov, self.scale = norm, lr, nesterov, scale
         self.momentum = momentum
         self.fresh = None if momentum is None else Hyper(1 - momentum.value, "momentum")
@@ -68,7 +70,8 @@ class Steepest:
                 old = slot(state, key)
                 buffer = new_state[key] = torch.lerp(old, grad, self.fresh(grad), out=room(old))
                 updates[name] = torch.lerp(grad, buffer, self.momentum(grad)) if self.nesterov else buffer
-        for name, direction in lmos(self.norm, updates).items():
+        together = self.scope == "global"
+        for name, direction in (jointly_normalised(updates) if together else lmos(self.norm, updates)).items():
             param = params[name]
             new, kept = room(param.detach()), param
             if self.decay is not None:
@@ -99,9 +102,13 @@ def specgd(*, lr=0.01, weight_decay=0.0) -> Steepest:
     return Steepest(Spectral(), hyper("lr", lr), None, hyper("weight_decay", weight_decay))
 
 
-def nmd(*, lr=0.03, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepest:
-    """Normalised momentum descent: W <- W - lr M / ||M||_F (Table 1), for each weight tensor by itself."""
-    return _with_momentum(Frobenius(), lr, momentum, weight_decay, nesterov)
+def nmd(*, lr=0.03, momentum=0.9, weight_decay=0.0, nesterov=False, scope="layer") -> Steepest:
+    """Normalised momentum descent: W <- W - lr M / ||M||_F (Table 1).
+
+    scope: "layer" (each weight tensor by itself) or "global" (one norm for all parameters of a model).
+    """
+    scope = choice("scope", scope, ("layer", "global"))
+    return _with_momentum(Frobenius(), lr, momentum, weight_decay, nesterov, scope)
 
 
 def signum(*, lr=1e-4, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepest:
@@ -109,11 +116,12 @@ def signum(*, lr=1e-4, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepe
     return _with_momentum(Max(), lr, momentum, weight_decay, nesterov)
 
 
-def _with_momentum(norm: Norm, lr, momentum, weight_decay, nesterov) -> Steepest:
+def _with_momentum(norm: Norm, lr, momentum, weight_decay, nesterov, scope="layer") -> Steepest:
     return Steepest(
         norm,
         hyper("lr", lr),
         hyper("momentum", momentum, below=1),
         hyper("weight_decay", weight_decay),
         flag("nesterov", nesterov),
+        scope=scope,
     )

@@ -42,6 +42,7 @@ class Job:
         settings: what the task needs (dataset, model, metrics ...).
         variants: name -> changes to ``settings`` (and under ``hyper`` to ``hyper``); each is trained with every cell
             and seed, and its rows say so under ``hyper``.
+        chosen: cell of each variant, in place of ``cells`` (variants are tuned one by one).
     """
 
     experiment: str
@@ -56,6 +57,7 @@ class Job:
     hyper: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     variants: dict[str, dict] = field(default_factory=dict)
+    chosen: dict[str, dict[str, str]] = field(default_factory=dict)
     stack: int = 1
     chunk: int = 512
     dtype: str = "float32"
@@ -79,7 +81,8 @@ class Job:
 
     def runs(self) -> list[Run]:
         """All models, seed after seed within a cell, cell after cell within a variant."""
-        models = product(self.variants or [""], self.cells, self.seeds)
+        cells = {name: [self.chosen[name]] if name in self.chosen else self.cells for name in self.variants or [""]}
+        models = [(name, cell, seed) for name, own in cells.items() for cell, seed in product(own, self.seeds)]
         return [Run(index, cell, seed, variant) for index, (variant, cell, seed) in enumerate(models)]
 
     def settings_of(self, variant: str) -> dict:
