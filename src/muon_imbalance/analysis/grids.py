@@ -1,7 +1,7 @@
 """What a grid says about the cell that was selected: is it on the edge, and how flat is the optimum?
 
-A cell's worth is the gated area (:func:`muon_imbalance.analysis.statistics.gated_area`): mean minority accuracy over the
-whole of training on the split that selects, counted only while the majority's accuracy is at least 90 %.
+A cell's worth is the gated area (see ``statistics.gated_area``): mean minority accuracy over the whole of training on
+the split that selects, counted only while the majority's accuracy is at least 90 %.
 """
 
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 from collections import defaultdict
 
 import torch
-
-import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix

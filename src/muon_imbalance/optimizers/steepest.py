@@ -4,8 +4,9 @@
     Z_t = M_t, or with Nesterov beta M_t + (1 - beta) G_t
     W_t = (1 - lr * weight_decay) W_{t-1} - lr * scale * lmo(Z_t)
 
-Every weight tensor is normalised by itself (NMD's scope: "global" makes it one vector of all parameters). A vector [S, n] counts as an n x 1 matrix, on which the
-Frobenius and the spectral norm coincide; a kernel [S, out, in, kh, kw] as an out x (in kh kw) matrix.
+Every weight tensor is normalised by itself (unless NMD's scope is "global": all parameters of a model are
+one vector then). A vector [S, n] counts as an n x 1 matrix, on which the Frobenius and the spectral norm
+coincide; a kernel [S, out, in, kh, kw] as an out x (in kh kw) matrix.
 Source: Eq. 1, Eq. 4, App. A.
 """
 
