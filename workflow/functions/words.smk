@@ -5,7 +5,8 @@ import csv
 def core_seconds(experiment):
     """CPU time of an experiment's jobs, as their benchmarks recorded it (the last run of each job)."""
     total = 0.0
-    for path in Path(BENCHMARKS).glob(f"*/{experiment}*"):
+    folder = Path(BENCHMARKS)
+    for path in [*folder.glob(f"*/{experiment}"), *folder.glob(f"*/{experiment}.tsv")]:
         for file in [path] if path.is_file() else path.glob("*.tsv"):
             with file.open(encoding="utf-8") as rows:
                 total += sum(
