@@ -28,6 +28,7 @@ import pandas as pd
 from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.theory import bounds, flows, losses, tables, trajectories
 from muon_imbalance.theory.moments import Mixture, Moments, population_moments
+from muon_imbalance.theory.options import take
 from muon_imbalance.theory.tables.rows import frame, rows
 
 KEYS = ("mixture", "step", "steps", "curves")
@@ -52,14 +53,7 @@ length.
 
 def check(config: Any) -> tuple[Mixture, float, int, list[str]]:
     """Mixture, step size, number of steps and curves of a config. Raises :class:`UserError`."""
-    if not isinstance(config, Mapping):
-        raise UserError(f"the config is {config!r}; allowed: a mapping with the keys {', '.join(KEYS)}")
-    for key in config:
-        if key not in KEYS:
-            raise UserError(f"{key} is unknown; allowed keys: {', '.join(KEYS)}")
-    for key in KEYS:
-        if key not in config:
-            raise UserError(f"{key} is missing; needed keys: {', '.join(KEYS)}")
+    take(config, KEYS, named="the config is")
     mixture = Mixture.from_config(config["mixture"])
     lr, steps, curves = config["step"], config["steps"], config["curves"]
     if isinstance(lr, bool) or not isinstance(lr, int | float) or not (math.isfinite(lr) and lr > 0):

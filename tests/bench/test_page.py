@@ -80,5 +80,6 @@ def test_memory_grows_by_the_state():
 
 @pytest.mark.slow
 def test_memory_is_measured_in_a_process_of_its_own():
-    found = memory.measure(["torch.optim.SGD, foreach"], "transformer d128", None, workers=1)
-    assert found["torch.optim.SGD, foreach"] > 0.5
+    """Two moments of 45 MB each, far more than the pages by which a kernel's count of a process may lag behind."""
+    name = "torch.optim.Adam, foreach"
+    assert memory.measure([name], "ResNet-18 w64", None, workers=1)[name] > 1

@@ -33,12 +33,12 @@ def test_one_figure_builds_only_its_ancestors(fresh):
 
 
 def test_a_changed_network_reruns_its_figure(finished):
-    finished.edit("src/muon_imbalance/models/cnn.py", "fan_in**0.5", "fan_in ** (1 / 2)")
+    finished.edit("src/muon_imbalance/models/cnn.py", "side >> len(channels)", "side // 2 ** len(channels)")
     assert finished.planned() == {"train_sgd": 1, "train_shampoo": 1, "train_muon": 1, "render_fig_30": 1} | AFTER
 
 
 def test_a_changed_model_reruns_its_experiment(finished):
-    finished.edit("src/muon_imbalance/models/mlp.py", "fan_in**0.5", "fan_in ** (1 / 2)")
+    finished.edit("src/muon_imbalance/models/mlp.py", "[features, *hidden, classes]", "[features] + [*hidden, classes]")
     others = {"train_muon": 2, "train_lion_k": 1, "render_fig_s5": 1}  # the network of Fig. s5
     assert finished.planned() == COLORED | others | {"select_cell": 1, "render_fig_01": 1} | AFTER
 

@@ -65,9 +65,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         UserError: a value out of range, unknown key, or sizes larger than what the parent holds.
     """
     options = Options("barcoded_mnist", config, DEFAULTS)
-    parent = options.text("parent")
-    if parent not in sources:
-        raise options.refuse("parent", ", ".join(sorted(sources)) or "a dataset given as an input")
+    parent, above = options.digits(sources)
     side = options.choice("resolution", RESOLUTIONS)
     bits = options.integer("bits", 1)
     if bits > min(side, 12):
@@ -76,10 +74,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     per_class = {"train": options.integer("per_class", 1), "validation": options.integer("validation_per_class", 1)}
     repetitions, seed = options.integer("repetitions", 1), options.integer("seed", 0)
 
-    above = manifest.read(sources[parent])
-    if above["builder"] != "mnist":
-        raise options.refuse("parent", "a dataset of 28 x 28 digits (builder mnist)")
-    digits = read_arrays(sources[parent], ["train_images", "train_labels"])
+    digits = read_arrays(parent, ["train_images", "train_labels"])
     digit = digits["train_labels"]
     if sum(sizes.values()) > len(digit):
         room = len(digit) - sizes["validation"]
@@ -102,7 +97,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "kind": above["kind"],
         "label": f"Barcoded MNIST ({above['label']}; {side} x {side}, {bits}-bit barcodes, "
         f"{classes(options.values):,} classes, n = {arrays['train_index'].shape[1]:,})",
-        "source": {"parent": parent, "parent_sha256": above["sha256"], **above["source"]},
+        "source": {"parent": options.text("parent"), "parent_sha256": above["sha256"], **above["source"]},
         "licence": above["licence"],
         "citation": f"{above['citation']} Barcodes: {CITATION}",
         "builder": "barcoded_mnist",

@@ -54,19 +54,14 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         UserError: a value out of range, unknown key, or sizes larger than what the parent holds.
     """
     options = Options("colored_mnist", config, DEFAULTS)
-    parent = options.text("parent")
-    if parent not in sources:
-        raise options.refuse("parent", ", ".join(sorted(sources)) or "a dataset given as an input")
+    parent, above = options.digits(sources)
     correlation = options.number("correlation", 0.5, 1.0)
     window = 28 // options.choice("resolution", RESOLUTIONS)
     background = _background(options)
     sizes = {split: options.integer(split, 2) for split in SPLITS}
     repetitions, seed = options.integer("repetitions", 1), options.integer("seed", 0)
 
-    above = manifest.read(sources[parent])
-    if above["builder"] != "mnist":
-        raise options.refuse("parent", "a dataset of 28 x 28 digits (builder mnist)")
-    digits = read_arrays(sources[parent])
+    digits = read_arrays(parent)
     labels = {split: digits[f"{split}_labels"] >= 5 for split in ("train", "test")}
     _check_sizes(options, labels, sizes)
     train, both = (_per_label(labels["train"], n) for n in (sizes["train"], sizes["train"] + sizes["validation"]))
@@ -96,7 +91,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "name": "colored_mnist",
         "kind": above["kind"],
         "label": f"{made} ({above['label']}; {side} x {side}, n = {sizes['train']:,})",
-        "source": {"parent": parent, "parent_sha256": above["sha256"], **above["source"]},
+        "source": {"parent": options.text("parent"), "parent_sha256": above["sha256"], **above["source"]},
         "licence": above["licence"],
         "citation": above["citation"],
         "builder": "colored_mnist",

@@ -1,8 +1,10 @@
 """Checked access to a dataset's config; every refusal names the key, the value and what is allowed."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from muon_imbalance.data import manifest
 from muon_imbalance.errors import UserError
 
 
@@ -51,6 +53,16 @@ class Options:
         if not low <= value <= high or value == float("inf") or (open_low and value == low):
             raise self.refuse(key, allowed)
         return float(value)
+
+    def digits(self, sources: Mapping[str, Path]) -> tuple[Path, dict]:
+        """Folder and manifest of the 28 x 28 digits that ``parent`` names among ``sources``."""
+        name = self.text("parent")
+        if name not in sources:
+            raise self.refuse("parent", ", ".join(sorted(sources)) or "a dataset given as an input")
+        above = manifest.read(sources[name])
+        if above["builder"] != "mnist":
+            raise self.refuse("parent", "a dataset of 28 x 28 digits (builder mnist)")
+        return sources[name], above
 
     def choice(self, key: str, allowed: Sequence[Any]) -> Any:
         """One of ``allowed``."""

@@ -13,7 +13,7 @@ with automatic differentiation, that of 8 and 16 channels 0.8 to 0.95 (a test co
 Source: Kunstner et al. 2024 (two layers, 32 and 100 channels).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from math import isqrt
 
@@ -22,13 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from muon_imbalance.errors import UserError
+from muon_imbalance.models import heads
 
 KERNEL, WINDOW = 5, 6
 SMALL = 400_000
 """Entries up to which one matrix for all windows of an image is faster, although most of them are 0."""
 
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
-Visit = Callable[[slice, Tensor, Tensor], None]
 
 
 class CNN:
@@ -45,16 +45,8 @@ class CNN:
         self.shapes |= {"linear.weight": (classes, channels[-1] * left**2), "linear.bias": (classes,)}
 
     def init(self, generators: list[torch.Generator], dtype: torch.dtype) -> dict[str, Tensor]:
-        """Uniform in ``+-1/sqrt(fan_in)`` (PyTorch's default), each model from its own generator."""
-        models = []
-        for rng in generators:
-            model = {}
-            for name, shape in self.shapes.items():
-                fan_in = torch.Size(self.shapes[name.replace("bias", "weight")][1:]).numel()
-                drawn = torch.rand(shape, generator=rng, dtype=torch.float64)
-                model[name] = ((2 * drawn - 1) / fan_in**0.5).to(dtype)
-            models.append(model)
-        return {name: torch.stack([model[name] for model in models]) for name in models[0]}
+        """PyTorch's default initialisation, each model from its own generator."""
+        return heads.uniform(self.shapes, generators, dtype)
 
     def apply(self, params: dict[str, Tensor], inputs: Tensor) -> Tensor:
         """Logits ``[S, n, classes]`` of images ``[S, n, side * side]``."""
@@ -63,7 +55,7 @@ class CNN:
     def logits(self, params: dict[str, Tensor], inputs: Tensor, chunk: int) -> Iterator[tuple[slice, Tensor]]:
         """Logits in pieces of at most ``chunk`` samples."""
         kernels = self._expanded(params)
-        for part in _parts(inputs.shape[1], chunk):
+        for part in heads.pieces(inputs.shape[1], chunk):
             yield part, self._logits(params, self._pooled(params, kernels, inputs[:, part])[-1][0])
 
     def accumulate(
@@ -74,7 +66,7 @@ class CNN:
         share: float,
         chunk: int,
         grads: dict[str, Tensor],
-        visit: Visit,
+        visit: heads.Visit,
     ) -> None:
         """Add ``share`` times the gradient of the summed cross-entropy of these samples to ``grads``, chunk by chunk.
 
@@ -86,15 +78,13 @@ class CNN:
         """
         kernels = self._expanded(params)
         sums = [torch.zeros_like(matrix) for matrix in kernels]
-        for part in _parts(inputs.shape[1], chunk):
+        for part in heads.pieces(inputs.shape[1], chunk):
             layers = self._pooled(params, kernels, inputs[:, part])
             top = layers[-1][0]
             logits = self._logits(params, top)
-            labels = targets[:, part].unsqueeze(2)
-            log_p = torch.log_softmax(logits, 2)
-            visit(part, logits, -log_p.gather(2, labels).squeeze(2))
-            delta = log_p.exp_()
-            delta.scatter_add_(2, labels, delta.new_full((), -1.0).expand(labels.shape)).mul_(share)
+            losses, delta = heads.cross_entropy(logits, targets[:, part])
+            visit(part, logits, losses)
+            delta.mul_(share)
             grads["linear.weight"].baddbmm_(delta.mT, top.flatten(1, 3).mT)
             grads["linear.bias"] += delta.sum(1)
             back = torch.bmm(params["linear.weight"].mT, delta.mT).view(top.shape)
@@ -209,11 +199,6 @@ def overlapped(seen: Tensor, shape: torch.Size) -> Tensor:
         for v in range(WINDOW):
             padded[:, :, u : u + 2 * rows : 2, v : v + 2 * columns : 2] += parts[:, :, u, v]
     return padded[:, :, 2 : 2 + height, 2 : 2 + width]
-
-
-def _parts(samples: int, chunk: int) -> Iterator[slice]:
-    for start in range(0, samples, chunk):
-        yield slice(start, min(start + chunk, samples))
 
 
 def _largest(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

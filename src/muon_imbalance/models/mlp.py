@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from muon_imbalance.models import heads
 from muon_imbalance.models.chain import Chain
 
 
@@ -14,16 +15,11 @@ class MLP(Chain):
         super().__init__(list(zip(widths[:-1], widths[1:], strict=True)), bias=True)
 
     def init(self, generators: list[torch.Generator], dtype: torch.dtype) -> dict[str, Tensor]:
-        """Uniform in ``+-1/sqrt(fan_in)`` for weights and biases, each model from its own generator."""
-        models = []
-        for rng in generators:
-            model = {}
-            for i, (fan_in, out) in enumerate(self.sizes):
-                for name, shape in (("weight", (out, fan_in)), ("bias", (out,))):
-                    drawn = torch.rand(shape, generator=rng, dtype=torch.float64)
-                    model[f"layers.{i}.{name}"] = ((2 * drawn - 1) / fan_in**0.5).to(dtype)
-            models.append(model)
-        return {name: torch.stack([model[name] for model in models]) for name in models[0]}
+        """PyTorch's default initialisation, each model from its own generator."""
+        shapes = {}
+        for i, (fan_in, out) in enumerate(self.sizes):
+            shapes |= {f"layers.{i}.weight": (out, fan_in), f"layers.{i}.bias": (out,)}
+        return heads.uniform(shapes, generators, dtype)
 
 
 def build(config: dict, features: int, classes: int) -> MLP:

@@ -6,7 +6,7 @@ the class means.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muon_imbalance.errors import UserError
+from muon_imbalance.theory.options import take
 
 Array = NDArray[np.float64]
 
@@ -84,16 +85,7 @@ class Mixture:
     @classmethod
     def from_config(cls, config: Any) -> "Mixture":
         """Mixture from a mapping with exactly the keys k, d, p, mu, sigma2. Raises :class:`UserError`."""
-        keys = [field.name for field in fields(cls)]
-        if not isinstance(config, Mapping):
-            raise UserError(f"mixture is {config!r}; allowed: a mapping with the keys {', '.join(keys)}")
-        for key in config:
-            if key not in keys:
-                raise UserError(f"mixture.{key} is unknown; allowed keys: {', '.join(keys)}")
-        for key in keys:
-            if key not in config:
-                raise UserError(f"mixture.{key} is missing; needed keys: {', '.join(keys)}")
-        return cls(**config)
+        return cls(**take(config, tuple(field.name for field in fields(cls)), named="mixture is", prefix="mixture."))
 
     @property
     def snr(self) -> float:

@@ -18,7 +18,8 @@ import pandas as pd
 from muon_imbalance.theory import controls, flows, losses
 from muon_imbalance.theory.bounds import PARTS
 from muon_imbalance.theory.moments import Mixture, population_moments
-from muon_imbalance.theory.tables.rows import frame, mixtures, rows, take, whole
+from muon_imbalance.theory.options import take
+from muon_imbalance.theory.tables.rows import frame, mixtures, rows, whole
 
 
 def table(options: Any, data: Path | None = None) -> pd.DataFrame:

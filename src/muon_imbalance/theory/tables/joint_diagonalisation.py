@@ -18,7 +18,8 @@ import pandas as pd
 from muon_imbalance.errors import UserError
 from muon_imbalance.theory import diagonalisation
 from muon_imbalance.theory.moments import Mixture, population_moments
-from muon_imbalance.theory.tables.rows import frame, mixtures, rows, take, whole
+from muon_imbalance.theory.options import take
+from muon_imbalance.theory.tables.rows import frame, mixtures, rows, whole
 
 SHOWN = 14
 """Rows and columns of the matrix that are kept."""

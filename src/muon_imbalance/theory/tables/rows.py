@@ -25,21 +25,6 @@ def frame(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).astype({"t": "float64", "step": "int64", "value": "float64"})
 
 
-def take(options: Any, keys: tuple[str, ...], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The options, which must have exactly these keys (``optional`` ones have defaults). Raises UserError."""
-    optional = dict(optional or {})
-    allowed = (*keys, *optional)
-    if not isinstance(options, Mapping):
-        raise UserError(f"the options are {options!r}; allowed: a mapping with the keys {', '.join(allowed)}")
-    for key in options:
-        if key not in allowed:
-            raise UserError(f"{key} is unknown; allowed keys: {', '.join(allowed)}")
-    for key in keys:
-        if key not in options:
-            raise UserError(f"{key} is missing; needed keys: {', '.join(keys)}")
-    return optional | dict(options)
-
-
 def whole(key: str, value: Any, low: int, high: float = math.inf) -> int:
     """A whole number in a range. Raises :class:`UserError`."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

@@ -16,7 +16,8 @@ import pandas as pd
 
 from muon_imbalance.theory import bounds, sweep
 from muon_imbalance.theory.moments import Mixture
-from muon_imbalance.theory.tables.rows import frame, mixtures, rows, take, whole
+from muon_imbalance.theory.options import take
+from muon_imbalance.theory.tables.rows import frame, mixtures, rows, whole
 
 KINDS = ("inside", "edge", "anywhere")
 

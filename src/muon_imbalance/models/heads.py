@@ -1,0 +1,44 @@
+"""What the networks share: passes over samples in pieces, the cross-entropy head, PyTorch's default initialisation."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+Visit = Callable[[slice, Tensor, Tensor], None]
+"""Called with a piece of the samples, its logits ``[S, m, classes]`` and losses ``[S, m]``."""
+
+
+def pieces(samples: int, chunk: int) -> Iterator[slice]:
+    """Slices of at most ``chunk`` samples."""
+    for start in range(0, samples, chunk):
+        yield slice(start, min(start + chunk, samples))
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Losses ``[S, m]`` and their derivative by ``logits [S, m, classes]``, softmax minus one-hot."""
+    labels = targets.unsqueeze(2)
+    log_p = torch.log_softmax(logits, 2)
+    losses = -log_p.gather(2, labels).squeeze(2)
+    delta = log_p.exp_()
+    return losses, delta.scatter_add_(2, labels, delta.new_full((), -1.0).expand(labels.shape))
+
+
+def uniform(
+    shapes: Mapping[str, Sequence[int]], generators: list[torch.Generator], dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Stacked parameters, uniform in ``+-1/sqrt(fan_in)``, each model from its own generator.
+
+    Args:
+        shapes: of one model, ``<layer>.weight (out, in, ...)`` and ``<layer>.bias (out,)``, drawn in this order; the
+            fan-in of a bias is that of its weight.
+    """
+    models = []
+    for rng in generators:
+        model = {}
+        for name, shape in shapes.items():
+            fan_in = torch.Size(shapes[name.replace("bias", "weight")][1:]).numel()
+            drawn = torch.rand(tuple(shape), generator=rng, dtype=torch.float64)
+            model[name] = ((2 * drawn - 1) / fan_in**0.5).to(dtype)
+        models.append(model)
+    return {name: torch.stack([model[name] for model in models]) for name in shapes}
