@@ -113,61 +113,83 @@ def newton_schulz(
     to f(s) = a s + b s^3 + c s^5 and keeps the singular vectors. Five steps of Keller Jordan's quintic leave
     those that start above 0.01 between 0.68 and 1.14, and none above 1.21; one step leaves small ones small
     (f(s) is near 3.44 s), so it is hardly a polar factor. Five of POLAR_EXPRESS leave those above 0.003 between
-    0.87 and 1.13, six between 0.997 and 1.002. The norm is summed in float64, where nothing over- or
-    underflows; with eps = 0 the map does not depend on the scale of X. Source: App. A, Keller Jordan's Muon.
+    0.87 and 1.13, six between 0.997 and 1.002. With eps = 0 the map does not depend on the scale of X.
+    Source: App. A, Keller Jordan's Muon.
+
+    Steps act on the Gram matrix A = X X^T alone, P = a + b A + c A^2, A <- P A P, and X is multiplied once, by the
+    product of the P. In products of short x short matrices a step by itself costs 2 long/short + 1, a block of
+    steps 2 long/short + 4 block - 3: the same at long = 1.5 short, whatever the length of the block.
     """
-    flat = x.reshape(-1, *x.shape[-2:])
-    size = torch.linalg.vector_norm(flat, dim=(-2, -1), keepdim=True, dtype=torch.float64) + eps
+    flat = x if x.ndim == 3 else x.reshape(-1, *x.shape[-2:])
     if flat.dtype in (torch.bfloat16, torch.float16):
         flat = flat.float()
-    flat = flat / torch.where(size > 0, size, 1.0).to(flat.dtype)
-    wide = flat.shape[-2] <= flat.shape[-1]
     short, long = sorted(flat.shape[-2:])
+    wide = _rows_first(*flat.shape[-2:])
     schedule = list(islice(chain(coefficients, repeat(coefficients[-1])), steps))
+    flat, gram, factor = _normalised(flat, wide, eps)
     while schedule:
-        # In products of short x short matrices a plain step costs 2 long/short + 1, a block in Gram form
-        # 2 long/short + 4 block - 3: the same at long = 1.5 short, whatever the length of the block.
-        block = _gram_steps(schedule)
-        iterate = _gram_form if block > 1 and long > 1.5 * short else _plain_form
-        flat = iterate(flat, wide, schedule[:block])
+        block = _gram_steps(schedule) if long > 1.5 * short else 1
+        total = _polynomials(gram, schedule[:block])
         schedule = schedule[block:]
+        if factor is not None:
+            total, factor = total.mul_(factor), None
+        flat = torch.bmm(total, flat) if wide else torch.bmm(flat, total)
+        if schedule:
+            gram = _gram(flat, wide)
     return flat.reshape(x.shape).to(x.dtype)
 
 
-def _gram_steps(schedule: Sequence[Quintic], growth: float = 2000.0) -> int:
-    """Number of steps before the Gram matrix is computed anew: its rounding errors grow a^2-fold a step.
+def _rows_first(rows: int, columns: int) -> bool:
+    """Whether to work on X X^T rather than X^T X: the smaller; a square X, on the side that is faster."""
+    return rows < columns or (rows == columns and rows > 128)
 
-    Three of Keller Jordan's (a^2 = 12), two and then three of POLAR_EXPRESS.
+
+def _gram(x: Tensor, wide: bool) -> Tensor:
+    return torch.bmm(x, x.mT) if wide else torch.bmm(x.mT, x)
+
+
+def _normalised(x: Tensor, wide: bool, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """X up to a factor [S, 1, 1] that makes it X / (||X||_F + eps), the Gram matrix of that, and the factor.
+
+    ||X||_F^2 is the trace of the Gram matrix, unless squares over- or underflow: then X is brought to scale before.
+    """
+    gram = _gram(x, wide)
+    square = gram.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=torch.float64)
+    bound = 1e-20 if x.dtype == torch.float32 else 1e-200
+    usual = square.isnan() | ((square > bound) & (square < 1 / bound))
+    scale = None
+    if not usual.all():
+        largest = x.abs().amax((-2, -1))
+        scale = torch.where(usual | ~(largest > 0), 1.0, largest)
+        x = x / scale[:, None, None]
+        gram = _gram(x, wide)
+        square = gram.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=torch.float64)
+    size = square.sqrt() + (eps if scale is None else eps / scale.double())
+    factor = torch.where(size > 0, size, 1.0).reciprocal()[:, None, None]
+    return x, gram.mul_((factor * factor).to(x.dtype)), factor.to(x.dtype)
+
+
+def _gram_steps(schedule: Sequence[Quintic], growth: float = 20000.0) -> int:
+    """Number of steps before the Gram matrix is computed anew: each multiplies its rounding errors by a^2.
+
+    Five of Keller Jordan's (a^2 = 12; the errors of the fifth stay out of the Gram matrix), four of POLAR_EXPRESS.
     """
     count, total = 0, 1.0
     for a, _, _ in schedule:
-        total *= a * a
         if total > growth:
             break
+        total *= a * a
         count += 1
-    return max(count, 1)
+    return count
 
 
-def _plain_form(x: Tensor, wide: bool, schedule: Sequence[Quintic]) -> Tensor:
-    for a, b, c in schedule:
-        gram = torch.bmm(x, x.mT) if wide else torch.bmm(x.mT, x)
-        poly = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        x = torch.baddbmm(x, poly, x, beta=a) if wide else torch.baddbmm(x, x, poly, beta=a)
-    return x
-
-
-def _gram_form(x: Tensor, wide: bool, schedule: Sequence[Quintic]) -> Tensor:
-    """The same iteration on the Gram matrix A: P = a + b A + c A^2, A <- P A P, Q <- P Q; then Q X."""
-    gram = torch.bmm(x, x.mT) if wide else torch.bmm(x.mT, x)
+def _polynomials(gram: Tensor, schedule: Sequence[Quintic]) -> Tensor:
+    """The product of the steps' P = a + b A + c A^2, with A <- P A P after each; `gram` is the first A."""
     total = None
     for step, (a, b, c) in enumerate(schedule):
-        poly = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)  # P - a
-        if total is None:
-            total = poly.clone()
-            total.diagonal(dim1=-2, dim2=-1).add_(a)
-        else:
-            total = torch.baddbmm(total, poly, total, beta=a)
-        if step < len(schedule) - 1:
-            half = torch.baddbmm(gram, gram, poly, beta=a)
-            gram = torch.baddbmm(half, poly, half, beta=a)
-    return torch.bmm(total, x) if wide else torch.bmm(x, total)
+        if step:
+            gram = torch.bmm(torch.bmm(gram, poly), poly)  # noqa: F821
+        poly = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        poly.diagonal(dim1=-2, dim2=-1).add_(a)
+        total = poly if total is None else torch.bmm(total, poly)
+    return total
