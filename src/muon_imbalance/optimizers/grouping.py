@@ -1,37 +1,48 @@
-"""Matrices of equal shape go through a linear minimisation oracle together."""
+"""Matrices that are alike go through a linear minimisation oracle together."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix
 from muon_imbalance.optimizers.norms import Norm
 
-SMALL = 128 * 128
-"""Entries of a matrix up to which batching pays on a CPU: 1.2 to 16 times faster up to there, nothing above."""
+TOGETHER = 4 * 128 * 128
+"""Entries of the square matrices that are worked on together on a CPU, where more of them leave its cache."""
 
 
 def lmos(norm: Norm, tensors: Tensors) -> Tensors:
-    """norm.lmo of every tensor [S, out, ...] as a matrix, in its own shape.
-
-    Polar factors of equal shapes are computed in one batch: on a GPU always, on a CPU where they are small.
-    """
-    groups = defaultdict(list)
-    for name, tensor in tensors.items():
-        matrix = as_matrix(tensor)
-        alone = not norm.batched or (matrix.device.type == "cpu" and matrix[0].numel() > SMALL)
-        key = name if alone else (matrix.shape[1:], matrix.dtype, matrix.device)
-        groups[key].append((name, matrix))
+    """norm.lmo of every tensor [S, out, ...] as a matrix, in its own shape."""
     directions = {}
-    for members in groups.values():
-        names, matrices = zip(*members, strict=True)
-        for name, direction in zip(names, _together(norm, matrices), strict=True):
+    for names in batches(norm, tensors):
+        found = norm.lmo_each([as_matrix(tensors[name]) for name in names])
+        for name, direction in zip(names, found, strict=True):
             directions[name] = direction.reshape(tensors[name].shape)
     return directions
 
 
-def _together(norm: Norm, matrices: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    if len(matrices) == 1:
-        return (norm.lmo(matrices[0]),)
-    return norm.lmo(torch.cat(matrices)).split([len(matrix) for matrix in matrices])
+def batches(norm: Norm, tensors: Tensors) -> Iterator[list[str]]:
+    """The names of tensors whose lmos are computed together: alike in `norm.key`, on a CPU not too many."""
+    groups = defaultdict(list)
+    for name, tensor in tensors.items():
+        key = norm.key(as_matrix(tensor))
+        groups[name if key is None else (key, tensor.dtype, tensor.device)].append(name)
+    for names in groups.values():
+        yield from _portions(names, tensors)
+
+
+def _portions(names: list[str], tensors: Tensors) -> Iterator[list[str]]:
+    portion, size = [], 0
+    for name in names:
+        work = _work(as_matrix(tensors[name]))
+        if portion and tensors[name].is_cpu and size + work > TOGETHER:
+            yield portion
+            portion, size = [], 0
+        portion.append(name)
+        size += work
+    yield portion
+
+
+def _work(matrix: Tensor) -> int:
+    return len(matrix) * min(matrix.shape[1:]) ** 2

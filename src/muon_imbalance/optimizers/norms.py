@@ -5,7 +5,8 @@ Every function acts on the last two axes of [..., m, n]. `lmo(G)` is the D with 
 the dual norm. lmo(0) = 0. `project(X)` is the nearest point (in Frobenius distance) with ||X|| <= 1.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol
 
 import torch
@@ -17,12 +18,11 @@ from muon_imbalance.optimizers import polar
 class Norm(Protocol):
     """A norm as data: `norm` and `dual_norm` map [..., m, n] to [...], `lmo` and `project` keep the shape.
 
-    batched: whether the lmo of several matrices of equal shape is quicker in one call. A norm that does not ask
-    for the shape of a matrix also has, for lists of whole tensors of one dtype on one device, `lmos`; or, where
-    the lmo is a multiple of the matrix, `rates` of a list and `rate`, so that the multiple need not be stored.
+    `lmo_each` takes a list of matrices [S, m, n] whose `key` is the same, of one dtype on one device; a key of None
+    asks for one at a time. A norm that does not ask for the shape of a matrix also has, for lists of whole
+    tensors, `descend_`; or, where the lmo is a multiple of the matrix, `rates` of a list and `rate`, so that the
+    multiple need not be stored.
     """
-
-    batched: bool
 
     def norm(self, x: Tensor) -> Tensor: ...
 
@@ -32,11 +32,23 @@ class Norm(Protocol):
 
     def project(self, x: Tensor) -> Tensor: ...
 
+    def key(self, x: Tensor) -> Hashable | None: ...
 
-class Frobenius:
+    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]: ...
+
+
+class Alone:
+    """Matrices go through the lmo one by one, for which nothing is quicker."""
+
+    def key(self, x: Tensor) -> None:
+        return None
+
+    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
+        return [self.lmo(x) for x in xs]
+
+
+class Frobenius(Alone):
     """||X||_F, its own dual; lmo(G) = G / ||G||_F (NGD, NMD)."""
-
-    batched = False
 
     def norm(self, x: Tensor) -> Tensor:
         return torch.linalg.matrix_norm(x)
@@ -83,10 +95,8 @@ def _safe(like: Tensor, sizes: Callable[..., Tensor]) -> Tensor:
     return sizes(dtype=torch.float64)
 
 
-class Max:
+class Max(Alone):
     """max |X_ij|, dual: sum |X_ij|; lmo(G) = sign(G) (SignGD, Signum)."""
-
-    batched = False
 
     def norm(self, x: Tensor) -> Tensor:
         return x.abs().amax((-2, -1))
@@ -98,27 +108,56 @@ class Max:
         """Adding 0 x keeps a NaN visible, of which torch's sign makes 0."""
         return x.sign().add_(x, alpha=0)
 
-    def lmos(self, xs: list[Tensor]) -> list[Tensor]:
-        """On a CPU the norms tell sooner than an addition to every entry that there is no NaN."""
-        signs = torch._foreach_sign(xs)
-        if xs[0].device.type != "cpu" or not torch.stack(torch._foreach_norm(xs)).sum().isfinite():
-            torch._foreach_add_(signs, xs, alpha=0)
-        return signs
+    def descend_(self, params: list[Tensor], xs: list[Tensor], lr: float) -> None:
+        """Every param <- param - lr lmo(x). On a CPU a sum or norm tells sooner than an addition to every sign
+        that there is no NaN.
+        """
+        few, few_xs = [], []
+        for param, x in zip(params, xs, strict=True):
+            if x.is_cpu and x.numel() > FEW:
+                for part, part_x in _pieces(param, x):
+                    sign = part_x.sign() if math.isfinite(part_x.sum().item()) else self.lmo(part_x)
+                    part.sub_(sign, alpha=lr)
+            else:
+                few.append(param)
+                few_xs.append(x)
+        if few:
+            signs = torch._foreach_sign(few_xs)
+            if not few[0].is_cpu or not torch.stack(torch._foreach_norm(few_xs)).sum().isfinite():
+                torch._foreach_add_(signs, few_xs, alpha=0)
+            torch._foreach_sub_(few, signs, alpha=lr)
 
     def project(self, x: Tensor) -> Tensor:
         return x.clamp(-1, 1)
 
 
+FEW, PIECE = 2**15, 2**16
+"""Entries of tensors on a CPU up to which one call for all of them is quicker than one for each, and from which on
+one call for each part is, since its signs stay in the cache."""
+
+
+def _pieces(param: Tensor, x: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+    """Parts of at most PIECE entries, if both are contiguous; else the whole."""
+    if x.numel() <= PIECE or not (param.is_contiguous() and x.is_contiguous()):
+        return [(param, x)]
+    count = -(-x.numel() // PIECE)
+    return zip(param.view(-1).chunk(count), x.view(-1).chunk(count), strict=True)
+
+
 class Spectral:
     """Largest singular value, dual: sum of the singular values; lmo(G) = U V^T (SpecGD, Muon).
 
-    `factor` computes U V^T; with `polar.newton_schulz` the lmo is Muon's approximation of it.
+    `factor` computes U V^T, for a list as well; with `polar.newton_schulz` the lmo is Muon's approximation of it.
     """
 
-    batched = True
-
-    def __init__(self, factor: Callable[[Tensor], Tensor] = polar.exact):
+    def __init__(self, factor: Callable = polar.exact):
         self.factor = factor
+
+    def key(self, x: Tensor) -> Hashable:
+        return polar.key(x)
+
+    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
+        return self.factor(xs)
 
     def norm(self, x: Tensor) -> Tensor:
         return torch.linalg.matrix_norm(x, ord=2)
@@ -141,10 +180,14 @@ class KyFan:
     Lion-K form of Muon (second paper).
     """
 
-    batched = True
-
     def __init__(self, k: int):
         self.k = k
+
+    def key(self, x: Tensor) -> Hashable:
+        return polar.key(x)
+
+    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
+        return polar.exact(xs, rank=self.k)
 
     def norm(self, x: Tensor) -> Tensor:
         s = torch.linalg.svdvals(x)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
-from muon_imbalance.optimizers.grouping import lmos
+from muon_imbalance.optimizers.grouping import batches, lmos
 from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper
 from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
 
@@ -44,7 +44,8 @@ class Steepest:
         self.momentum = momentum
         self.fresh = None if momentum is None else Hyper(1 - momentum.value, "momentum")
         self.decay = decay(lr, weight_decay)
-        self.takes_lists = scale == "none" and (hasattr(norm, "lmos") or hasattr(norm, "rates"))
+        self.multiple = hasattr(norm, "rate")
+        self.takes_lists = scale == "none" and (self.multiple or hasattr(norm, "descend_"))
 
     def init(self, params: Tensors) -> Tensors:
         if self.momentum is None:
@@ -62,24 +63,30 @@ class Steepest:
     def _step(self, params: Tensors, grads: Tensors, state: Tensors, room: Callable[[Tensor], Tensor]):
         """`room` says where the new value of a tensor goes."""
         check(params, grads)
-        new_params, new_state, updates = {}, {}, dict(grads)
-        if self.momentum is not None:
-            for name, grad in grads.items():
-                key = f"momentum/{name}"
-                old = slot(state, key)
-                buffer = new_state[key] = torch.lerp(old, grad, self.fresh(grad), out=room(old))
-                updates[name] = torch.lerp(grad, buffer, self.momentum(grad)) if self.nesterov else buffer
-        multiple = hasattr(self.norm, "rate")
-        for name, direction in (updates if multiple else lmos(self.norm, updates)).items():
-            param = params[name]
-            new, kept, lr = room(param.detach()), param, self.lr(param)
-            if multiple:
-                lr = self.norm.rate(as_matrix(direction), as_matrix(lr)).reshape(lr.shape)
-            if self.decay is not None:
-                kept = torch.mul(param, self.decay(param), out=new)
-            step = {"value": -self._factor(param), "out": new}
-            new_params[name] = torch.addcmul(kept, direction, lr, **step)
-        return {name: new_params[name] for name in params}, new_state
+        new_params, new_state = {}, {}
+        for names in batches(self.norm, grads):  # one at a time, while its tensors are in the cache
+            updates = {name: self._update(name, grads[name], state, new_state, room) for name in names}
+            for name, direction in (updates if self.multiple else lmos(self.norm, updates)).items():
+                new_params[name] = self._moved(params[name], direction, room)
+        return {name: new_params[name] for name in params}, {key: new_state[key] for key in state if key in new_state}
+
+    def _update(self, name: str, grad: Tensor, state: Tensors, new_state: Tensors, room) -> Tensor:
+        """Z_t of one parameter; puts M_t into `new_state`."""
+        if self.momentum is None:
+            return grad
+        key = f"momentum/{name}"
+        old = slot(state, key)
+        buffer = new_state[key] = torch.lerp(old, grad, self.fresh(grad), out=room(old))
+        return torch.lerp(grad, buffer, self.momentum(grad)) if self.nesterov else buffer
+
+    def _moved(self, param: Tensor, direction: Tensor, room) -> Tensor:
+        """W_t of one parameter."""
+        new, kept, lr = room(param.detach()), param, self.lr(param)
+        if self.multiple:
+            lr = self.norm.rate(as_matrix(direction), as_matrix(lr)).reshape(lr.shape)
+        if self.decay is not None:
+            kept = torch.mul(param, self.decay(param), out=new)
+        return torch.addcmul(kept, direction, lr, value=-self._factor(param), out=new)
 
     @torch.no_grad()
     def step_lists_(self, params: list[Tensor], grads: list[Tensor], state: dict[str, list[Tensor]]) -> None:
@@ -92,10 +99,10 @@ class Steepest:
                 updates = torch._foreach_lerp(grads, updates, self.momentum.number())
         if decay is not None:
             torch._foreach_mul_(params, decay.number())
-        if hasattr(self.norm, "rates"):
+        if self.multiple:
             torch._foreach_addcmul_(params, updates, self.norm.rates(updates, lr), value=-1)
         else:
-            torch._foreach_add_(params, self.norm.lmos(updates), alpha=-lr)
+            self.norm.descend_(params, updates, lr)
 
     def _factor(self, param: Tensor) -> float:
         if self.scale == "none":
