@@ -28,7 +28,19 @@ def exact_polar(module):
 
 
 def newton_schulz(module):
-    checks.check_newton_schulz(module("polar"), shapes=((20, 200),))
+    checks.check_newton_schulz(module("polar"), shapes=((20, 200), (48, 480)))
+
+
+def tiny(module):
+    checks.check_tiny(module("polar"))
+
+
+def precise_gram(module):
+    checks.check_precise_gram(module("polar"))
+
+
+def nan_signs(module):
+    checks.check_nan_signs(module("norms"))
 
 
 def scalar_map(module):
@@ -80,16 +92,23 @@ MUTANTS = {
     "Newton-Schulz coefficient, reference": ("polar.py", "-4.7750", "-4.7760", reference("muon")),
     "Newton-Schulz coefficient, scalar map": ("polar.py", "-4.7750", "-4.7760", scalar_map),
     "sign of a coefficient": ("polar.py", "-4.7750", "4.7750", newton_schulz),
-    "Gram matrix never renewed": ("polar.py", "growth: float = 2000.0", "growth: float = 1e99", newton_schulz),
+    "Gram matrix never renewed": ("polar.py", "growth: float = 20000.0", "growth: float = 1e99", newton_schulz),
     "Gram update without its second factor": (
-        "polar.py", "gram = torch.baddbmm(half, poly, half, beta=a)", "gram = half", newton_schulz
+        "polar.py", "gram = torch.bmm(torch.bmm(gram, poly), poly)", "gram = torch.bmm(gram, poly)", newton_schulz
+    ),
+    "Gram matrix of a short side in float32": ("polar.py", "if short <= 32:", "if short <= 0:", newton_schulz),
+    "Gram matrix in one part": ("polar.py", "max(2, -(-long // 192))", "1", precise_gram),
+    "squares of tiny matrices": ("polar.py", "else 1e-20", "else 1e-99", tiny),
+    "NaN among signs": ("norms.py", "math.isfinite(part_x.sum().item())", "True", nan_signs),
+    "NaN among small signs": (
+        "norms.py", "or not torch.stack(torch._foreach_norm(few_xs)).sum().isfinite()", "", nan_signs
     ),
     "cut-off too high": ("polar.py", "rtol**2 * values[..., -1:]", "1e-8", exact_polar),
-    "cut-off of one matrix": ("polar.py", "rtol**2 * listed[-1]", "0", exact_polar),
-    "rank of one matrix": ("polar.py", "len(listed) - rank", "rank", norms),
-    "no range of one matrix": ("polar.py", "1e-200 < listed[-1] < 1e200", "True", exact_polar),
+    "cut-off of one matrix": ("polar.py", "rtol**2 * values[-1]", "0", exact_polar),
+    "rank of one matrix": ("polar.py", "len(values) - rank", "rank", norms),
+    "no range of one matrix": ("polar.py", "1e-200 < values[-1] < 1e200", "True", exact_polar),
     "batch not brought to scale": (
-        "polar.py", "flat / torch.where(largest > 0, largest, 1.0)", "flat", exact_polar
+        "polar.py", "x / torch.where(size > 0, size, 1.0)", "x", exact_polar
     ),
     "no cut-off": ("polar.py", "rtol**2 * values[..., -1:]", "0", exact_polar),
     "spectral lmo with Newton-Schulz": ("norms.py", "= polar.exact)", "= polar.newton_schulz)", norms),
@@ -148,14 +167,14 @@ MUTANTS = {
         on_build(checks.check_pure, "signum"),
     ),
     "no guard against zero": (
-        "polar.py", "torch.where(largest > 0, largest, 1.0)", "largest",
+        "polar.py", "x / torch.where(size > 0, size, 1.0)", "x / size",
         on_build(checks.check_zero_gradient, "specgd"),
     ),
     "Polar Express without its margin": ("polar.py", "_shrunk(_EXPRESS[0], 1.01**2)", "_EXPRESS[0]", polar_express),
     "a constant of Polar Express": ("polar.py", "-2.9478499167379106", "-2.9478599167379106", polar_express),
     "quintics in reverse": ("polar.py", "chain(coefficients,", "chain(coefficients[::-1],", MUON),
     "always the first quintic": ("polar.py", "repeat(coefficients[-1])", "repeat(coefficients[0])", polar_express),
-    "one singular value too many": ("norms.py", "rank=self.k)", "rank=self.k + 1)", norms),
+    "one singular value too many": ("norms.py", "(x, rank=self.k)", "(x, rank=self.k + 1)", norms),
     "Ky Fan without the sum": ("norms.py", "s.sum(-1) / self.k", "s.sum(-1) / 99", norms),
     "dual of Ky Fan": ("norms.py", "[..., : self.k].sum(-1)", "[..., : self.k + 1].sum(-1)", norms),
     "projection on the spectral ball": ("norms.py", "s.clamp(max=1)", "s.clamp(max=1.1)", projections),
@@ -211,8 +230,10 @@ MUTANTS = {
     "Lion with the wrong ball": (
         "lion_k.py", '"nuclear": Spectral(polar_factor(polar, ns_steps))', '"nuclear": Max()', bound
     ),
-    "Max norm in place of the spectral": ("norms.py", "return self.factor(x)", "return x.sign()", turning),
-    "groups in the wrong order": ("grouping.py", "torch.cat(matrices)", "torch.cat(matrices[::-1])", grouped),
+    "Max norm in place of the spectral": (
+        "norms.py", "return self.factor(xs)", "return [x.sign() for x in xs]", turning
+    ),
+    "groups in the wrong order": ("polar.py", "torch.cat(grams)", "torch.cat(grams[::-1])", grouped),
     "maximize ignored": ("torch_optim.py", "grads = torch._foreach_neg(grads)", "pass", SAME_UPWARDS),
     "maximize ignored without lists": (
         "torch_optim.py", '-grad if group["maximize"] else grad', "grad", MUON_UPWARDS
@@ -244,8 +265,8 @@ def test_mutant_is_caught(file, old, new, check, tmp_path, monkeypatch):
 
 def test_absolute_cut_off_is_caught(tmp_path, monkeypatch):
     """The trap of F9: with an absolute cut-off the first tiny gradients have no polar factor at all."""
-    unscaled = ("flat / torch.where(largest > 0, largest, 1.0)", "flat")
-    cuts = [("rtol**2 * values[..., -1:]", "1e-12"), ("rtol**2 * listed[-1]", "1e-12")]
+    unscaled = ("x / torch.where(size > 0, size, 1.0)", "x")
+    cuts = [("rtol**2 * values[..., -1:]", "1e-12"), ("rtol**2 * values[-1]", "1e-12")]
     edits = {"polar.py": [*cuts, unscaled]}
     with pytest.raises(AssertionError, match="scale 1e-12"):
         exact_polar(copied(tmp_path, monkeypatch, edits=edits))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from muon_imbalance.optimizers import polar
+from muon_imbalance.optimizers import norms, polar
 
 from . import checks, formulas
 
@@ -35,13 +35,34 @@ def test_newton_schulz_equals_the_plain_float64_iteration():
     checks.check_newton_schulz(polar)
 
 
-def test_gram_form_equals_the_plain_form_exactly_but_for_rounding():
+def test_steps_in_blocks_equal_single_steps_exactly_but_for_rounding():
     for shape in [(4, 9), (9, 4), (3, 40)]:
         x = torch.randn(2, *shape, dtype=torch.float64)
-        x = x / torch.linalg.matrix_norm(x)[:, None, None]
-        wide = shape[0] < shape[1]
-        forms = [form(x, wide, 3 * polar.COEFFICIENTS) for form in (polar._plain_form, polar._gram_form)]
-        checks.close(forms[0], forms[1], 1e-12, f"{shape}")
+        singly = polar.newton_schulz(x, 1, eps=0.0)
+        for _ in range(2):
+            grams = polar._grams([singly])
+            (singly,) = polar._times(polar._polynomials(grams, polar.COEFFICIENTS), [singly])
+        checks.close(polar.newton_schulz(x, 3, eps=0.0), singly, 1e-12, f"{shape}")
+
+
+def test_matrices_of_other_shapes_in_one_list_do_not_mix():
+    for shapes in ([(2, 5, 8), (1, 9, 5), (3, 5, 40)], [(1, 5, 5), (2, 5, 6)]):
+        xs = [torch.randn(shape, dtype=torch.float64) for shape in shapes]
+        for factor in (polar.exact, polar.newton_schulz):
+            for got, x in zip(factor(xs), xs, strict=True):
+                checks.close(got, factor(x), 1e-11, f"{tuple(x.shape)} beside others")
+
+
+def test_the_gram_matrix_is_precise():
+    checks.check_precise_gram(polar)
+
+
+def test_squares_that_vanish_or_overflow_do_no_harm():
+    checks.check_tiny(polar)
+
+
+def test_a_nan_among_signs_shows():
+    checks.check_nan_signs(norms)
 
 
 @pytest.mark.parametrize("steps", [6, 7, 8])

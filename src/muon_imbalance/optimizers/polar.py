@@ -107,7 +107,8 @@ def _exact_small(x: Tensor, rtol: float, rank: int | None) -> Tensor | None:
     given = x.numpy().reshape(x.shape[-2:])
     double = given.astype(np.float64)
     wide = double.shape[0] <= double.shape[1]
-    gram = np.dot(double, double.T) if wide else np.dot(double.T, double)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = np.dot(double, double.T) if wide else np.dot(double.T, double)
     values, vectors, failed = lapack.dsyev(gram.T, overwrite_a=1)
     dropped = None if failed else _dropped(values.tolist(), rtol, rank)
     if dropped is None:
@@ -211,8 +212,8 @@ def _gram(x: Tensor) -> Tensor:
     parts = x.chunk(max(2, -(-long // 192)), -1 if rows_first else -2)
     gram = None
     for part in parts:
-        product = torch.bmm(part, part.mT) if rows_first else torch.bmm(part.mT, part)
-        gram = product if gram is None else gram.add_(product)
+        left, right = (part, part.mT) if rows_first else (part.mT, part)
+        gram = torch.bmm(left, right) if gram is None else gram.baddbmm_(left, right)
     return gram
 
 
