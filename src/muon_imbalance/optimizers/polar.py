@@ -58,19 +58,21 @@ def exact(x: Tensor | list[Tensor], rtol: float = 1e-6, rank: int | None = None)
     if not isinstance(x, Tensor):
         if len(x) == 1:
             return [exact(x[0], rtol, rank)]
-        return [factor.to(x[0].dtype) for factor in _exact([each.double() for each in x], rtol, rank)]
+        return [factor.to(x[0].dtype) for factor in _exact(x, rtol, rank)]
     if x.is_cpu and (x.ndim == 2 or x.numel() == x.size(-2) * x.size(-1)):
         factor = _exact_alone(x, rtol, rank)
         if factor is not None:
             return factor
-    (factor,) = _exact([x.reshape(-1, *x.shape[-2:]).double()], rtol, rank)
+    (factor,) = _exact([x.reshape(-1, *x.shape[-2:])], rtol, rank)
     return factor.reshape(x.shape).to(x.dtype)
 
 
 def _exact(xs: list[Tensor], rtol: float, rank: int | None) -> list[Tensor]:
-    """The same for float64 matrices, each [S, m, n], alike in `key`."""
-    largest = [x.abs().amax((-2, -1), keepdim=True) for x in xs]
-    xs = [x / torch.where(size > 0, size, 1.0) for x, size in zip(xs, largest, strict=True)]
+    """The same in float64 for matrices [S, m, n], alike in `key`."""
+    if xs[0].dtype == torch.float64:  # squares of the other types are far from the bounds of float64
+        largest = [x.abs().amax((-2, -1), keepdim=True) for x in xs]
+        xs = [x / torch.where(size > 0, size, 1.0) for x, size in zip(xs, largest, strict=True)]
+    xs = [x.double() for x in xs]
     gram = _grams(xs)
     finite = gram.diagonal(dim1=-2, dim2=-1).sum(-1).isfinite()[:, None, None]
     root = _inverse_root(torch.where(finite, gram, 0.0), rtol, rank)
