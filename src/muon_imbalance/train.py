@@ -96,7 +96,7 @@ def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:
                     "run": run.index,
                     "seed": run.seed,
                     "lr": run.cell["lr"],
-                    "momentum": str(run.cell.get("momentum", job.hyper.get("momentum", "0"))),
+                    "momentum": job.momentum(run),
                     "hyper": job.details(run),
                     "epoch": steps.astype(float),
                     "step": steps,
@@ -146,6 +146,13 @@ def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpo
     return pd.concat(parts, ignore_index=True)
 
 
+def with_selection(job: Job, selection: dict) -> Job:
+    """The job with the selected cell, or with each variant's own one where the experiment has variants."""
+    if not job.variants:
+        return replace(job, cells=[selection["hyper"]])
+    return replace(job, chosen={name: selection["variants"][name]["hyper"] for name in job.variants})
+
+
 def identity(job: Job, data: Path | None, sources: list[Path] | None = None) -> str:
     """Key of the job's checkpoints: settings, source files (by default looked up, half a second's work), data."""
     settings = {name: value for name, value in asdict(job).items() if name != "checkpoint_seconds"}
@@ -169,8 +176,7 @@ def main() -> None:
     start_logging()
     job = Job.parse(arguments.job)
     if arguments.selection:
-        chosen = json.loads(arguments.selection.read_text(encoding="utf-8"))["hyper"]
-        job = replace(job, cells=[chosen])
+        job = with_selection(job, json.loads(arguments.selection.read_text(encoding="utf-8")))
     with Checkpoints(arguments.checkpoints, identity(job, arguments.data, arguments.sources)) as checkpoints:
         tables.write(arguments.output, run_job(job, arguments.data, arguments.grid, checkpoints))
         checkpoints.clear()
