@@ -8,7 +8,7 @@ from muon_imbalance.analysis import grids
 from muon_imbalance.analysis.evidence import Experiment
 
 from .group_runs import GRID, SELECTION, all_optimizers, grid_run, muon_grid
-from .synthetic import changed, diverged, record, verdict
+from .synthetic import changed, colored, diverged, record, verdict
 
 SETTINGS = {"sweep": {"muon": GRID}, "selection": SELECTION}
 
@@ -44,6 +44,8 @@ def test_a_cell_inside_its_grid_is_on_no_edge():
         ("0.12", (0.2, 0.30, 0.40), "upper", True),
         ("0.03", (0.32, 0.30, 0.2), "lower", False),
         ("0.03", (0.40, 0.30, 0.2), "lower", True),
+        ("0.12", (0.2, 0.300, 0.329), "upper", False),  # 9.7 % more than inside
+        ("0.12", (0.2, 0.300, 0.331), "upper", True),  # 10.3 %
         ("0.12", (0.2, 0.0, 0.1), "upper", True),
     ],
 )
@@ -51,6 +53,36 @@ def test_an_edge_and_whether_the_area_still_rises(selected, heights, side, risin
     found = grids.edge(muon_grid(heights, selected), "muon", GRID["lr"], "validation")
     assert (found.side, found.lr, found.rising) == (side, selected, rising)
     assert f"selected lr {selected} is the {side} edge" in str(found)
+
+
+def test_an_edge_is_compared_at_equal_other_hyperparameters():
+    """The edge rises at the selected betas; at the others, with a larger area inside, it would not."""
+    low, high = '{"betas": "0.9,0.99"}', '{"betas": "0.9,0.999"}'
+    heights = {(low, "0.06"): 0.2, (low, "0.12"): 0.3, (high, "0.06"): 0.4, (high, "0.12"): 0.3}
+    cells = [grid_run("adam", 0, 30, height, "grid", lr).assign(hyper=hyper) for (hyper, lr), height in heights.items()]
+    for selected, rising in ((low, True), (high, False)):
+        frame = pd.concat([*cells, grid_run("adam", 0, 30, 0.3, lr="0.12").assign(hyper=selected)], ignore_index=True)
+        assert grids.edge(frame, "adam", ["0.06", "0.12"], "validation").rising == rising
+        _, area = grids.cells(frame, "adam", "validation")
+        near = grids.neighbour_ratios(("0.12", "0.9", selected), area)
+        assert {cell[0] for cell in near.index} == {"0.06", "0.12"} and len(near) == 2
+
+
+def colored_grid(heights) -> pd.DataFrame:
+    """Fig. 1 with Muon's learning rate on the upper edge of its grid."""
+    cells = [
+        grid_run("muon", 0, 30, height, "grid", lr).assign(experiment="colored_mnist")
+        for lr, height in zip(GRID["lr"], heights, strict=True)
+    ]
+    frame = colored()
+    frame.loc[frame["optimizer"] == "muon", "lr"] = "0.12"
+    return pd.concat([frame, *cells], ignore_index=True)
+
+
+@pytest.mark.parametrize("claim", ["C1.1", "C1.2", "A1.1", "A1.2"])
+def test_the_rule_applies_to_figure_1(claim):
+    assert verdict(claim, colored_grid((0.2, 0.30, 0.329)), settings=SETTINGS) == "holds"
+    assert verdict(claim, colored_grid((0.2, 0.30, 0.331)), settings=SETTINGS) == "inconclusive"
 
 
 @pytest.mark.parametrize("claim", ["C14.1", "C15.2.muon", "A15.2"])

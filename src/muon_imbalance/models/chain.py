@@ -60,10 +60,8 @@ class Chain:
         for part in heads.pieces(stored.shape[1], chunk):
             activations = _forward(layers, stored[:, part])
             logits = activations.pop()
-            losses, delta = heads.cross_entropy(logits, targets[:, part])
+            losses, delta = heads.cross_entropy(logits, targets[:, part], None if weights is None else weights[:, part])
             visit(part, logits, losses)
-            if weights is not None:
-                delta.mul_(weights[:, part].unsqueeze(2))
             _backward(layers, activations, delta.mul_(share), sums)
         for i, (weight, bias) in enumerate(sums):
             if f"layers.{i}.weight" not in grads:  # a fixed layer
