@@ -98,7 +98,7 @@ def rows(job: Job, run: Run, history: History, position: int) -> pyarrow.Table:
         "run": np.full(len(steps), run.index, dtype=np.int64),
         "seed": np.full(len(steps), run.seed, dtype=np.int64),
         "lr": text([run.cell["lr"]], first),
-        "momentum": text([str(run.cell.get("momentum", job.hyper.get("momentum", "0")))], first),
+        "momentum": text([job.momentum(run)], first),
         "hyper": text([job.details(run)], first),
         "epoch": steps.astype(np.float64),
         "step": steps,
@@ -150,6 +150,13 @@ def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpo
     return pyarrow.concat_tables(parts, promote_options="permissive")
 
 
+def with_selection(job: Job, selection: dict) -> Job:
+    """The job with the selected cell, or with each variant's own one where the experiment has variants."""
+    if not job.variants:
+        return replace(job, cells=[selection["hyper"]])
+    return replace(job, chosen={name: selection["variants"][name]["hyper"] for name in job.variants})
+
+
 def identity(job: Job, data: Path | None, sources: list[Path] | None = None) -> str:
     """Key of the job's checkpoints: settings, source files (by default looked up, half a second's work), data."""
     settings = {name: value for name, value in asdict(job).items() if name != "checkpoint_seconds"}
@@ -173,8 +180,7 @@ def main() -> None:
     start_logging()
     job = Job.parse(arguments.job)
     if arguments.selection:
-        chosen = json.loads(arguments.selection.read_text(encoding="utf-8"))["hyper"]
-        job = replace(job, cells=[chosen])
+        job = with_selection(job, json.loads(arguments.selection.read_text(encoding="utf-8")))
     with Checkpoints(arguments.checkpoints, identity(job, arguments.data, arguments.sources)) as checkpoints:
         tidy.write(arguments.output, run_job(job, arguments.data, arguments.grid, checkpoints))
         checkpoints.clear()

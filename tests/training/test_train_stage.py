@@ -212,3 +212,37 @@ def test_the_closure_is_what_a_job_imports(data, tmp_path):
     ]
     frame = pd.read_parquet(tmp_path / "t.parquet")
     assert len(frame)
+
+
+def test_each_variant_trains_its_own_selected_cell(data, tmp_path):
+    """Two variants tuned one by one: their final runs have their own learning rates, and the grid's are used again."""
+    variants = {"plain": {"weighting": "none"}, "weighted": {"weighting": "group"}}
+    cells = [{"lr": lr, "momentum": "0.9"} for lr in ("0.1", "0.3")]
+    tuned = job(phase="grid", cells=cells, seeds=[0], variants=variants)
+    grid = run(tuned, data, tmp_path / "a")
+    runs.write(tmp_path / "grid.parquet", grid)
+    selection = {"variants": {"plain": {"hyper": cells[1]}, "weighted": {"hyper": cells[0]}}}
+    last = train.with_selection(job(cells=[{}], variants=variants), selection)
+    table = run(last, data, tmp_path / "b", tmp_path / "grid.parquet")
+    final = table[table["phase"] == "final"].assign(variant=lambda frame: runs.variants(frame))
+    assert final.groupby("variant")["lr"].unique().map(list).to_dict() == {"plain": ["0.3"], "weighted": ["0.1"]}
+    assert final.groupby("variant")["seed"].unique().map(sorted).to_dict() == {"plain": [0, 1], "weighted": [0, 1]}
+    again = run(replace(last, seeds=[0]), data, tmp_path / "c")
+    key = ["seed", "lr", "hyper", "step", "split", "group", "metric"]
+    both = final[final["seed"] == 0].merge(again, on=key)
+    assert len(both) == len(again) and np.allclose(both["value_x"], both["value_y"], rtol=1e-12)
+
+
+def test_without_variants_the_selected_cell_is_the_only_one():
+    cell = {"lr": "0.3", "momentum": "0.9"}
+    assert [one.cell for one in train.with_selection(job(cells=[{}]), {"hyper": cell}).runs()] == [cell, cell]
+
+
+@pytest.mark.parametrize("rule", ["adam", "shampoo"])
+def test_the_table_shows_the_first_of_swept_betas_as_momentum(rule):
+    described = job(rule=rule, cells=[{"lr": "0.1", "betas": pair} for pair in ("0.8,0.99", "0.9,0.99")], seeds=[0])
+    optimizer = train.make_optimizer(described, described.runs())
+    assert optimizer.beta1.value.tolist() == [0.8, 0.9] and optimizer.beta2.value.tolist() == [0.99, 0.99]
+    assert [described.momentum(one) for one in described.runs()] == ["0.8", "0.9"]
+    fixed = replace(described, cells=[{"lr": "0.1"}], hyper={"momentum": 0.5})
+    assert fixed.momentum(fixed.runs()[0]) == "0.5"

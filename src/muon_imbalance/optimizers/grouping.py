@@ -1,4 +1,4 @@
-"""Matrices of equal shape go through a linear minimisation oracle together."""
+"""Directions of several tensors: equal shapes through a linear minimisation oracle together, or one norm for all."""
 
 from collections import defaultdict
 
@@ -29,6 +29,18 @@ def lmos(norm: Norm, tensors: Tensors) -> Tensors:
         for name, direction in zip(names, _together(norm, matrices), strict=True):
             directions[name] = direction.reshape(tensors[name].shape)
     return directions
+
+
+def jointly_normalised(tensors: Tensors) -> Tensors:
+    """Every tensor [S, ...] over the Frobenius norm of all of them together, model by model (0 stays 0)."""
+    squares = [
+        torch.linalg.vector_norm(tensor.flatten(1), dim=1, dtype=torch.float64).square() for tensor in tensors.values()
+    ]
+    size = sum(squares).sqrt()
+    size = size.masked_fill(size == 0, torch.inf)
+    return {
+        name: tensor / size.reshape(-1, *(1,) * (tensor.ndim - 1)).to(tensor.dtype) for name, tensor in tensors.items()
+    }
 
 
 def _together(norm: Norm, matrices: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

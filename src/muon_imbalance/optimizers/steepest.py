@@ -4,8 +4,9 @@
     Z_t = M_t, or with Nesterov beta M_t + (1 - beta) G_t
     W_t = (1 - lr * weight_decay) W_{t-1} - lr * scale * lmo(Z_t)
 
-Every weight tensor is normalised by itself. A vector [S, n] counts as an n x 1 matrix, on which the
-Frobenius and the spectral norm coincide; a kernel [S, out, in, kh, kw] as an out x (in kh kw) matrix.
+Every weight tensor is normalised by itself (unless NMD's scope is "global": all parameters of a model are
+one vector then). A vector [S, n] counts as an n x 1 matrix, on which the Frobenius and the spectral norm
+coincide; a kernel [S, out, in, kh, kw] as an out x (in kh kw) matrix.
 Source: Eq. 1, Eq. 4, App. A.
 """
 
@@ -16,8 +17,8 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
-from muon_imbalance.optimizers.grouping import lmos
-from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper
+from muon_imbalance.optimizers.grouping import jointly_normalised, lmos
+from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper
 from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
 
 OPTIMIZERS = ("ngd", "signgd", "specgd", "nmd", "signum")
@@ -28,7 +29,7 @@ class Steepest:
 
     scale: "none" is 1; "original" is sqrt(max(1, rows/cols)) of the matrix; "kernel" takes rows and cols
     from the last two axes of the parameter, as Muon's reference code does (kernel height and width for a
-    convolution).
+    convolution). scope: "layer", or "global" for one Frobenius norm over all parameters.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Steepest:
         weight_decay: Hyper,
         nesterov: bool = False,
         scale: str = "none",
+        scope: str = "layer",
     ):
+        self.scope = scope
         self.norm, self.lr, self.nesterov, self.scale = norm, lr, nesterov, scale
         self.momentum = momentum
         self.fresh = None if momentum is None else Hyper(1 - momentum.value, "momentum")
         self.decay = decay(lr, weight_decay)
-        self.takes_lists = scale == "none" and (hasattr(norm, "lmos") or hasattr(norm, "rates"))
+        self.takes_lists = scale == "none" and scope == "layer" and (hasattr(norm, "lmos") or hasattr(norm, "rates"))
 
     def init(self, params: Tensors) -> Tensors:
         if self.momentum is None:
@@ -69,8 +72,12 @@ class Steepest:
                 old = slot(state, key)
                 buffer = new_state[key] = torch.lerp(old, grad, self.fresh(grad), out=room(old))
                 updates[name] = torch.lerp(grad, buffer, self.momentum(grad)) if self.nesterov else buffer
-        multiple = hasattr(self.norm, "rate")
-        for name, direction in (updates if multiple else lmos(self.norm, updates)).items():
+        multiple = self.scope == "layer" and hasattr(self.norm, "rate")
+        if self.scope == "global":
+            updates = jointly_normalised(updates)
+        elif not multiple:
+            updates = lmos(self.norm, updates)
+        for name, direction in updates.items():
             param = params[name]
             new, kept, lr = room(param.detach()), param, self.lr(param)
             if multiple:
@@ -119,9 +126,13 @@ def specgd(*, lr=0.01, weight_decay=0.0) -> Steepest:
     return Steepest(Spectral(), hyper("lr", lr), None, hyper("weight_decay", weight_decay))
 
 
-def nmd(*, lr=0.03, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepest:
-    """Normalised momentum descent: W <- W - lr M / ||M||_F (Table 1), for each weight tensor by itself."""
-    return _with_momentum(Frobenius(), lr, momentum, weight_decay, nesterov)
+def nmd(*, lr=0.03, momentum=0.9, weight_decay=0.0, nesterov=False, scope="layer") -> Steepest:
+    """Normalised momentum descent: W <- W - lr M / ||M||_F (Table 1).
+
+    scope: "layer" (each weight tensor by itself) or "global" (one norm for all parameters of a model).
+    """
+    scope = choice("scope", scope, ("layer", "global"))
+    return _with_momentum(Frobenius(), lr, momentum, weight_decay, nesterov, scope)
 
 
 def signum(*, lr=1e-4, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepest:
@@ -129,11 +140,12 @@ def signum(*, lr=1e-4, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepe
     return _with_momentum(Max(), lr, momentum, weight_decay, nesterov)
 
 
-def _with_momentum(norm: Norm, lr, momentum, weight_decay, nesterov) -> Steepest:
+def _with_momentum(norm: Norm, lr, momentum, weight_decay, nesterov, scope="layer") -> Steepest:
     return Steepest(
         norm,
         hyper("lr", lr),
         hyper("momentum", momentum, below=1),
         hyper("weight_decay", weight_decay),
         flag("nesterov", nesterov),
+        scope=scope,
     )
