@@ -39,7 +39,7 @@ def gather(name: str, tables: dict, settings: dict, theory: dict) -> Experiment:
     """An experiment's evidence from its files."""
     return Experiment(
         name,
-        frame=runs.read(tables[name], phase="final") if tables.get(name) else None,
+        frame=runs.read(tables[name]) if tables.get(name) else None,
         settings=settings.get(name),
         theory=runs.read([theory[name]], columns=runs.THEORY_COLUMNS) if name in theory else None,
     )

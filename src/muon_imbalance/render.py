@@ -19,7 +19,7 @@ import nbformat
 
 from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.progress import start_logging
-from muon_imbalance.reporting import notebook, pages, promote, provenance, scrub
+from muon_imbalance.reporting import notebook, promote, provenance, scrub
 from muon_imbalance.reporting.options import read_json
 
 SUFFIXES = {"fig": ("pdf", "png", "csv"), "tab": ("csv", "html"), "card": ("pdf", "png", "csv")}
@@ -77,6 +77,8 @@ def render(
         moves[folder / "sidecar.json"] = figures_dir / f"{source.stem}.json"
         moves[folder / "executed.ipynb"] = executed
         if page is not None:
+            from muon_imbalance.reporting import pages  # nbconvert and pandas: a second that only cards need
+
             html = pages.page(
                 nbformat.read(folder / "executed.ipynb", as_version=4),
                 title=record["title"],

@@ -1,4 +1,4 @@
-"""Stage: pick the grid cell that is trained with all seeds and write the selection file."""
+"""Stage: pick the grid cell that is trained with all seeds (of each variant) and write the selection file."""
 
 import argparse
 import json
@@ -23,18 +23,19 @@ def main() -> None:
     arguments = parser.parse_args()
     start_logging()
     frame = runs.read([arguments.grid], phase="grid")
-    chosen = select(
-        frame, json_argument(arguments.rule, "--rule"), json_argument(arguments.grid_values, "--grid-values")
-    )
+    rule, values = json_argument(arguments.rule, "--rule"), json_argument(arguments.grid_values, "--grid-values")
+    variant = runs.variants(frame)
+    chosen = {name: select(frame[variant == name], rule, values) for name in variant.unique()}
+    contract = {name: {key: one[key] for key in CONTRACT} for name, one in chosen.items()}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    contract = {key: chosen[key] for key in CONTRACT}
-    arguments.output.write_text(json.dumps(contract, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    log.info(
-        f"selected {chosen['hyper']} with score {chosen['score']:.4g} from\n{chosen['table'].to_string(index=False)}"
-    )
-    for key, side in chosen["edge"].items():
-        if side:
-            log.info(f"note: {key} = {chosen['hyper'][key]} is on the {side} border of its grid")
+    text = json.dumps(contract[""] if "" in contract else {"variants": contract}, indent=2, allow_nan=False)
+    arguments.output.write_text(text + "\n", encoding="utf-8")
+    for name, one in chosen.items():
+        table = one["table"].to_string(index=False)
+        log.info(f"{name or 'selected'}: {one['hyper']} with score {one['score']:.4g} from\n{table}")
+        for key, side in one["edge"].items():
+            if side:
+                log.info(f"note: {key} = {one['hyper'][key]} is on the {side} border of its grid")
 
 
 if __name__ == "__main__":

@@ -23,13 +23,17 @@ def default_grid(optimizer: dict) -> dict[str, list[str]]:
 def headline(config: dict) -> list[str]:
     """Experiments that an optimizer with a default grid joins unless it says otherwise.
 
-    Those that a figure shows, that train a neural network (not a linear model), and that choose hyperparameters.
+    Those that a figure shows, that train a neural network (not a linear model), that choose hyperparameters, and that
+    do not say ``joins: false``.
     """
     shown = {name for figure in config["figures"].values() for name in figure["experiments"]}
     return [
         name
         for name, experiment in config["experiments"].items()
-        if name in shown and "selection" in experiment and experiment.get("model", {}).get("name") != "linear"
+        if name in shown
+        and "selection" in experiment
+        and experiment.get("model", {}).get("name") != "linear"
+        and experiment.get("joins", True)
     ]
 
 

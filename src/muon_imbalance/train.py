@@ -9,11 +9,13 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
+import pyarrow
+import pyarrow.compute as compute
 import torch
 
 from muon_imbalance import closure, own_source, tokens
-from muon_imbalance.analysis import runs as tables
+from muon_imbalance.analysis import tidy
 from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.optimizers import registry
 from muon_imbalance.progress import Progress, start_logging
@@ -79,50 +81,52 @@ def make_optimizer(job: Job, stack: list[Run]):
     return Scheduled(lambda f: registry.build(job.rule, lr=f * lr, **fixed, **swept), job.schedule, job.steps)
 
 
-def frame(job: Job, stack: list[Run], history: History) -> pd.DataFrame:
-    """Tidy rows of one stack."""
-    parts = []
-    index = pd.MultiIndex.from_product([history.steps, range(len(history.keys))])
-    steps, which = index.get_level_values(0).to_numpy(), index.get_level_values(1).to_numpy()
-    for position, run in enumerate(stack):
-        names = {name: [key[i] for key in history.keys] for i, name in enumerate(("split", "group", "metric"))}
-        died = history.died[position]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "experiment": job.experiment,
-                    "optimizer": job.optimizer,
-                    "phase": job.phase,
-                    "run": run.index,
-                    "seed": run.seed,
-                    "lr": run.cell["lr"],
-                    "momentum": str(run.cell.get("momentum", job.hyper.get("momentum", "0"))),
-                    "hyper": job.details(run),
-                    "epoch": steps.astype(float),
-                    "step": steps,
-                    **{name: pd.Series(values, dtype=str).to_numpy()[which] for name, values in names.items()},
-                    "value": history.values[:, :, position].reshape(-1),
-                    "diverged": (died >= 0) & (steps >= died),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+def rows(job: Job, run: Run, history: History, position: int) -> pyarrow.Table:
+    """Tidy rows of one model, the one at ``position`` of its stack."""
+    records, keys = len(history.steps), len(history.keys)
+    steps = np.repeat(np.asarray(history.steps, dtype=np.int64), keys)
+    died = history.died[position]
+
+    def text(values: list[str], which: np.ndarray) -> pyarrow.Array:
+        return pyarrow.DictionaryArray.from_arrays(which, pyarrow.array(values)).cast(pyarrow.string())
+
+    first, each = np.zeros(len(steps), dtype=np.int32), np.tile(np.arange(keys, dtype=np.int32), records)
+    columns = {
+        "experiment": text([job.experiment], first),
+        "optimizer": text([job.optimizer], first),
+        "phase": text([job.phase], first),
+        "run": np.full(len(steps), run.index, dtype=np.int64),
+        "seed": np.full(len(steps), run.seed, dtype=np.int64),
+        "lr": text([run.cell["lr"]], first),
+        "momentum": text([job.momentum(run)], first),
+        "hyper": text([job.details(run)], first),
+        "epoch": steps.astype(np.float64),
+        "step": steps,
+        **{name: text([key[i] for key in history.keys], each) for i, name in enumerate(("split", "group", "metric"))},
+        "value": history.values[:, :, position].reshape(-1).astype(np.float64),
+        "diverged": (died >= 0) & (steps >= died),
+    }
+    return pyarrow.table(columns)
 
 
-def trained_before(job: Job, grid: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the grid table that are final runs as well, renamed so."""
-    known = []
+def trained_before(job: Job, grid: pyarrow.Table) -> dict[int, pyarrow.Table]:
+    """Rows of the grid table that are final runs as well, renamed so, by the number of the run."""
+    known = {}
     for run in job.runs():
-        same = grid["seed"] == run.seed
-        for name in ("lr", "momentum"):  # the other keys are in ``hyper``
-            if name in run.cell:
-                same &= grid[name] == run.cell[name]
-        same &= grid["hyper"] == job.details(run)
-        known.append(grid[same].assign(phase="final", run=run.index))
-    return pd.concat(known, ignore_index=True)
+        wanted = {"seed": run.seed, "hyper": job.details(run)}  # all but lr and momentum is in ``hyper``
+        wanted |= {name: run.cell[name] for name in ("lr", "momentum") if name in run.cell}
+        same = grid
+        for name, value in wanted.items():
+            same = same.filter(compute.equal(same[name], value))
+        if len(same):
+            for name, value in (("phase", "final"), ("run", run.index)):
+                column = pyarrow.array([value] * len(same))
+                same = same.set_column(same.column_names.index(name), name, column)
+            known[run.index] = same
+    return known
 
 
-def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpoints) -> pd.DataFrame:
+def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpoints) -> pyarrow.Table:
     """Train what is missing and return the job's whole table."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -130,10 +134,10 @@ def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpo
         raise UserError("device is 'cuda' but this machine offers no CUDA device; set device: cpu")
     parts, missing = [], job.runs()
     if grid is not None:
-        grid_rows = tables.read([grid])
+        grid_rows = tidy.read(grid)
         final = trained_before(job, grid_rows)
-        missing = [run for run in missing if run.index not in set(final["run"])]
-        parts += [grid_rows, final]
+        missing = [run for run in missing if run.index not in final]
+        parts += [grid_rows, *final.values()]
     groups = stacks(job, missing)
     progress = Progress(job.label, len(groups) * job.steps)
     for number, stack in enumerate(groups):
@@ -141,9 +145,16 @@ def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpo
         optimizer = make_optimizer(job, stack)
         history = train(task, optimizer, job.steps, job.recorded_steps(), checkpoints, f"stack_{number}", progress,
                         job.checkpoint_seconds)  # fmt: skip
-        parts.append(frame(job, stack, history))
+        parts += [rows(job, run, history, position) for position, run in enumerate(stack)]
     progress.close()
-    return pd.concat(parts, ignore_index=True)
+    return pyarrow.concat_tables(parts, promote_options="permissive")
+
+
+def with_selection(job: Job, selection: dict) -> Job:
+    """The job with the selected cell, or with each variant's own one where the experiment has variants."""
+    if not job.variants:
+        return replace(job, cells=[selection["hyper"]])
+    return replace(job, chosen={name: selection["variants"][name]["hyper"] for name in job.variants})
 
 
 def identity(job: Job, data: Path | None, sources: list[Path] | None = None) -> str:
@@ -169,10 +180,9 @@ def main() -> None:
     start_logging()
     job = Job.parse(arguments.job)
     if arguments.selection:
-        chosen = json.loads(arguments.selection.read_text(encoding="utf-8"))["hyper"]
-        job = replace(job, cells=[chosen])
+        job = with_selection(job, json.loads(arguments.selection.read_text(encoding="utf-8")))
     with Checkpoints(arguments.checkpoints, identity(job, arguments.data, arguments.sources)) as checkpoints:
-        tables.write(arguments.output, run_job(job, arguments.data, arguments.grid, checkpoints))
+        tidy.write(arguments.output, run_job(job, arguments.data, arguments.grid, checkpoints))
         checkpoints.clear()
 
 

@@ -43,7 +43,7 @@ def test_theory_tables(tmp_path):
     [
         (lambda f: f.drop(columns="hyper"), "columns are"),
         (lambda f: f[f.columns[::-1]], "columns are"),
-        (lambda f: f.assign(lr=0.1), "column 'lr' has type float64; it must be text"),
+        (lambda f: f.assign(lr=0.1), "column 'lr' has type double; it must be text"),
         (lambda f: f.assign(seed=0.5), "column 'seed' .* must be integer"),
         (lambda f: f.assign(value=1), "column 'value' .* must be real"),
         (lambda f: f.assign(diverged=0), "column 'diverged' .* must be truth value"),

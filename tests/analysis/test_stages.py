@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from muon_imbalance import judge, select_cell
@@ -145,3 +146,20 @@ def test_judging_needs_no_torch():
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
     )
     assert result.stdout == "False\n", result.stderr
+
+
+def test_select_cell_chooses_for_each_variant(monkeypatch, tmp_path):
+    """Two variants whose best learning rates differ."""
+    best = {"plain": "0.1", "weighted": "0.01"}
+    parts = []
+    for variant, lr in best.items():
+        curves = {name: [0, 0.5, 0.9 if name == lr else 0.6] for name in CURVES}
+        parts.append(grid(curves).assign(hyper=json.dumps({"variant": variant})))
+    runs.write(tmp_path / "grid.parquet", pd.concat(parts, ignore_index=True))
+    output = tmp_path / "chosen.json"
+    call(
+        monkeypatch, select_cell, grid=str(tmp_path / "grid.parquet"), rule=RULE, grid_values=VALUES, output=str(output)
+    )
+    chosen = json.loads(output.read_text())["variants"]
+    assert {name: one["hyper"]["lr"] for name, one in chosen.items()} == best
+    assert chosen["weighted"]["edge"]["lr"] == "lower" and chosen["plain"]["edge"]["lr"] is None

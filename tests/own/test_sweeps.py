@@ -47,6 +47,12 @@ def test_one_entry_is_enough_for_figure_1():
     assert config["experiments"]["colored_mnist"]["sweep"]["my_soap"] == {"lr": SOAP["lr"], "betas": SOAP["betas"]}
     assert sweeps.own(config, "colored_mnist") == ["my_soap"]
     assert joined == sweeps.headline(config)
+    assert {"colored_mnist_grid", "colored_mnist_weights"} < set(joined) and "colored_mnist_depth" not in joined
+
+
+def test_an_experiment_that_others_do_not_join_can_still_be_named():
+    config = checked(my_soap=SOAP | {"experiments": ["colored_mnist_depth"]})
+    assert sweeps.own(config, "colored_mnist_depth") == ["my_soap"]
 
 
 def test_without_an_entry_nothing_changes():

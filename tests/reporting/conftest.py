@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .report_sample import rendered
+
 PARAMETERS = 'output_dir = ""\nruns = []\ntheory = []\ntitle = ""\ndata_label = ""\nscale = ""\n'
 PLOT = """\
 import numpy as np
@@ -77,3 +79,9 @@ def spec():
         "claims": ["C1.1"],
         "data": ["manifest.json"],
     }
+
+
+@pytest.fixture
+def built(project, spec):
+    """A project with one figure and one table, rendered; what ``--figures`` says of them."""
+    return rendered(spec)

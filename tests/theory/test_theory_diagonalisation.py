@@ -49,6 +49,11 @@ def test_turning_keeps_the_spectrum_and_leaves_free_directions_diagonal(seed, k,
     free = turned[k:, k:]
     assert np.abs(free - np.diag(np.diagonal(free))).max(initial=0) <= 1e-9
     assert np.all(np.diff(np.diagonal(free)) <= 1e-12)
+    size = np.diagonal(turned)
+    off = turned - np.diag(size)
+    found = diagonalisation.off_diagonal_ratio(sigma_xx, sigma_yx)
+    assert found["spectral"] == pytest.approx(np.linalg.norm(off, 2) / np.abs(size).max())
+    assert found["frobenius"] == pytest.approx(np.linalg.norm(off) / np.linalg.norm(size))
 
 
 def test_sample_moments_and_their_centred_form():

@@ -43,6 +43,22 @@ def test_gradient_is_that_of_autograd(model, tinted, folded):
     torch.testing.assert_close(sum(seen), losses.detach(), rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("model", models(), ids=["mlp", "linear"])
+def test_gradient_of_weighted_samples_is_that_of_autograd(model, tinted):
+    targets = torch.randint(0, CLASSES, (S, N), generator=torch.Generator().manual_seed(2))
+    weights = torch.rand(S, N, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    params = model.init(generators(), torch.float64)
+    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+    losses = F.cross_entropy(model.apply(leaves, tinted.dense()).flatten(0, 1), targets.flatten(), reduction="none")
+    ((weights.flatten() * losses).sum() / N).backward()
+    grads, seen = {name: torch.zeros_like(value) for name, value in params.items()}, []
+    visit = lambda part, logits, loss: seen.append(loss.sum())  # noqa: E731
+    model.accumulate(params, tinted, targets, 1 / N, 16, grads, visit, weights)
+    for name, leaf in leaves.items():
+        torch.testing.assert_close(grads[name], leaf.grad, rtol=1e-11, atol=1e-13)
+    torch.testing.assert_close(sum(seen), losses.detach().sum(), rtol=1e-12, atol=0)  # visited losses have no weights
+
+
 def test_folded_logits_equal_rendered_ones(tinted):
     model = models()[0]
     params = model.init(generators(), torch.float64)

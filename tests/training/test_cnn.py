@@ -23,7 +23,7 @@ def reference(params, model, images, side, layers):
     return hidden.flatten(1) @ params["linear.weight"][model].T + params["linear.bias"][model]
 
 
-def compare(side, channels, chunk=8):
+def compare(side, channels, chunk=8, weighted=False):
     """Logits, losses and gradient of the stack against those of PyTorch, model by model."""
     rng = torch.Generator().manual_seed(7)
     images = torch.randn(S, N, side**2, generator=rng, dtype=torch.float64)
@@ -34,9 +34,11 @@ def compare(side, channels, chunk=8):
     leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
     logits = torch.stack([reference(leaves, s, images, side, len(channels)) for s in range(S)])
     losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(S, N)
-    (losses.sum() / N).backward()
+    weights = torch.rand(S, N, generator=rng, dtype=torch.float64) if weighted else None
+    ((losses if weights is None else weights * losses).sum() / N).backward()
     grads, seen = {name: torch.zeros_like(value) for name, value in params.items()}, []
-    model.accumulate(params, images, targets, 1 / N, chunk, grads, lambda part, z, loss: seen.append((z, loss)))
+    visit = lambda part, z, loss: seen.append((z, loss))  # noqa: E731
+    model.accumulate(params, images, targets, 1 / N, chunk, grads, visit, weights)
     found, found_losses = (torch.cat(parts, 1) for parts in zip(*seen, strict=True))
     torch.testing.assert_close(found, logits.detach(), rtol=1e-11, atol=1e-12)
     torch.testing.assert_close(found_losses, losses.detach(), rtol=1e-11, atol=1e-12)
@@ -55,6 +57,10 @@ def compare(side, channels, chunk=8):
 def test_gradient_is_that_of_pytorch_layers(side, channels, small, monkeypatch):
     monkeypatch.setattr(cnn, "SMALL", small)
     assert compare(side, channels).whole == [bool(small)] * len(channels)
+
+
+def test_gradient_of_weighted_samples():
+    compare(14, [3, 5], weighted=True)
 
 
 def test_both_forms_in_one_network(monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from muon_imbalance.data import colored_mnist, manifest
+from muon_imbalance.errors import UserError
 from muon_imbalance.training.classification import Classification
 
 SETTINGS = {
@@ -98,3 +99,57 @@ def test_one_repetition_serves_a_whole_stack(folder):
     together = Classification(SETTINGS, "test", [1, 1], torch.float64, "cpu", 64, folder)
     loss, grads, _ = together.gradients(together.init(), False)
     assert loss[0] == loss[1] and all(torch.equal(grad[0], grad[1]) for grad in grads.values())
+
+
+def weighted_reference(folder, params, model, repetition):
+    """Mean over groups of the group's mean cross-entropy, in NumPy from rendered images."""
+    held = colored_mnist.load(folder, "train", [repetition])
+    grey, colour, label, group = (held[name][0] for name in ("grey", "colour", "label", "group"))
+    z = forward(params, model, pixels(grey, colour, held["background"]).astype(float))
+    losses = cross_entropy(z, label)
+    return np.mean([losses[group == number].mean() for number in (0, 1)]), losses.mean()
+
+
+def test_weights_make_groups_count_alike(task, folder):
+    """The objective is the mean of the groups' means; its gradient is that of finite differences."""
+    weighted = Classification(SETTINGS | {"weighting": "group"}, "test", [2, 0], torch.float64, "cpu", 64, folder)
+    params = weighted.init()
+    loss, grads, measured = weighted.gradients(params, True)
+    plain, plain_grads, _ = task.gradients(params, True)
+    for model, repetition in enumerate((2, 0)):
+        balanced, mean = weighted_reference(folder, params, model, repetition)
+        assert float(loss[model]) == pytest.approx(balanced, rel=1e-6)
+        assert float(measured["train", "balanced", "loss"][model]) == pytest.approx(balanced, rel=1e-6)
+        assert float(measured["train", "all", "loss"][model]) == pytest.approx(mean, rel=1e-6) == float(plain[model])
+        step = 1e-5
+        for name, place in (("layers.1.weight", (model, 1, 3)), ("layers.0.bias", (model, 2))):
+            ends = []
+            for sign in (1, -1):
+                moved = {key: value.clone() for key, value in params.items()}
+                moved[name][place] += sign * step
+                ends.append(weighted_reference(folder, moved, model, repetition)[0])
+            assert float(grads[name][place]) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4, abs=1e-9)
+            assert float(grads[name][place]) != pytest.approx(float(plain_grads[name][place]), rel=1e-2)
+
+
+def test_weights_that_are_not_inverse_to_size_are_noticed(task, folder, monkeypatch):
+    """Mutation: weights in proportion to the size of the group must break the comparison above."""
+    from muon_imbalance.training import classification
+
+    def wrong(split, dtype):
+        return [1 / weight for weight in right(split, dtype)]
+
+    right = classification.group_weights
+    monkeypatch.setattr(classification, "group_weights", wrong)
+    with pytest.raises(AssertionError):
+        test_weights_make_groups_count_alike(task, folder)
+
+
+def test_an_empty_group_cannot_be_weighted(folder):
+    from muon_imbalance.training.classification import group_weights
+
+    split = Classification(SETTINGS, "test", [0], torch.float64, "cpu", 64, folder).train
+    for block in split.blocks:
+        block.groups.zero_()
+    with pytest.raises(UserError, match="a group has no training samples"):
+        group_weights(split, torch.float64)

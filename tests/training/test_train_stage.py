@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from muon_imbalance import closure, train
-from muon_imbalance.analysis import runs as tables
+from muon_imbalance.analysis import runs, tidy
 from muon_imbalance.data import gaussian_mixture
 from muon_imbalance.errors import UserError
 from muon_imbalance.training.checkpoints import Checkpoints
@@ -43,16 +44,16 @@ def job(**changes):
 
 def run(job, data, folder, grid=None):
     with Checkpoints(folder, train.identity(job, data)) as checkpoints:
-        return train.run_job(job, data, grid, checkpoints)
+        return train.run_job(job, data, grid, checkpoints).to_pandas()
 
 
 def test_table_has_the_contract_columns_and_one_row_per_measurement(data, tmp_path):
     frame = run(job(), data, tmp_path)
-    assert list(frame.columns) == list(tables.COLUMNS)
+    assert list(frame.columns) == list(tidy.COLUMNS)
     assert sorted(frame["step"].unique()) == [0, 3, 6] and not frame["diverged"].any()
     assert not frame.duplicated(["run", "step", "split", "group", "metric"]).any()
     assert set(frame["lr"]) == {"0.1"} and set(frame["momentum"]) == {"0.9"}
-    tables.check(frame, tables.COLUMNS, "test")
+    tidy.check(pyarrow.Table.from_pandas(frame, preserve_index=False), tidy.COLUMNS, "test")
 
 
 def test_metrics_are_what_they_say(data, tmp_path):
@@ -87,7 +88,7 @@ def test_optimizers_start_from_the_same_weights(data, tmp_path):
 def test_the_final_phase_reuses_the_grid(data, tmp_path):
     cells = [{"lr": "0.1", "momentum": "0.9"}, {"lr": "0.2", "momentum": "0.9"}]
     grid = run(job(phase="grid", cells=cells, seeds=[0]), data, tmp_path / "grid")
-    tables.write(tmp_path / "grid.parquet", grid)
+    runs.write(tmp_path / "grid.parquet", grid)
     frame = run(job(cells=cells[1:]), data, tmp_path / "final", grid=tmp_path / "grid.parquet")
     final = frame[frame["phase"] == "final"]
     assert set(final["seed"]) == {0, 1} and set(final["lr"]) == {"0.2"} and len(frame) > len(final)
@@ -131,7 +132,7 @@ def test_variants_share_a_stack_where_hyperparameters_agree():
 
 def test_rows_say_which_variant_they_belong_to(tmp_path):
     frame = run(linear_job(), None, tmp_path)
-    assert sorted(tables.variants(frame).unique()) == ["five", "noisy", "one"]
+    assert sorted(runs.variants(frame).unique()) == ["five", "noisy", "one"]
     assert not frame.duplicated(["run", "step", "split", "group", "metric"]).any()
     details = {json.loads(text)["variant"]: json.loads(text) for text in frame["hyper"].unique()}
     assert details["one"] == {"nesterov": False, "ns_steps": 1, "scale": "none", "variant": "one"}
@@ -143,11 +144,11 @@ def test_a_variant_is_what_it_would_be_as_an_experiment_of_its_own(tmp_path):
     mixture = linear_job().settings["mixture"] | {"sigma2": 2.0}
     alone = linear_job(variants={}, settings={"mixture": mixture, "metrics": []})
     alone = run(replace(alone, hyper=alone.hyper | {"ns_steps": 5}), None, tmp_path / "alone")
-    noisy = frame[tables.variants(frame) == "noisy"]
+    noisy = frame[runs.variants(frame) == "noisy"]
     np.testing.assert_allclose(noisy["value"], alone["value"], rtol=1e-12, atol=1e-15)
-    five = frame[tables.variants(frame) == "five"]["value"].to_numpy()
+    five = frame[runs.variants(frame) == "five"]["value"].to_numpy()
     assert np.abs(five - noisy["value"].to_numpy()).max() > 1e-3  # mutation: a variant that changed nothing
-    assert np.abs(frame[tables.variants(frame) == "one"]["value"].to_numpy() - five).max() > 1e-3
+    assert np.abs(frame[runs.variants(frame) == "one"]["value"].to_numpy() - five).max() > 1e-3
 
 
 def test_an_unknown_task_is_refused():
@@ -158,7 +159,7 @@ def test_an_unknown_task_is_refused():
 def test_a_diverged_run_is_a_row_that_says_so(data, tmp_path):
     frame = run(job(rule="sgd", optimizer="sgd", cells=[{"lr": "1e308", "momentum": "0.9"}]), data, tmp_path)
     assert frame["diverged"].any() and frame.loc[frame["diverged"], "value"].isna().all()
-    tables.check(frame, tables.COLUMNS, "test")
+    tidy.check(pyarrow.Table.from_pandas(frame, preserve_index=False), tidy.COLUMNS, "test")
 
 
 @pytest.mark.parametrize(
@@ -211,3 +212,37 @@ def test_the_closure_is_what_a_job_imports(data, tmp_path):
     ]
     frame = pd.read_parquet(tmp_path / "t.parquet")
     assert len(frame)
+
+
+def test_each_variant_trains_its_own_selected_cell(data, tmp_path):
+    """Two variants tuned one by one: their final runs have their own learning rates, and the grid's are used again."""
+    variants = {"plain": {"weighting": "none"}, "weighted": {"weighting": "group"}}
+    cells = [{"lr": lr, "momentum": "0.9"} for lr in ("0.1", "0.3")]
+    tuned = job(phase="grid", cells=cells, seeds=[0], variants=variants)
+    grid = run(tuned, data, tmp_path / "a")
+    runs.write(tmp_path / "grid.parquet", grid)
+    selection = {"variants": {"plain": {"hyper": cells[1]}, "weighted": {"hyper": cells[0]}}}
+    last = train.with_selection(job(cells=[{}], variants=variants), selection)
+    table = run(last, data, tmp_path / "b", tmp_path / "grid.parquet")
+    final = table[table["phase"] == "final"].assign(variant=lambda frame: runs.variants(frame))
+    assert final.groupby("variant")["lr"].unique().map(list).to_dict() == {"plain": ["0.3"], "weighted": ["0.1"]}
+    assert final.groupby("variant")["seed"].unique().map(sorted).to_dict() == {"plain": [0, 1], "weighted": [0, 1]}
+    again = run(replace(last, seeds=[0]), data, tmp_path / "c")
+    key = ["seed", "lr", "hyper", "step", "split", "group", "metric"]
+    both = final[final["seed"] == 0].merge(again, on=key)
+    assert len(both) == len(again) and np.allclose(both["value_x"], both["value_y"], rtol=1e-12)
+
+
+def test_without_variants_the_selected_cell_is_the_only_one():
+    cell = {"lr": "0.3", "momentum": "0.9"}
+    assert [one.cell for one in train.with_selection(job(cells=[{}]), {"hyper": cell}).runs()] == [cell, cell]
+
+
+@pytest.mark.parametrize("rule", ["adam", "shampoo"])
+def test_the_table_shows_the_first_of_swept_betas_as_momentum(rule):
+    described = job(rule=rule, cells=[{"lr": "0.1", "betas": pair} for pair in ("0.8,0.99", "0.9,0.99")], seeds=[0])
+    optimizer = train.make_optimizer(described, described.runs())
+    assert optimizer.beta1.value.tolist() == [0.8, 0.9] and optimizer.beta2.value.tolist() == [0.99, 0.99]
+    assert [described.momentum(one) for one in described.runs()] == ["0.8", "0.9"]
+    fixed = replace(described, cells=[{"lr": "0.1"}], hyper={"momentum": 0.5})
+    assert fixed.momentum(fixed.runs()[0]) == "0.5"

@@ -12,8 +12,8 @@ import yaml
 TEXT = (Path(__file__).parents[2] / "docs/adding-an-optimizer.md").read_text(encoding="utf-8")
 SOAP, HALFGD = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 AFTER = {"judge": 1, "publish": 1, "all": 1}
-TRAINED = {"check_own": 1, "tune_my_soap": 2, "select_cell": 2, "train_my_soap": 2}
-ADDED = TRAINED | {"render_fig_01": 1, "render_fig_30": 1} | AFTER
+TRAINED = {"check_own": 1, "tune_my_soap": 4, "select_cell": 4, "train_my_soap": 4}
+ADDED = TRAINED | {f"render_fig_{name}": 1 for name in ("01", "14", "15", "29", "30")} | AFTER
 MINE = 'optimizers:\n  mine: {class: "mine:Heavy", lr: ["0.05"], experiments: [colored_mnist]}\n'
 
 
@@ -41,7 +41,8 @@ def test_the_documented_soap_is_in_figure_claims_and_report(finished):
     assert finished.planned() == ADDED
     finished.run()
     results = finished.folder / "results/smoke"
-    assert "my_soap" in set(pd.read_csv(results / "figures/fig_01_colored_mnist.csv")["optimizer"])
+    for stem in ("01_colored_mnist", "14_colored_mnist_grid", "15_colored_mnist_all", "29_weighted_loss"):
+        assert "my_soap" in set(pd.read_csv(results / f"figures/fig_{stem}.csv")["optimizer"])
     claims = {record["id"] for record in json.loads((results / "claims.json").read_text())}
     assert {"C1.1@my_soap", "A1.1@my_soap"} <= claims
     assert "C1.1<wbr>@my_soap" in (results / "report/index.html").read_text(encoding="utf-8")

@@ -122,9 +122,14 @@ def test_a_second_run_has_nothing_to_do(smoke):
 
 
 def test_progress_and_benchmarks_are_kept_per_job(smoke):
-    assert (smoke.folder / "logs/smoke/train/colored_mnist/nmd.0.log").is_file()
     cost = pd.read_csv(smoke.folder / "results/smoke/benchmarks/train/colored_mnist/nmd.0.tsv", sep="\t")
     assert cost["cpu_time"].iloc[0] >= 0
+    spent = 0.0
+    for stage in ("tune", "train"):
+        for log in (smoke.folder / f"logs/smoke/{stage}/colored_mnist").glob("*.log"):
+            (seconds,) = re.findall(r"^processor time: ([0-9.]+) s$", log.read_text(), re.MULTILINE)
+            spent += float(seconds)
+    assert re.search(r"Core-seconds: .*colored_mnist (\d+) of", smoke.log)[1] == f"{spent:.0f}"
 
 
 def test_every_plotted_number_is_in_the_csv(smoke):

@@ -101,7 +101,7 @@ def job(wildcards, optimizer, phase):
     seeds = experiment["seeds"] if phase == "final" else experiment.get("grid_seeds", 1)
     settings = {
         key: experiment[key]
-        for key in ("model", "metrics", "evaluate", "mixture", "pixel_range", "labels", "off_diagonal")
+        for key in ("model", "metrics", "evaluate", "mixture", "pixel_range", "labels", "off_diagonal", "weighting")
         if key in experiment
     }
     if "dataset" in experiment:

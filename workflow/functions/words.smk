@@ -1,16 +1,15 @@
 # What is said at the end of a run.
-import csv
+import re
 
 
 def core_seconds(experiment):
-    """CPU time of an experiment's jobs, as their benchmarks recorded it (the last run of each job)."""
+    """Processor time of an experiment's jobs, as their logs end with it (the last run of each job)."""
     total = 0.0
-    folder = Path(BENCHMARKS)
-    for file in [*folder.glob(f"*/{experiment}.tsv"), *folder.glob(f"*/{experiment}/*.tsv")]:
-        with file.open(encoding="utf-8") as rows:
-            total += sum(
-                float(row["cpu_time"]) for row in csv.DictReader(rows, delimiter="\t") if row["cpu_time"] != "NA"
-            )
+    for stage in ("solve", "tune", "train"):
+        folder = Path(LOGS) / stage
+        for file in [*folder.glob(f"{experiment}.log"), *folder.glob(f"{experiment}/*.log")]:
+            found = re.findall(r"^processor time: ([0-9.]+) s$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            total += float(found[-1]) if found else 0.0
     return total
 
 

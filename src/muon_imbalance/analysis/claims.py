@@ -1,8 +1,9 @@
 """Verdicts: every claim is evaluated on the runs at hand and becomes one record.
 
 ``holds`` if the interval of each check clears its threshold, ``fails`` if one lies wholly on the wrong side,
-``inconclusive`` if neither (or with too few repetitions), ``not-run`` if something was not computed or the
-scale is not one the claim is written for. The worst check decides and is the one reported.
+``inconclusive`` if neither (or with too few repetitions, or if a learning rate was selected on the edge of its grid
+and the gated area still rises there), ``not-run`` if something was not computed or the scale is not one the
+claim is written for. The worst check decides and is the one reported.
 """
 
 import math
@@ -159,6 +160,10 @@ def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Exper
         }
         if against.get(verdict):
             verdict, notes = INCONCLUSIVE, [*notes, "the horizon is too short to decide"]
+    edges = [edge for name in names if (edge := experiment.edge(name))]
+    notes = [*notes, *map(str, edges)]
+    if any(edge.rising for edge in edges):
+        verdict = INCONCLUSIVE
     low, high = ends or (None, None)
     return Outcome(check, subject, verdict, n, estimate, low, high, notes, sample.origin)
 

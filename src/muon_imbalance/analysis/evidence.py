@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis import runs
+from muon_imbalance.analysis import grids, runs
 from muon_imbalance.analysis.components import Moments
 from muon_imbalance.errors import UserError
 
@@ -91,7 +91,7 @@ class Experiment:
     """One experiment as claims see it.
 
     Attributes:
-        frame: its runs table (final phase is used), or None if it was not run.
+        frame: its runs table (final phase is used, the grid for its edges), or None if it was not run.
         settings: its entry in the configuration, or None.
         theory: its table of closed forms, or None.
         cut: last step that counts, per seed, where a stopping rule applies.
@@ -143,6 +143,16 @@ class Experiment:
     def diverged(self, optimizer: str) -> list[int]:
         """Seeds whose run diverged."""
         return self._all(optimizer)[1]
+
+    def edge(self, optimizer: str) -> grids.Edge | None:
+        """The edge of its grid that an optimizer's selected learning rate lies on, if it does."""
+        sweep = (self.settings or {}).get("sweep", {}).get(optimizer.partition(".")[0])
+        if self.frame is None or not sweep or "selection" not in self.settings:
+            return None
+        if ("edge", optimizer) not in self.cache:
+            split = self.settings["selection"]["split"]
+            self.cache["edge", optimizer] = grids.edge(self.frame, optimizer, sweep["lr"], split)
+        return self.cache["edge", optimizer]
 
     def stopped(self, stop: Stop) -> "Experiment":
         """The same experiment with every optimizer's rows after the stopping step dropped, seed by seed."""

@@ -45,20 +45,22 @@ class Chain:
         chunk: int,
         grads: dict[str, Tensor],
         visit: heads.Visit,
+        weights: Tensor | None = None,
     ) -> None:
         """Add ``share`` times the gradient of the summed cross-entropy of these samples to ``grads``, chunk by chunk.
 
         Args:
             targets: class numbers ``[S, n]``.
             grads: one tensor per parameter, added to in place.
-            visit: called with each chunk's samples, logits ``[S, m, classes]`` and losses ``[S, m]``.
+            visit: called with each chunk's samples, logits ``[S, m, classes]`` and losses ``[S, m]`` (not weighted).
+            weights: factor of each sample's cross-entropy in the sum ``[S, n]``; None: 1.
         """
         stored, layers = self._layers(params, inputs)
         sums = [(torch.zeros_like(w), None if b is None else torch.zeros_like(b)) for w, b in layers]
         for part in heads.pieces(stored.shape[1], chunk):
             activations = _forward(layers, stored[:, part])
             logits = activations.pop()
-            losses, delta = heads.cross_entropy(logits, targets[:, part])
+            losses, delta = heads.cross_entropy(logits, targets[:, part], None if weights is None else weights[:, part])
             visit(part, logits, losses)
             _backward(layers, activations, delta.mul_(share), sums)
         for i, (weight, bias) in enumerate(sums):

@@ -67,6 +67,7 @@ class CNN:
         chunk: int,
         grads: dict[str, Tensor],
         visit: heads.Visit,
+        weights: Tensor | None = None,
     ) -> None:
         """Add ``share`` times the gradient of the summed cross-entropy of these samples to ``grads``, chunk by chunk.
 
@@ -74,7 +75,8 @@ class CNN:
             inputs: images ``[S, n, side * side]``.
             targets: class numbers ``[S, n]``.
             grads: one tensor per parameter, added to in place.
-            visit: called with each chunk's samples, logits ``[S, m, classes]`` and losses ``[S, m]``.
+            visit: called with each chunk's samples, logits ``[S, m, classes]`` and losses ``[S, m]`` (not weighted).
+            weights: factor of each sample's cross-entropy in the sum ``[S, n]``; None: 1.
         """
         kernels = self._expanded(params)
         sums = [torch.zeros_like(matrix) for matrix in kernels]
@@ -82,7 +84,7 @@ class CNN:
             layers = self._pooled(params, kernels, inputs[:, part])
             top = layers[-1][0]
             logits = self._logits(params, top)
-            losses, delta = heads.cross_entropy(logits, targets[:, part])
+            losses, delta = heads.cross_entropy(logits, targets[:, part], None if weights is None else weights[:, part])
             visit(part, logits, losses)
             delta.mul_(share)
             grads["linear.weight"].baddbmm_(delta.mT, top.flatten(1, 3).mT)

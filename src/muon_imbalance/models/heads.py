@@ -15,13 +15,17 @@ def pieces(samples: int, chunk: int) -> Iterator[slice]:
         yield slice(start, min(start + chunk, samples))
 
 
-def cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Losses ``[S, m]`` and their derivative by ``logits [S, m, classes]``, softmax minus one-hot."""
+def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Losses ``[S, m]`` and the derivative of their sum by ``logits [S, m, classes]``, softmax minus one-hot.
+
+    ``weights [S, m]`` are factors of the losses in the sum (None: 1); the losses themselves have none.
+    """
     labels = targets.unsqueeze(2)
     log_p = torch.log_softmax(logits, 2)
     losses = -log_p.gather(2, labels).squeeze(2)
     delta = log_p.exp_()
-    return losses, delta.scatter_add_(2, labels, delta.new_full((), -1.0).expand(labels.shape))
+    delta.scatter_add_(2, labels, delta.new_full((), -1.0).expand(labels.shape))
+    return losses, delta if weights is None else delta.mul_(weights.unsqueeze(2))
 
 
 def uniform(

@@ -1,8 +1,9 @@
-"""Matrices that are alike go through a linear minimisation oracle together."""
+"""Directions of several tensors: those alike through a linear minimisation oracle together, or one norm for all."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix
@@ -20,6 +21,18 @@ def lmos(norm: Norm, tensors: Tensors) -> Tensors:
         for name, direction in zip(names, found, strict=True):
             directions[name] = direction.reshape(tensors[name].shape)
     return directions
+
+
+def jointly_normalised(tensors: Tensors) -> Tensors:
+    """Every tensor [S, ...] over the Frobenius norm of all of them together, model by model (0 stays 0)."""
+    squares = [
+        torch.linalg.vector_norm(tensor.flatten(1), dim=1, dtype=torch.float64).square() for tensor in tensors.values()
+    ]
+    size = sum(squares).sqrt()
+    size = size.masked_fill(size == 0, torch.inf)
+    return {
+        name: tensor / size.reshape(-1, *(1,) * (tensor.ndim - 1)).to(tensor.dtype) for name, tensor in tensors.items()
+    }
 
 
 def batches(norm: Norm, tensors: Tensors) -> Iterator[list[str]]:

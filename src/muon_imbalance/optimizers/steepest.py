@@ -4,8 +4,9 @@
     Z_t = M_t, or with Nesterov beta M_t + (1 - beta) G_t
     W_t = (1 - lr * weight_decay) W_{t-1} - lr * scale * lmo(Z_t)
 
-Every weight tensor is normalised by itself. A vector [S, n] counts as an n x 1 matrix, on which the
-Frobenius and the spectral norm coincide; a kernel [S, out, in, kh, kw] as an out x (in kh kw) matrix.
+Every weight tensor is normalised by itself (unless NMD's scope is "global": all parameters of a model are
+one vector then). A vector [S, n] counts as an n x 1 matrix, on which the Frobenius and the spectral norm
+coincide; a kernel [S, out, in, kh, kw] as an out x (in kh kw) matrix.
 Source: Eq. 1, Eq. 4, App. A.
 """
 
@@ -16,8 +17,8 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
-from muon_imbalance.optimizers.grouping import batches, lmos
-from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper
+from muon_imbalance.optimizers.grouping import batches, jointly_normalised, lmos
+from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper
 from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
 
 OPTIMIZERS = ("ngd", "signgd", "specgd", "nmd", "signum")
@@ -28,7 +29,7 @@ class Steepest:
 
     scale: "none" is 1; "original" is sqrt(max(1, rows/cols)) of the matrix; "kernel" takes rows and cols
     from the last two axes of the parameter, as Muon's reference code does (kernel height and width for a
-    convolution).
+    convolution). scope: "layer", or "global" for one Frobenius norm over all parameters.
     """
 
     def __init__(
@@ -39,13 +40,15 @@ class Steepest:
         weight_decay: Hyper,
         nesterov: bool = False,
         scale: str = "none",
+        scope: str = "layer",
     ):
+        self.scope = scope
         self.norm, self.lr, self.nesterov, self.scale = norm, lr, nesterov, scale
         self.momentum = momentum
         self.fresh = None if momentum is None else Hyper(1 - momentum.value, "momentum")
         self.decay = decay(lr, weight_decay)
-        self.multiple = hasattr(norm, "rate")
-        self.takes_lists = scale == "none" and (self.multiple or hasattr(norm, "descend_"))
+        self.multiple = scope == "layer" and hasattr(norm, "rate")
+        self.takes_lists = scale == "none" and scope == "layer" and (self.multiple or hasattr(norm, "descend_"))
 
     def init(self, params: Tensors) -> Tensors:
         if self.momentum is None:
@@ -64,9 +67,10 @@ class Steepest:
         """`room` says where the new value of a tensor goes."""
         check(params, grads)
         new_params, new_state = {}, {}
-        for names in batches(self.norm, grads):  # one at a time, while its tensors are in the cache
+        together = batches(self.norm, grads) if self.scope == "layer" else [list(grads)]
+        for names in together:  # one batch at a time, while its tensors are in the cache
             updates = {name: self._update(name, grads[name], state, new_state, room) for name in names}
-            for name, direction in (updates if self.multiple else lmos(self.norm, updates)).items():
+            for name, direction in self._directions(updates).items():
                 new_params[name] = self._moved(params[name], direction, room)
         return {name: new_params[name] for name in params}, {key: new_state[key] for key in state if key in new_state}
 
@@ -78,6 +82,12 @@ class Steepest:
         old = slot(state, key)
         buffer = new_state[key] = torch.lerp(old, grad, self.fresh(grad), out=room(old))
         return torch.lerp(grad, buffer, self.momentum(grad)) if self.nesterov else buffer
+
+    def _directions(self, updates: Tensors) -> Tensors:
+        """What is subtracted, up to the factor of :meth:`_moved`."""
+        if self.scope == "global":
+            return jointly_normalised(updates)
+        return updates if self.multiple else lmos(self.norm, updates)
 
     def _moved(self, param: Tensor, direction: Tensor, room) -> Tensor:
         """W_t of one parameter."""
@@ -126,9 +136,13 @@ def specgd(*, lr=0.01, weight_decay=0.0) -> Steepest:
     return Steepest(Spectral(), hyper("lr", lr), None, hyper("weight_decay", weight_decay))
 
 
-def nmd(*, lr=0.03, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepest:
-    """Normalised momentum descent: W <- W - lr M / ||M||_F (Table 1), for each weight tensor by itself."""
-    return _with_momentum(Frobenius(), lr, momentum, weight_decay, nesterov)
+def nmd(*, lr=0.03, momentum=0.9, weight_decay=0.0, nesterov=False, scope="layer") -> Steepest:
+    """Normalised momentum descent: W <- W - lr M / ||M||_F (Table 1).
+
+    scope: "layer" (each weight tensor by itself) or "global" (one norm for all parameters of a model).
+    """
+    scope = choice("scope", scope, ("layer", "global"))
+    return _with_momentum(Frobenius(), lr, momentum, weight_decay, nesterov, scope)
 
 
 def signum(*, lr=1e-4, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepest:
@@ -136,11 +150,12 @@ def signum(*, lr=1e-4, momentum=0.9, weight_decay=0.0, nesterov=False) -> Steepe
     return _with_momentum(Max(), lr, momentum, weight_decay, nesterov)
 
 
-def _with_momentum(norm: Norm, lr, momentum, weight_decay, nesterov) -> Steepest:
+def _with_momentum(norm: Norm, lr, momentum, weight_decay, nesterov, scope="layer") -> Steepest:
     return Steepest(
         norm,
         hyper("lr", lr),
         hyper("momentum", momentum, below=1),
         hyper("weight_decay", weight_decay),
         flag("nesterov", nesterov),
+        scope=scope,
     )

@@ -76,7 +76,7 @@ def save(fig: Figure, output_dir: str | Path, stem: str, table: pd.DataFrame) ->
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     pdf, png, csv = (folder / f"{stem}.{suffix}" for suffix in ("pdf", "png", "csv"))
-    fig.draw_without_rendering()  # arranges the panels; with a layout engine each file would take two more passes
+    fig.get_layout_engine().execute(fig)  # once: with an engine each of the files would arrange the panels anew
     with plt.rc_context({"figure.constrained_layout.use": False}):
         fig.set_layout_engine(None)
         fig.savefig(pdf, metadata=_PDF)

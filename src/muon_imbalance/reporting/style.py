@@ -57,6 +57,7 @@ STYLES: dict[str, Style] = {
     "sgd": Style("SGD", "#6b6b6b", DOTTED, "v"),
     "ngd": Style("NGD", _shade(FROBENIUS, "black", 0.25), DASHED, "o"),
     "nmd": Style("NMD", FROBENIUS, DASHED, "s"),
+    "nmd_global": Style("NMD (global norm)", _shade(FROBENIUS, "white", 0.35), (0, (1, 2.2)), "8", 1.1),
     "signgd": Style("SignGD", _shade(MAXIMUM, "black", 0.15), DASHDOT, "^"),
     "signum": Style("Signum", MAXIMUM, DASHDOT, "D"),
     "specgd": Style("SpecGD", _shade(SPECTRAL, "black", 0.25), SOLID, "P"),

@@ -42,11 +42,23 @@ def in_right_basis(sigma_xx: Array, sigma_yx: Array) -> Array:
 
 
 def off_diagonal_ratio(sigma_xx: Array, sigma_yx: Array) -> dict[str, float]:
-    """``||B|| / ||S_xx||`` in the spectral and in the Frobenius norm."""
-    turned = in_right_basis(sigma_xx, sigma_yx)
-    size = np.diagonal(turned)
-    off = turned - np.diag(size)
+    """``||B|| / ||S_xx||`` in the spectral and in the Frobenius norm, without the basis of :func:`in_right_basis`.
+
+    With ``A [r, r]`` the block of the r singular directions and ``C [d - r, r]`` the one below, ``C = Q R``, the
+    eigenvalues of ``B = [[A - diag A, C^T], [C, 0]]`` other than 0 are those of ``[[A - diag A, R^T], [R, 0]]``; the
+    free part of ``S_xx`` is the spectrum of ``P Sigma_xx P``, P the projection that removes the r directions.
+    """
+    _, s, vt = np.linalg.svd(sigma_yx, full_matrices=False)
+    v = vt[s > RANK * s[0]].T
+    image = sigma_xx @ v
+    head = v.T @ image
+    below = image - v @ head
+    triangle = np.linalg.qr(below, mode="r")
+    off = head - np.diag(np.diagonal(head))
+    free = sigma_xx - v @ image.T - below @ v.T
+    arrow = np.block([[off, triangle.T], [triangle, np.zeros((len(triangle), len(triangle)))]])
+    largest = max(np.abs(np.diagonal(head)).max(), np.abs(np.linalg.eigvalsh(free)).max())
     return {
-        "spectral": float(np.abs(np.linalg.eigvalsh(off)).max() / np.abs(size).max()),
-        "frobenius": float(np.linalg.norm(off) / np.linalg.norm(size)),
+        "spectral": float(np.abs(np.linalg.eigvalsh(arrow)).max() / largest),
+        "frobenius": float(np.linalg.norm(arrow) / np.hypot(np.linalg.norm(np.diagonal(head)), np.linalg.norm(free))),
     }

@@ -1,12 +1,14 @@
 """Cross-entropy classification with a stack of models, full batch, in chunks."""
 
 import json
+from itertools import repeat
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from muon_imbalance.errors import UserError
 from muon_imbalance.models import registry
 from muon_imbalance.training.balls import measure as measure_balls
 from muon_imbalance.training.batches import Block, Loader, Split
@@ -35,6 +37,21 @@ def margin(logits: Tensor, targets: Tensor) -> Tensor:
     return (own - rivals).amin((1, 2))
 
 
+def group_weights(split: Split, dtype: torch.dtype) -> list[Tensor]:
+    """Weight ``n / (G n_g)`` of every sample, G groups of ``n_g`` samples: ``[S, n]`` for each block.
+
+    With it the mean loss over samples is the mean over groups of the group's mean loss. Every group must have samples.
+    """
+    stack = split.blocks[0].groups.shape[0]
+    counts = torch.zeros(stack, len(split.groups), dtype=torch.float64, device=split.blocks[0].groups.device)
+    for block in split.blocks:
+        counts.scatter_add_(1, block.groups, torch.ones_like(block.groups, dtype=counts.dtype))
+    if (counts == 0).any():
+        raise UserError("weighting: group, but a group has no training samples; allowed: every group has some")
+    weights = split.samples / (len(split.groups) * counts)
+    return [weights.gather(1, block.groups).to(dtype) for block in split.blocks]
+
+
 def stackable(settings: dict) -> str:
     """Equal for models that can share a stack: those with the same settings."""
     return json.dumps(settings, sort_keys=True)
@@ -46,7 +63,9 @@ def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "Clas
 
 
 class Classification:
-    """Task: a model on a dataset. ``settings``: ``dataset``, ``model``, ``metrics``, ``evaluate``, ``pixel_range``."""
+    """Task: a model on a dataset. ``settings``: ``dataset``, ``model``, ``metrics``, ``evaluate``, ``pixel_range``,
+    ``weighting`` (``group``: each sample's cross-entropy counts inversely to the size of its group).
+    """
 
     def __init__(self, settings: dict, experiment: str, seeds: list[int], dtype, device: str, chunk: int, data: Path):
         dataset = settings["dataset"]
@@ -58,6 +77,7 @@ class Classification:
         self.model = build(settings["model"], self.train.features, loader.classes)
         self.names = [(experiment, dataset["name"], "init", seed) for seed in seeds]
         self.stack = len(seeds)
+        self.weights = group_weights(self.train, dtype) if settings.get("weighting") == "group" else None
 
     def init(self) -> Tensors:
         params = self.model.init([generator(*name) for name in self.names], self.dtype)
@@ -68,7 +88,7 @@ class Classification:
         totals = self._zeros(len(self.train.groups), 2)  # loss, samples
         margins: list[Tensor] = []
         spectrum: list[Tensor] = []  # logits of all samples, kept only where they are measured
-        for block in self.train.blocks:
+        for block, weights in zip(self.train.blocks, self.weights or repeat(None)):  # noqa: B905 (repeat is endless)
 
             def visit(part: slice, logits: Tensor, losses: Tensor, block: Block = block) -> None:
                 groups = block.groups[:, part]
@@ -79,8 +99,8 @@ class Classification:
                     spectrum.append(logits)
 
             share = 1 / self.train.samples
-            self.model.accumulate(params, block.inputs, block.targets, share, self.chunk, grads, visit)
-        loss = totals[0].sum(1) / self.train.samples
+            self.model.accumulate(params, block.inputs, block.targets, share, self.chunk, grads, visit, weights)
+        loss = totals[0].sum(1) / self.train.samples if self.weights is None else (totals[0] / totals[1]).mean(1)
         if not measure:
             return loss, grads, {}
         measured = self._train_metrics(params, grads, loss, totals, margins)
@@ -92,7 +112,9 @@ class Classification:
         return torch.zeros(count, self.stack, groups, dtype=torch.float64, device=self.device)
 
     def _train_metrics(self, params, grads, loss, totals, margins) -> dict[Key, Tensor]:
-        values: dict[Key, Tensor] = {("train", "all", "loss"): loss}
+        values: dict[Key, Tensor] = {("train", "all", "loss"): totals[0].sum(1) / self.train.samples}
+        if self.weights is not None:
+            values["train", "balanced", "loss"] = loss
         if "group_loss" in self.metrics:
             for index, group in enumerate(self.train.groups):
                 values["train", group, "loss"] = totals[0, :, index] / totals[1, :, index]

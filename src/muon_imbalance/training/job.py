@@ -45,6 +45,7 @@ class Job:
         settings: what the task needs (dataset, model, metrics ...).
         variants: name -> changes to ``settings`` (under ``hyper`` to ``hyper``, under ``lr`` to every cell); each is
             trained with every cell and seed, and its rows say so under ``hyper``.
+        chosen: cell of each variant, in place of ``cells`` (variants are tuned one by one).
     """
 
     experiment: str
@@ -60,6 +61,7 @@ class Job:
     own: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     variants: dict[str, dict] = field(default_factory=dict)
+    chosen: dict[str, dict[str, str]] = field(default_factory=dict)
     schedule: str = "constant"
     stack: int = 1
     chunk: int = 512
@@ -90,7 +92,8 @@ class Job:
 
     def runs(self) -> list[Run]:
         """All models, seed after seed within a cell, cell after cell within a variant."""
-        models = product(self.variants or [""], self.cells, self.seeds)
+        cells = {name: [self.chosen[name]] if name in self.chosen else self.cells for name in self.variants or [""]}
+        models = [(name, cell, seed) for name, own in cells.items() for cell, seed in product(own, self.seeds)]
         return [
             Run(index, self._cell(variant, cell), seed, variant) for index, (variant, cell, seed) in enumerate(models)
         ]
@@ -102,6 +105,10 @@ class Job:
     def hyper_of(self, variant: str) -> dict:
         """Fixed hyperparameters with the variant's changes."""
         return self.hyper | self.variants.get(variant, {}).get("hyper", {})
+
+    def momentum(self, run: Run) -> str:
+        """What the table's column shows: the momentum, or the first of swept betas."""
+        return run.cell.get("momentum", run.cell.get("betas", str(self.hyper.get("momentum", "0"))).split(",")[0])
 
     def details(self, run: Run) -> str:
         """What the table's columns have no place for: other hyperparameters, the variant and its changed settings."""
