@@ -9,7 +9,6 @@ from itertools import chain, islice, repeat
 
 import numpy as np
 import torch
-from scipy.linalg import lapack
 from torch import Tensor
 
 SMALL_SIDE, SMALL_SIZE = 24, 8192
@@ -106,6 +105,8 @@ def _exact_alone(x: Tensor, rtol: float, rank: int | None) -> Tensor | None:
 
 def _exact_small(x: Tensor, rtol: float, rank: int | None) -> Tensor | None:
     """The same through NumPy and LAPACK's QL iteration: for small matrices half of torch's time is around the work."""
+    from scipy.linalg import lapack  # a third of a second that stacks do without
+
     given = x.numpy().reshape(x.shape[-2:])
     double = given.astype(np.float64)
     wide = double.shape[0] <= double.shape[1]
