@@ -33,8 +33,9 @@ scale:
 	@case '$(SCALE)' in smoke|laptop|paper) ;; \
 	  *) echo "error: SCALE='$(SCALE)' is not a scale: use smoke, laptop or paper" >&2; exit 2 ;; esac
 
-test: setup-dev lint ## the linters and all tests, as many at once as there are cores (at most 4)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+test: setup-dev lint ## the linters and all tests; those of the workflow alone, since each of their runs takes all cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --ignore=tests/workflow $(ARGS)
+	$(BIN)/python -m pytest tests/workflow $(ARGS)
 
 test-conda: setup-dev ## two smoke jobs through --use-conda: some minutes and another 6 GB, removed afterwards
 	@tests/conda/run.sh

@@ -73,7 +73,8 @@ class Task(Classification):
         else:
             names = tuple(f"class_{c}" for c in range(given.classes))
             self.train = Split([Block(inputs, targets, targets)], names)
-        self.splits, self.metrics, self.chunk, self.dtype, self.device = {}, set(), given.chunk, dtype, "cpu"
+        self.splits, self.metrics, self.weights = {}, set(), None
+        self.chunk, self.dtype, self.device = given.chunk, dtype, "cpu"
         self.model = models.load(given.model["name"]).build(given.model, given.features, given.classes)
         self.names, self.stack = [("stacks", "noise", "init", seed) for seed in range(given.stack)], given.stack
 

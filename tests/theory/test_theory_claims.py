@@ -119,8 +119,8 @@ MUTATIONS = {
     ),
     "the diagonal left in B": (
         diagonalisation,
-        "off = turned - np.diag(size)",
-        "off = turned",
+        "off = head - np.diag(np.diagonal(head))",
+        "off = head",
         "condition1_mixture",
         {"A.joint", "A.joint.sample"},
     ),

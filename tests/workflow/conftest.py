@@ -12,14 +12,6 @@ ROOT = Path(__file__).parents[2]
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder in one process, since they share one smoke run."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("workflow"))
-
-
 def copy_project(target: Path) -> Path:
     """Files that git knows or would add; nothing that a run wrote."""
     listed = subprocess.run(
