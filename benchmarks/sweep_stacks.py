@@ -45,7 +45,9 @@ def configured(path: Path = CONFIG) -> Iterator[Stacked]:
         if experiment["task"] != "classification" or experiment["stack"] == 1:
             continue
         held = config["datasets"][experiment["dataset"]]
-        options, fixed = held["config"], (name, experiment["model"], experiment["stack"], experiment["chunk"])
+        variants = list(experiment.get("variants", {}).values())
+        model = experiment["model"] | (variants[-1].get("model", {}) if variants else {})  # the last, largest one
+        options, fixed = held["config"], (name, model, experiment["stack"], experiment["chunk"])
         if held["builder"] == "colored_mnist":
             pixels = int(options["resolution"]) ** 2
             yield Stacked(*fixed, experiment["dtype"], options["train"], 3 * pixels, 2, pixels)
