@@ -1,5 +1,6 @@
 """Mistakes a user can make, told in one sentence."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,8 @@ def run_stage(main: Callable[[], None]) -> None:
     The last line of a stage that succeeds is its processor time, which Snakemake's benchmarks only sample: in jobs
     above 15 s they miss up to half a minute.
     """
+    gc.freeze()  # what was imported stays
+    gc.enable()
     try:
         main()
     except UserError as error:

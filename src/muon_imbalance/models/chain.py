@@ -93,4 +93,4 @@ def _backward(layers, activations: list[Tensor], delta: Tensor, sums) -> None:
         if bias is not None:
             bias += delta.sum(1)
         if i > 0:
-            delta = torch.bmm(delta, layers[i][0]).mul_(activations[i].sign_())  # ReLU passes where its output is > 0
+            delta = heads.relu_backward_(torch.bmm(delta, layers[i][0]), activations[i])

@@ -125,7 +125,7 @@ class CNN:
         """Add the gradients that ``back = d loss / d (last convolution's output)`` gives."""
         for i in range(len(layers) - 1, -1, -1):
             out, seen, places = layers[i]
-            delta = torch.where(out > 0, back, 0.0)
+            delta = heads.relu_backward_(back, out)
             grads[f"conv.{i}.bias"] += delta.sum((2, 3, 4))
             products = _to_largest(delta, *places).view(len(out), sums[i].shape[1], -1)
             sums[i].baddbmm_(products, seen.mT)

