@@ -191,7 +191,7 @@ def test_checkpoint_identity_changes_with_settings_and_data(data):
 def test_the_closure_is_what_a_job_imports(data, tmp_path):
     """Run a job in its own process: every project file it loads is in the closure, and none of the forbidden parts."""
     code = (
-        "import sys, runpy; runpy.run_module('muon_imbalance.train', run_name='__main__', alter_sys=True);"
+        "import sys; from muon_imbalance import train; train.main();"
         "print(*sorted(m.__file__ for n, m in sys.modules.items() if n.startswith('muon_imbalance')"
         " and getattr(m, '__file__', None)), sep='\\n')"
     )
