@@ -52,7 +52,7 @@ class _Exporter(HTMLExporter):
         )
 
     def default_filters(self):
-        """nbconvert's; but what Pygments made of a cell is escaped already, and to clean it takes a third of the time."""
+        """nbconvert's; but what Pygments made of a cell is escaped, and to clean it takes a third of the time."""
         yield from super().default_filters()
         yield "clean_html", lambda code: code
 
