@@ -153,3 +153,14 @@ def test_an_empty_group_cannot_be_weighted(folder):
         block.groups.zero_()
     with pytest.raises(UserError, match="a group has no training samples"):
         group_weights(split, torch.float64)
+
+
+def test_accuracies_alone_are_counted_in_single_precision_and_are_the_same(task, folder):
+    alone = Classification(SETTINGS | {"metrics": []}, "test", [2, 0], torch.float64, "cpu", 64, folder)
+    assert alone.splits["test"].blocks[0].inputs.grey.dtype == torch.float32
+    assert task.splits["test"].blocks[0].inputs.grey.dtype == torch.float64
+    params = task.init()
+    double, single = task.evaluate(params), alone.evaluate(params)
+    assert len(single) == len(double) - 4  # without the losses of two groups on two splits
+    for key, value in single.items():
+        torch.testing.assert_close(value, double[key], rtol=0, atol=0)

@@ -64,15 +64,18 @@ def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "Clas
 
 class Classification:
     """Task: a model on a dataset. ``settings``: ``dataset``, ``model``, ``metrics``, ``evaluate``, ``pixel_range``,
-    ``weighting`` (``group``: each sample's cross-entropy counts inversely to the size of its group).
+    ``weighting`` (``group``: each sample's cross-entropy counts inversely to the size of its group). Where only
+    accuracies are asked of the evaluation splits, they are counted in float32.
     """
 
     def __init__(self, settings: dict, experiment: str, seeds: list[int], dtype, device: str, chunk: int, data: Path):
         dataset = settings["dataset"]
         loader = Loader(data, settings, seeds, dtype, device)
         self.train = loader.split("train")
-        self.splits = {name: loader.split(name) for name in settings["evaluate"]}
         self.metrics, self.chunk, self.dtype, self.device = set(settings["metrics"]), chunk, dtype, device
+        self.counted_in = dtype if "group_loss" in self.metrics else torch.float32
+        loader = Loader(data, settings, seeds, self.counted_in, device)
+        self.splits = {name: loader.split(name) for name in settings["evaluate"]}
         build = registry.load(settings["model"]["name"]).build
         self.model = build(settings["model"], self.train.features, loader.classes)
         self.names = [(experiment, dataset["name"], "init", seed) for seed in seeds]
@@ -129,6 +132,7 @@ class Classification:
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
         """Accuracy (and loss, if asked for) by group on each evaluation split, balanced mean, worst group and sets."""
         values: dict[Key, Tensor] = {}
+        params = {name: value.to(self.counted_in) for name, value in params.items()}
         for name, split in self.splits.items():
             count, correct, *loss = self._group_totals(params, split)
             accuracy = correct / count

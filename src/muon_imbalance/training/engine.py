@@ -47,10 +47,7 @@ def expand(mask: Tensor, like: Tensor) -> Tensor:
 
 def finite(loss: Tensor, grads: Tensors) -> Tensor:
     """``[S]``: models whose loss and gradients are all finite."""
-    good = torch.isfinite(loss)
-    for grad in grads.values():
-        good = good & torch.isfinite(grad.flatten(1).sum(1))
-    return good
+    return torch.isfinite(sum((grad.flatten(1).sum(1) for grad in grads.values()), loss))
 
 
 def train(
