@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -163,3 +164,12 @@ def test_command_line_says_one_line_and_exits_2(project, write_notebook, spec, m
             run_stage(render.main)
         assert stopped.value.code == 2
         assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_papermill_is_loaded_without_pyarrow_which_can_be_imported_afterwards():
+    code = (
+        "import sys; from muon_imbalance.reporting.slim import papermill;"
+        "assert not [name for name in sys.modules if name.startswith('pyarrow')];"
+        "import pyarrow.fs; assert papermill is sys.modules['papermill']"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

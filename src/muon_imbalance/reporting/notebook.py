@@ -14,16 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-import papermill
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
-from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from muon_imbalance.errors import UserError
 from muon_imbalance.reporting import notebook_source
+from muon_imbalance.reporting.slim import papermill
 
 _SOURCE_ROOT = Path(__file__).resolve().parents[2]
 _LONGEST_SOCKET_PATH = 90
@@ -136,7 +135,7 @@ def execute(
                 progress_bar=False,
                 cwd=str(cwd),
             )
-    except PapermillExecutionError as error:
+    except papermill.PapermillExecutionError as error:
         tail = "\n".join(_plain("\n".join(error.traceback)).splitlines()[-_TRACEBACK_LINES:])
         print(f"--- failing cell of {path}\n{error.source}\n--- end of the traceback\n{tail}", file=sys.stderr)
         reason = _plain(f"{error.ename}: {error.evalue}").strip().splitlines()[0]
