@@ -246,14 +246,15 @@ def check_tiny(polar):
 
 
 def check_nan_signs(norms):
-    """A NaN shows in large and in small tensors, other entries take their sign."""
+    """A NaN shows in large and in small tensors; other entries, tiny ones too, take their sign, at any rate."""
     for shape in [(3, 4), (300, 1000)]:
-        x = torch.ones(shape)
-        x[1, 2], x[0, 0] = torch.nan, 0.0
-        moved = torch.zeros(shape)
-        norms.Max().descend_([moved], [x], 0.5)
-        assert moved[1, 2].isnan() and moved[0, 0] == 0, f"{shape}"
-        assert (moved == -0.5).sum() == x.numel() - 2, f"{shape}"
+        for lr in (0.5, 5.0):
+            x = torch.ones(shape)
+            x[1, 2], x[0, 0], x[0, 1], x[0, 2] = torch.nan, 0.0, 1e-37, torch.inf
+            moved = torch.zeros(shape)
+            norms.Max().descend_([moved], [x], lr)
+            assert moved[1, 2].isnan() and moved[0, 0] == 0, f"{shape}, {lr}"
+            assert (moved == -lr).sum() == x.numel() - 2, f"{shape}, {lr}"
 
 
 def check_scalar_map(polar):

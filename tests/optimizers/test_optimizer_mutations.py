@@ -99,10 +99,11 @@ MUTANTS = {
     "Gram matrix of a short side in float32": ("polar.py", "if short <= 32:", "if short <= 0:", newton_schulz),
     "Gram matrix in one part": ("polar.py", "max(2, -(-long // 192))", "1", precise_gram),
     "squares of tiny matrices": ("polar.py", "else 1e-20", "else 1e-99", tiny),
-    "NaN among signs": ("norms.py", "math.isfinite(part_x.sum().item())", "True", nan_signs),
+    "NaN among signs": ("norms.py", "part_x.clamp(-tiny, tiny)", "part_x.sign() * tiny", nan_signs),
     "NaN among small signs": (
-        "norms.py", "or not torch.stack(torch._foreach_norm(few_xs)).sum().isfinite()", "", nan_signs
+        "norms.py", "torch._foreach_clamp_min(few_xs, -tiny)", "[x.sign() * tiny for x in few_xs]", nan_signs
     ),
+    "signs at a large rate": ("norms.py", "if lr >= 2:", "if False:", nan_signs),
     "cut-off too high": ("polar.py", "rtol**2 * values[..., -1:]", "1e-8", exact_polar),
     "cut-off of one matrix": ("polar.py", "rtol**2 * values[-1]", "0", exact_polar),
     "rank of one matrix": ("polar.py", "len(values) - rank", "rank", norms),
@@ -112,7 +113,7 @@ MUTANTS = {
     ),
     "no cut-off": ("polar.py", "rtol**2 * values[..., -1:]", "0", exact_polar),
     "spectral lmo with Newton-Schulz": ("norms.py", "= polar.exact)", "= polar.newton_schulz)", norms),
-    "lmo of the max norm": ("norms.py", "x.sign().add_", "(x.sign() * 0.99).add_", norms),
+    "lmo of the max norm": ("norms.py", "mul_(1 / tiny)", "mul_(0.99 / tiny)", norms),
     "dual of the max norm": ("norms.py", "x.abs().sum((-2, -1))", "x.abs().mean((-2, -1))", norms),
     "zero gradient of the Frobenius lmo": (
         "norms.py", "x / size.masked_fill(size < torch.finfo(x.dtype).tiny, torch.inf).to(x.dtype)",

@@ -5,7 +5,6 @@ Every function acts on the last two axes of [..., m, n]. `lmo(G)` is the D with 
 the dual norm. lmo(0) = 0. `project(X)` is the nearest point (in Frobenius distance) with ||X|| <= 1.
 """
 
-import math
 from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol
 
@@ -105,27 +104,32 @@ class Max(Alone):
         return x.abs().sum((-2, -1))
 
     def lmo(self, x: Tensor) -> Tensor:
-        """Adding 0 x keeps a NaN visible, of which torch's sign makes 0."""
-        return x.sign().add_(x, alpha=0)
+        """The entries cut to the smallest normal number t, over t: unlike torch's sign it keeps a NaN visible."""
+        tiny = torch.finfo(x.dtype).tiny
+        return x.clamp(-tiny, tiny).mul_(1 / tiny)
 
     def descend_(self, params: list[Tensor], xs: list[Tensor], lr: float) -> None:
-        """Every param <- param - lr lmo(x). On a CPU a sum or norm tells sooner than an addition to every sign
-        that there is no NaN.
+        """Every param <- param - lr lmo(x), as lr/t clamp(x, -t, t) with t the smallest normal number.
+
+        That is one pass less than signs and a look for NaNs, which clamp lets through. t is a power of two, so
+        normal entries move by exactly lr.
         """
+        tiny = torch.finfo(xs[0].dtype).tiny
+        if lr >= 2:  # lr/t is not a number of this dtype
+            torch._foreach_sub_(params, [self.lmo(x) for x in xs], alpha=lr)
+            return
         few, few_xs = [], []
         for param, x in zip(params, xs, strict=True):
             if x.is_cpu and x.numel() > FEW:
                 for part, part_x in _pieces(param, x):
-                    sign = part_x.sign() if math.isfinite(part_x.sum().item()) else self.lmo(part_x)
-                    part.sub_(sign, alpha=lr)
+                    part.sub_(part_x.clamp(-tiny, tiny), alpha=lr / tiny)
             else:
                 few.append(param)
                 few_xs.append(x)
         if few:
-            signs = torch._foreach_sign(few_xs)
-            if not few[0].is_cpu or not torch.stack(torch._foreach_norm(few_xs)).sum().isfinite():
-                torch._foreach_add_(signs, few_xs, alpha=0)
-            torch._foreach_sub_(few, signs, alpha=lr)
+            clipped = torch._foreach_clamp_min(few_xs, -tiny)
+            torch._foreach_clamp_max_(clipped, tiny)
+            torch._foreach_sub_(few, clipped, alpha=lr / tiny)
 
     def project(self, x: Tensor) -> Tensor:
         return x.clamp(-1, 1)
@@ -133,7 +137,7 @@ class Max(Alone):
 
 FEW, PIECE = 2**15, 2**16
 """Entries of tensors on a CPU up to which one call for all of them is quicker than one for each, and from which on
-one call for each part is, since its signs stay in the cache."""
+one call for each part is, since what is subtracted stays in the cache."""
 
 
 def _pieces(param: Tensor, x: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
