@@ -29,7 +29,7 @@ class Plan:
         stack, workers: models trained at once; processes of one thread.
         steps, loop_models, rounds: updates of a timed piece, models of the loop in it, repetitions.
         run_steps: updates of a run in the comparison with one process per run, which pays its start each time.
-        process_lrs, process_rounds: rates (x ``seeds``) of the sweep there; repetitions.
+        run_samples, run_lrs, run_rounds: there, by model: images and rates (x ``seeds``) of the sweep; repetitions.
         stack_rounds: repetitions for the stacks of the configuration, of about a second each.
     """
 
@@ -47,8 +47,9 @@ class Plan:
     loop_models: int = 5
     rounds: int = 3
     run_steps: int = 128
-    process_lrs: int = 3
-    process_rounds: int = 2
+    run_samples: dict[str, int] = field(default_factory=lambda: {"one hidden layer": 1000, "four layers": 4000})
+    run_lrs: dict[str, int] = field(default_factory=lambda: {"one hidden layer": 12, "four layers": 3})
+    run_rounds: int = 2
     stack_rounds: int = 3
     dtype: str = "float32"
 
@@ -68,10 +69,10 @@ def digits(folder: Path, train: int, test: int) -> Path:
     return folder
 
 
-def dataset(folder: Path, plan: Plan) -> Path:
-    """Colored-MNIST of ``plan.samples`` images, 14 x 14, one repetition a seed."""
-    parent = digits(folder / "digits", plan.samples + plan.samples // 2 + 200, 200)
-    sizes = {"train": plan.samples, "validation": 20, "test": 20, "repetitions": plan.seeds}
+def dataset(folder: Path, samples: int, seeds: int) -> Path:
+    """Colored-MNIST of ``samples`` training images, 14 x 14, one repetition a seed."""
+    parent = digits(folder / "digits", samples + samples // 2 + 200, 200)
+    sizes = {"train": samples, "validation": 20, "test": 20, "repetitions": seeds}
     colored_mnist.build({"parent": "noise", "correlation": 0.9, **sizes}, {"noise": parent}, folder / "colored")
     return folder / "colored"
 

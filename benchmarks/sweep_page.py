@@ -19,9 +19,9 @@ the CPU; load average at the start {load}.
 
 A sweep job trains its grid in stacks of {stack} models, here in {workers} workers of one thread. Beside it the same
 runs as anybody would write them with `torch.optim` (rendered pixels, full batch, one after another, one thread), and
-as one process of the training stage per run. The task is Colored-MNIST, 14 x 14, n = {samples:,}; the pixels are
-noise, on which times do not depend. All ways give the same numbers (tests compare them); `muon` in the loop is
-`torch.optim.Muon`, which iterates in bfloat16, with Adam for the vectors.
+as one process of the training stage per run. The task is Colored-MNIST, 14 x 14, n = {samples:,} where nothing
+else is said; the pixels are noise, on which times do not depend. All ways give the same numbers (tests compare them);
+`muon` in the loop is `torch.optim.Muon`, which iterates in bfloat16, with Adam for the vectors.
 
 Times are per model and update; ways alternate within a run, and a ratio is the median over the rounds. *Clock* is
 what one waits, and what the bounds are about. *Processor* is the processes' time divided by the number of workers:
@@ -76,9 +76,11 @@ def page(results: Results, plan: Plan, words: dict[str, str]) -> str:
         "## Against one process per run",
         "",
         f"`python -m muon_imbalance.train` with {plan.run_steps} updates, starts counted, {plan.workers} processes at "
-        f"a time in both ways; {plan.process_lrs * plan.seeds} models in the sweep; adam.",
+        "a time in both ways; adam. What a sweep saves is the start of each run; the longer a run, the less that is.",
         "",
-        *_table("model", results.processes, "one process per run"),
+        *_table(
+            "model", {_sizes(plan, model): rounds for model, rounds in results.processes.items()}, "one process per run"
+        ),
         "",
         "## The stacks of the configuration",
         "",
@@ -97,6 +99,10 @@ def page(results: Results, plan: Plan, words: dict[str, str]) -> str:
     lines += ["", "## Bounds", "", "| ratio of throughputs | measured | bound | kept |", "| --- | --- | --- | --- |"]
     lines += [f"| {g.what} | {g.value:.2f} | {g.bound:g} | {'yes' if g.passed else 'no'} |" for g in gates(results)]
     return "\n".join(lines) + "\n"
+
+
+def _sizes(plan: Plan, model: str) -> str:
+    return f"{model}, n = {plan.run_samples[model]:,}, {plan.run_lrs[model] * plan.seeds} models in the sweep"
 
 
 def _table(first: str, rows: dict[str, Rounds], other: str) -> list[str]:

@@ -142,9 +142,9 @@ def stage(jobs: list[Job], data: Path) -> Cost:
 def against_processes(plan: Plan, data: Path, model: str, rule: str) -> list[tuple[Cost, Cost]]:
     """(one process per run, sweep) of each round; as many processes at once in both, each pays its start."""
     seeds = list(range(plan.seeds))
-    whole = job(plan, model, rule, plan.rates(plan.process_lrs), seeds, plan.run_steps)
+    whole = job(plan, model, rule, plan.rates(plan.run_lrs[model]), seeds, plan.run_steps)
     single = [replace(whole, cells=[cell], seeds=[0], stack=1) for cell in whole.cells[: plan.workers]]
-    return [(stage(single, data), stage(shares(whole, plan.workers), data)) for _ in range(plan.process_rounds)]
+    return [(stage(single, data), stage(shares(whole, plan.workers), data)) for _ in range(plan.run_rounds)]
 
 
 def ratio(rounds: list[tuple[Cost, Cost]], clock: str) -> float:

@@ -38,7 +38,7 @@ def run(plan: Plan, say: Callable[[str], None], config: Path = CONFIG) -> Result
     """The whole measurement."""
     results = Results()
     with tempfile.TemporaryDirectory() as folder:
-        data = dataset(Path(folder), plan)
+        data = dataset(Path(folder) / "loops", plan.samples, plan.seeds)
         say(f"starting {plan.workers} workers")
         with Workers(plan.workers) as workers:
             for model in plan.models:
@@ -46,7 +46,8 @@ def run(plan: Plan, say: Callable[[str], None], config: Path = CONFIG) -> Result
                     say(f"{model}, {rule}: {plan.rounds} rounds of the loop and the sweep")
                     results.loops[model, rule] = against_loop(plan, data, model, rule, workers)
         for model in plan.models:
-            say(f"{model}: {plan.process_rounds} rounds of one process per run and the sweep")
+            say(f"{model}: {plan.run_rounds} rounds of one process per run and the sweep")
+            data = dataset(Path(folder) / f"runs of {model}", plan.run_samples[model], plan.seeds)
             results.processes[model] = against_processes(plan, data, model, plan.rules[0])
     for stacked in configured(config):
         say(f"stack of {stacked.name}")

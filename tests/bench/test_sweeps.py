@@ -10,7 +10,8 @@ from benchmarks.sweep_ways import Cost
 
 PLAN = sweep_models.Plan(
     samples=120, models={"one hidden layer": [6], "four layers": [6, 5, 4]}, lrs=3, seeds=2, stack=4, chunk=50, steps=3,
-    loop_models=2, rounds=1, run_steps=2, process_lrs=2, process_rounds=1, stack_rounds=1, dtype="float64",
+    loop_models=2, rounds=1, run_steps=2, run_samples={"one hidden layer": 60, "four layers": 120},
+    run_lrs={"one hidden layer": 2, "four layers": 2}, run_rounds=1, stack_rounds=1, dtype="float64",
 )  # fmt: skip
 CONFIG = """
 datasets:
@@ -30,7 +31,7 @@ experiments:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return sweep_models.dataset(tmp_path_factory.mktemp("sweeps"), PLAN)
+    return sweep_models.dataset(tmp_path_factory.mktemp("sweeps"), PLAN.samples, PLAN.seeds)
 
 
 @pytest.fixture
