@@ -33,9 +33,8 @@ scale:
 	@case '$(SCALE)' in smoke|laptop|paper) ;; \
 	  *) echo "error: SCALE='$(SCALE)' is not a scale: use smoke, laptop or paper" >&2; exit 2 ;; esac
 
-test: setup-dev lint ## the linters and all tests; those of the workflow alone, since each of their runs takes all cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --ignore=tests/workflow $(ARGS)
-	$(BIN)/python -m pytest tests/workflow $(ARGS)
+test: setup-dev lint ## the linters and all tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 test-conda: setup-dev ## two smoke jobs through --use-conda: some minutes and another 6 GB, removed afterwards
 	@tests/conda/run.sh
@@ -48,7 +47,7 @@ lint: setup-dev ## ruff, snakefmt and Snakemake's own linter
 	$(BIN)/python scripts/make_env.py --check
 
 bench: setup-dev ## our optimizers beside the public ones, 9 min: writes docs/optimizers.md (ARGS='--references FOLDER')
-	PYTHONPATH=src $(BIN)/python -m benchmarks.optimizers $(ARGS)
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=src $(BIN)/python -m benchmarks.optimizers $(ARGS)
 
 bench-sweeps: setup-dev ## a sweep in stacks beside a plain loop and one process per run, 4 min: writes docs/sweeps.md
 	PYTHONPATH=src $(BIN)/python -m benchmarks.sweeps $(ARGS)

@@ -72,6 +72,15 @@ class Project:
         path.write_text(text.replace(before, after), encoding="utf-8")
 
 
+def pytest_collection_modifyitems(items):
+    """The tests that look at the one smoke run come first and stay in one process, so that it is run once."""
+    once = [item for item in items if "smoke" in getattr(item, "fixturenames", ())]
+    for item in once:
+        item.add_marker(pytest.mark.xdist_group("smoke"))
+        item.add_marker(pytest.mark.timeout(1200))
+    items[:] = once + [item for item in items if item not in once]
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory) -> Project:
     """The whole smoke scale, run once. Do not change anything in it; take :func:`finished` for that."""
