@@ -69,20 +69,17 @@ def figure_seeds(figure):
 def figure_title(figure):
     """Title of a figure; data that stand in for the paper's are part of it."""
     described = config["figures"][figure]
-    shown = {EXPERIMENTS[name].get("dataset") for name in described["experiments"]} & set(config["datasets"])
-    found = {name: config["datasets"][name] for name in sorted(shown) if "stand_in_for" in with_parent(name)}
-    places = {
-        f"{entry.get('parent', name)} in the place of {with_parent(name)['stand_in_for']}"
-        for name, entry in found.items()
-    }
-    return f"{described['title']} [{'; '.join(sorted(places))}]" if places else described["title"]
+    shown = {EXPERIMENTS[name]["dataset"] for name in described["experiments"] if "dataset" in EXPERIMENTS[name]}
+    places = sorted(set(filter(None, map(stand_in, shown))))
+    return f"{described['title']} [{'; '.join(places)}]" if places else described["title"]
 
 
-def with_parent(dataset):
-    """A data set's entry; where its parent stands in for another one, so does it."""
+def stand_in(dataset):
+    """What is shown in the place of what, where a data set or its parent stands in for another one."""
     entry = config["datasets"][dataset]
-    above = config["datasets"].get(entry.get("parent"), {})
-    return {key: above[key] for key in ("stand_in_for",) if key in above} | entry
+    above = config["datasets"].get(entry.get("parent"), entry)
+    missing = entry.get("stand_in_for") or above.get("stand_in_for")
+    return f"{above['builder']} in the place of {missing}" if missing else ""
 
 
 def figure_provenance(figure):
