@@ -10,10 +10,14 @@ from muon_imbalance.errors import UserError
 
 BUILDERS = {
     "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
+    "cifar10": "muon_imbalance.data.cifar10",
+    "cifar100": "muon_imbalance.data.cifar100",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
+    "fractal100": "muon_imbalance.data.fractal100",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "mnist": "muon_imbalance.data.mnist",
     "organisms": "muon_imbalance.data.organisms",
+    "step_imbalance": "muon_imbalance.data.step_imbalance",
 }
 
 
