@@ -77,6 +77,8 @@ def check_references(config: dict, rules: list[str], notebooks: Path, defaults: 
     for name, dataset in config["datasets"].items():
         if "parent" in dataset:
             _known(dataset["parent"], config["datasets"], f"datasets.{name}.parent")
+        for role, parent in dataset.get("parents", {}).items():
+            _known(parent, config["datasets"], f"datasets.{name}.parents.{role}")
         if str(dataset["config"].get("source", "")).endswith("_folder") and not config["data_dir"]:
             raise UserError(
                 f"data_dir: {config['data_dir']!r}, but datasets.{name} is read from a folder; "

@@ -7,8 +7,10 @@ def dataset_source(dataset):
 
 
 def dataset_inputs(wildcards):
-    """Stamp of the source, or the parent data set."""
+    """Stamp of the source, or the parent data sets."""
     dataset = config["datasets"][wildcards.dataset]
+    if "parents" in dataset:
+        return {f"parent_{role}": f"{DATASETS}/{name}/manifest.json" for role, name in dataset["parents"].items()}
     if "parent" in dataset:
         return {"parent": f"{DATASETS}/{dataset['parent']}/manifest.json"}
     source = dataset_source(wildcards.dataset)
@@ -37,8 +39,10 @@ def builder_config(wildcards):
 
 
 def builder_inputs(wildcards):
-    """Where the builder finds its source or its parent, as JSON."""
+    """Where the builder finds its source or its parents (several: by the part each plays), as JSON."""
     dataset = config["datasets"][wildcards.dataset]
+    if "parents" in dataset:
+        return json.dumps({role: f"{DATASETS}/{name}" for role, name in dataset["parents"].items()})
     if "parent" in dataset:
         return json.dumps({dataset["parent"]: f"{DATASETS}/{dataset['parent']}"})
     source = dataset_source(wildcards.dataset)

@@ -14,6 +14,7 @@ BUILDERS = {
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "mnist": "muon_imbalance.data.mnist",
     "organisms": "muon_imbalance.data.organisms",
+    "pretrained": "muon_imbalance.data.pretrained",
 }
 
 

