@@ -11,6 +11,7 @@ from muon_imbalance.errors import UserError
 BUILDERS = {
     "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
+    "dominoes": "muon_imbalance.data.dominoes",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "mnist": "muon_imbalance.data.mnist",
     "organisms": "muon_imbalance.data.organisms",
