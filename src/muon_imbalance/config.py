@@ -22,13 +22,15 @@ def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):
 NEEDED = {
     "bilinear": ("dataset", "model"),
     "classification": ("dataset", "model", "evaluate"),
+    "decoding": ("dataset", "model", "evaluate", "decode"),
     "deep_linear": ("mixture", "model"),
+    "finetuning": ("dataset", "model", "evaluate"),
     "network": ("dataset", "model", "evaluate"),
     "population": ("mixture",),
     "sample_moments": ("mixture", "dataset", "model"),
 }
 """Keys of an experiment that its task reads."""
-MINIBATCH = ("network",)
+MINIBATCH = ("decoding", "finetuning", "network")
 """Tasks that count epochs of minibatches; the others count steps."""
 
 
