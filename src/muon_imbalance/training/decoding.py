@@ -104,28 +104,30 @@ class Decoding(network.Network):
             raise UserError(f"decoding: evaluate lacks {', '.join(sorted(unfit))}; both are needed")
         self.resamples = int(settings["decode"]["resamples"])
         self.rng_seed = stable_seed(*self.names, "decoding", seed) % 2**62
+        self.seen: dict[int, Tensor] = {}  # by split: inputs of the last layer at the latest record
         self.last = [module for module in self.module.modules() if isinstance(module, nn.Linear)][-1]
 
     def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
         """Accuracies of the network, then decoded ones by group, their mean and the worst group's."""
         values = super().measure(outputs_of)
-        samples = {name: self._samples(self.splits[name]) for name in ("validation", "test")}
-        count = len(self.group_names)
-        accuracy = decoded(samples["validation"], samples["test"], count, self.resamples, self.rng_seed)
-        found = {**dict(zip(self.group_names, accuracy, strict=True))}
+        samples, count = [self._samples(self.splits[name]) for name in ("validation", "test")], len(self.group_names)
+        accuracy = decoded(*samples, count, self.resamples, self.rng_seed)
+        found = dict(zip(self.group_names, accuracy, strict=True))
         found |= {"balanced": accuracy.mean(), "worst": accuracy.min()}
         return values | {
             ("test", group, "decoded"): torch.tensor([value], dtype=torch.float64) for group, value in found.items()
         }
 
-    def _samples(self, split: network.Split) -> Samples:
-        """Inputs of the last layer for a split's samples."""
+    def _by_group(self, outputs_of: OutputsOf, split: network.Split) -> dict[tuple[str, str], Tensor]:
+        """As the network task's; what the last layer reads is kept."""
         seen: list[Tensor] = []
         hook = self.last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
-            for start in range(0, len(split.targets), self.chunk):
-                self.module(split.inputs.read(slice(start, start + self.chunk)))
+            return super()._by_group(self.module, split)  # a compiled module would not call the hook
         finally:
             hook.remove()
-        features = torch.cat(seen).double().cpu().numpy()
+            self.seen[id(split)] = torch.cat(seen)
+
+    def _samples(self, split: network.Split) -> Samples:
+        features = self.seen.pop(id(split)).double().cpu().numpy()
         return Samples(features, split.targets.cpu().numpy(), split.groups.cpu().numpy())
