@@ -1,5 +1,6 @@
 """Decoded accuracy: features that hold both cues, one of them, or none; the protocol's parts; the task."""
 
+import dataclasses
 import sys
 from types import SimpleNamespace
 
@@ -117,3 +118,26 @@ def test_task_measures_both(job, tmp_path):
 def test_task_needs_both_splits(job, tmp_path):
     with pytest.raises(UserError, match="decoding: evaluate lacks validation"):
         decoding.build([job.settings | {"evaluate": ["test"]}], job, [0], tmp_path)
+
+
+def test_the_papers_network(job, monkeypatch, tmp_path):
+    """ResNet-34 on pictures of 64 x 32 pixels: one step, and the size of what is decoded."""
+    module = data_sets.module("dominoes")
+    small = module.load
+
+    def load(path, split, repetitions):
+        held = small(path, split, repetitions)
+        return held | {"images": held["images"].repeat(8, axis=2).repeat(8, axis=3)}
+
+    monkeypatch.setattr(module, "load", load)
+    settings = job.settings | {"model": {"name": "resnet", "arch": "resnet34"}, "evaluate": ["validation", "test"]}
+    described = dataclasses.replace(job, settings=settings, batch=4)
+    task = decoding.build([settings], described, [0], tmp_path)
+    loss, grads, _ = task.gradients(task.init(), False)
+    assert torch.isfinite(loss).all() and sum(grad.numel() for grad in grads.values()) > 21e6
+    task.splits = {name: SimpleNamespace(inputs=s.inputs, targets=s.targets[:4], groups=s.groups[:4])
+                   for name, s in task.splits.items()}  # fmt: skip
+    task.chunk = 4
+    with torch.no_grad():
+        task._by_group(task.outputs_of, task.splits["test"])
+    assert task._samples(task.splits["test"]).features.shape == (4, 512)

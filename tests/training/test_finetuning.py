@@ -1,11 +1,15 @@
 """Fine-tuning: where the network starts, what its data set holds, mirror images; kernel gradients of small maps."""
 
+import dataclasses
+import hashlib
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torchvision import models
 
-from muon_imbalance.data import fractal100, manifest, pretrained, step_imbalance, transfer
+from muon_imbalance.data import fractal100, manifest, pretrained, sources, step_imbalance, transfer
 from muon_imbalance.errors import UserError
 from muon_imbalance.models import depthwise
 from muon_imbalance.models.efficientnet_lite import EfficientNetLite, scaled
@@ -139,3 +143,30 @@ def test_gradients_of_small_depthwise_maps(side, stride, kernel):
         results.append([y, *torch.autograd.grad((y * torch.arange(y.numel()).view(y.shape)).sum(), leaves)])
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_the_papers_network(parents, tmp_path, monkeypatch):
+    """ResNet-18 from a file of weights (here: random ones), with a new stem and a new last layer: one training step."""
+    given = models.resnet18().state_dict()
+    torch.save(given, tmp_path / "file")
+    digest = hashlib.sha256((tmp_path / "file").read_bytes()).hexdigest()
+    source = dataclasses.replace(sources.get("resnet18_imagenet"), members={"weights": ("file", digest)})
+    monkeypatch.setitem(sources.SOURCES, source.name, source)
+    pretrained.build({"source": source.name}, {"weights": tmp_path / "file"}, tmp_path / "weights")
+    config = {"classes": 4, "begin": 0, "new": ["conv1", "fc"]}
+    transfer.build(config, {**parents, "weights": tmp_path / "weights"}, tmp_path / "data")
+    settings = {
+        "dataset": {"name": "finetuning", "builder": "transfer", "config": config},
+        "model": {"name": "resnet", "arch": "resnet18"},
+        "metrics": [],
+        "evaluate": [],
+        "augment": {"crop": 4, "flip": True},
+    }
+    described = dataclasses.replace(job(0), settings=settings)
+    task = finetuning.build([settings], described, [0], tmp_path / "data")
+    params = task.init()
+    for name, value in params.items():
+        assert name in ("conv1.weight", "fc.weight", "fc.bias") or torch.equal(value[0], given[name])
+    assert params["conv1.weight"].shape == (1, 64, 3, 3, 3) and params["fc.weight"].shape == (1, 4, 512)
+    loss, grads, _ = task.gradients(params, False)
+    assert torch.isfinite(loss).all() and all(torch.isfinite(grad).all() for grad in grads.values())
