@@ -49,9 +49,10 @@ def dominoes(folder: str | Path, columns: int = 6) -> np.ndarray:
     white = float(images.max())
     rows = []
     for agree in (True, False):
-        numbers = [
-            np.flatnonzero(group == 2 * (place % 2) + (place % 2 if agree else 1 - place % 2))[place // 2]
-            for place in range(columns)
-        ]
+        numbers = []
+        for place in range(columns):
+            digit = place % 2 if agree else 1 - place % 2
+            members = np.flatnonzero(group == 2 * (place % 2) + digit)
+            numbers.append(members[place // 2 % len(members)])
         rows.append(images[numbers] / white)
     return tile(np.stack(rows), gap=2)
