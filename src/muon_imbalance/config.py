@@ -22,13 +22,15 @@ def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):
 NEEDED = {
     "bilinear": ("dataset", "model"),
     "classification": ("dataset", "model", "evaluate"),
+    "decoding": ("dataset", "model", "evaluate", "decode"),
     "deep_linear": ("mixture", "model"),
+    "finetuning": ("dataset", "model", "evaluate"),
     "network": ("dataset", "model", "evaluate"),
     "population": ("mixture",),
     "sample_moments": ("mixture", "dataset", "model"),
 }
 """Keys of an experiment that its task reads."""
-MINIBATCH = ("network",)
+MINIBATCH = ("decoding", "finetuning", "network")
 """Tasks that count epochs of minibatches; the others count steps."""
 
 
@@ -80,6 +82,8 @@ def check_references(config: dict, rules: list[str], notebooks: Path, defaults: 
     for name, dataset in config["datasets"].items():
         if "parent" in dataset:
             _known(dataset["parent"], config["datasets"], f"datasets.{name}.parent")
+        for role, parent in dataset.get("parents", {}).items():
+            _known(parent, config["datasets"], f"datasets.{name}.parents.{role}")
         if str(dataset["config"].get("source", "")).endswith("_folder") and not config["data_dir"]:
             raise UserError(
                 f"data_dir: {config['data_dir']!r}, but datasets.{name} is read from a folder; "

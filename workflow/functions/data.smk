@@ -7,8 +7,10 @@ def dataset_source(dataset):
 
 
 def dataset_inputs(wildcards):
-    """Stamp of the source, or the parent data set."""
+    """Stamp of the source, or the parent data sets."""
     dataset = config["datasets"][wildcards.dataset]
+    if "parents" in dataset:
+        return {f"parent_{role}": f"{DATASETS}/{name}/manifest.json" for role, name in dataset["parents"].items()}
     if "parent" in dataset:
         return {"parent": f"{DATASETS}/{dataset['parent']}/manifest.json"}
     source = dataset_source(wildcards.dataset)
@@ -16,10 +18,12 @@ def dataset_inputs(wildcards):
 
 
 def builder_sources(wildcards):
-    """Files that building runs: the stage and its builder, with the builder's own table where it has one."""
-    builder = config["datasets"][wildcards.dataset]["builder"]
+    """Files that building runs: the stage, its builder (with its own table where it has one), and those of its parents."""
+    dataset = config["datasets"][wildcards.dataset]
+    builder, parents = dataset["builder"], dataset.get("parents", {}).values()
     table = Path("src/muon_imbalance/data") / f"{builder}.csv"
-    return sources("prepare", f"data.{builder}") + ([str(table)] if (ROOT / table).is_file() else [])
+    builders = {builder, *(config["datasets"][name]["builder"] for name in parents)}
+    return sources("prepare", *(f"data.{name}" for name in sorted(builders))) + ([str(table)] if (ROOT / table).is_file() else [])
 
 
 def download_options(wildcards):
@@ -37,8 +41,10 @@ def builder_config(wildcards):
 
 
 def builder_inputs(wildcards):
-    """Where the builder finds its source or its parent, as JSON."""
+    """Where the builder finds its source or its parents (several: by the part each plays), as JSON."""
     dataset = config["datasets"][wildcards.dataset]
+    if "parents" in dataset:
+        return json.dumps({role: f"{DATASETS}/{name}" for role, name in dataset["parents"].items()})
     if "parent" in dataset:
         return json.dumps({dataset["parent"]: f"{DATASETS}/{dataset['parent']}"})
     source = dataset_source(wildcards.dataset)

