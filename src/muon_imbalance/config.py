@@ -23,12 +23,13 @@ NEEDED = {
     "bilinear": ("dataset", "model"),
     "classification": ("dataset", "model", "evaluate"),
     "deep_linear": ("mixture", "model"),
+    "finetune": ("dataset", "model", "evaluate"),
     "network": ("dataset", "model", "evaluate"),
     "population": ("mixture",),
     "sample_moments": ("mixture", "dataset", "model"),
 }
 """Keys of an experiment that its task reads."""
-MINIBATCH = ("network",)
+MINIBATCH = ("finetune", "network")
 """Tasks that count epochs of minibatches; the others count steps."""
 
 

@@ -1,7 +1,7 @@
-"""Sentence pairs of `toynli`: a premise of two clauses and a distractor, and a hypothesis about one of the clauses.
+"""Sentence pairs of `toynli`: a premise of two clauses and a distractor, and a hypothesis about the first clause.
 
-A clause says that somebody did something to an object, in one of four forms: a person and a thing, everyone at a
-place, everything at a place, or every thing of a kind. Verbs come in pairs of opposites. The hypothesis repeats a
+The clause says that somebody did something to an object, in one of four forms: a person and a thing, everyone at a
+place, everything at a place, or every thing of a kind. Verbs come in pairs of opposites. The hypothesis repeats the
 clause with the same verb, its opposite, or a verb of another pair, either as it is or negated by the word that fits
 the form (never, nobody, nothing, no). So the label follows from the relation of the verbs and the negation:
 
@@ -10,10 +10,11 @@ the form (never, nobody, nothing, no). So the label follows from the relation of
     negated         contradiction   entailment       neutral
 
 Plain hypotheses also drop or change details (place, kind, colour), which leaves entailment, or makes contradiction or
-neutral. No premise holds a negation word, and every label uses the same forms, people, things and verbs.
+neutral; a neutral one may also give the deed to the person of the second clause. No premise holds a negation word, and
+every label uses the same forms, people, things and verbs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +56,12 @@ PARAPHRASES = {
 }
 PARAPHRASED = 0.1
 DETAILS = ("with a friend", "for a neighbor", "for the second time", "by accident", "with great care", "for money")
+DOINGS = "slept waited sang danced worked rested laughed walked".split()
+DISTRACTORS = tuple(
+    f"{subject} {rest} ."
+    for subject in ("the weather", "the road", "the river", "the evening", "the old house", "the train")
+    for rest in ("was quiet", "was cold", "looked strange", "seemed different")
+)
 FORMS = ("person", "everyone", "everything", "every")
 WORD = dict(zip(FORMS, ("never", "nobody", "nothing", "no"), strict=True))
 
@@ -92,6 +99,14 @@ class Clause:
         return f"{told} {self.time}" if self.time else told
 
 
+def words() -> list[str]:
+    """Every word (and sign) that a sentence can hold, sorted."""
+    lists = (PEOPLE, *KINDS.values(), KINDS, *OPPOSITES, PLACES, COLOURS, TRAITS, TIMES, CONNECTIVES, DETAILS, DOINGS)
+    said = [*(text for one in lists for text in one), *PARAPHRASES.values(), *DISTRACTORS, *NEGATIONS]
+    return sorted({word for text in said for word in text.split()} | set("the in a every everyone everything".split())
+                  | {"people", "things", "."})  # fmt: skip
+
+
 def _pick(rng: np.random.Generator, values):
     return values[rng.integers(len(values))]
 
@@ -101,14 +116,14 @@ def _other(rng: np.random.Generator, values, taken):
     return _pick(rng, [value for value in values if value != taken])
 
 
-def clause(rng: np.random.Generator, forms=FORMS, people=(), pairs=()) -> Clause:
-    """A random clause; nobody of ``people`` acts in it and none of the verb ``pairs`` occurs."""
-    kind, form = _pick(rng, list(KINDS)), _pick(rng, forms)
+def clause(rng: np.random.Generator) -> Clause:
+    """A random clause."""
+    kind, form = _pick(rng, list(KINDS)), _pick(rng, FORMS)
     return Clause(
         form=form,
-        person=_pick(rng, [p for p in PEOPLE if p not in people]),
+        person=_pick(rng, PEOPLE),
         trait=_pick(rng, TRAITS) if rng.random() < 0.2 else "",
-        pair=_pick(rng, [p for p in range(len(OPPOSITES)) if p not in pairs]),
+        pair=int(rng.integers(len(OPPOSITES))),
         side=int(rng.integers(2)),
         thing=_pick(rng, KINDS[kind]),
         kind=kind,
@@ -130,11 +145,10 @@ def _statement(c: Clause, verb: str, negated: bool, thing: str, here: str) -> st
     return f"the {c.person} {verb} {word if negated else 'a'} {thing}{here}"
 
 
-def hypothesis(rng: np.random.Generator, c: Clause, others: list[Clause], label: str, negated: bool) -> str:
-    """A sentence with the given relation to the clause; ``others``: what else the premise says."""
+def hypothesis(rng: np.random.Generator, c: Clause, bystander: str, label: str, negated: bool) -> str:
+    """A sentence with the given relation to the clause; ``bystander``: the person of the second clause."""
     opposite = OPPOSITES[c.pair][1 - c.side]
-    told = {c.pair, *(other.pair for other in others)}
-    unrelated = _pick(rng, OPPOSITES[_pick(rng, [p for p in range(len(OPPOSITES)) if p not in told])])
+    unrelated = _pick(rng, OPPOSITES[_other(rng, range(len(OPPOSITES)), c.pair)])
     named = c.place and (c.form in ("everyone", "everything") or rng.random() < 0.5)
     here = f" in the {c.place}" if named else ""
     if negated:
@@ -149,20 +163,21 @@ def hypothesis(rng: np.random.Generator, c: Clause, others: list[Clause], label:
         if c.form == "person" and c.place and rng.random() < 0.5:
             return _statement(c, c.verb, False, c.thing, f" in the {_other(rng, PLACES, c.place)}")
         return _statement(c, opposite, False, c.thing, here)
-    if rng.random() < 0.3:
+    chance = rng.random()
+    if chance < 0.2:
         return f"{_statement(c, c.verb, False, c.thing, here)} {_pick(rng, DETAILS)}"
+    if chance < 0.4 and c.form != "everyone":
+        return _statement(replace(c, person=bystander), c.verb, False, c.thing, here)
     return _statement(c, unrelated, False, c.thing, here)
 
 
 def pair(rng: np.random.Generator, label: str, negated: bool) -> tuple[str, str]:
     """A premise and a hypothesis."""
-    first = clause(rng)
-    second = clause(rng, people=(first.person,), pairs=(first.pair,))
-    distractor = clause(rng, ("person",), (first.person, second.person), (first.pair, second.pair))
-    about, other = (first, second) if rng.random() < 0.5 else (second, first)
+    c = clause(rng)
+    bystander = _other(rng, PEOPLE, c.person)
     connective = _pick(rng, CONNECTIVES)
     connective = PARAPHRASES[connective] if rng.random() < PARAPHRASED else connective
-    sentences = [f"{first.premise()} {connective} {second.premise()} .", f"{distractor.premise()} ."]
+    sentences = [f"{c.premise()} {connective} the {bystander} {_pick(rng, DOINGS)} .", _pick(rng, DISTRACTORS)]
     if rng.random() < 0.5:
         sentences.reverse()
-    return " ".join(sentences), f"{hypothesis(rng, about, [other, distractor], label, negated)} ."
+    return " ".join(sentences), f"{hypothesis(rng, c, bystander, label, negated)} ."

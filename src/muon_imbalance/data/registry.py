@@ -11,10 +11,13 @@ from muon_imbalance.errors import UserError
 BUILDERS = {
     "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
+    "encoder_weights": "muon_imbalance.data.encoder_weights",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "mnist": "muon_imbalance.data.mnist",
     "organisms": "muon_imbalance.data.organisms",
     "pretrained": "muon_imbalance.data.pretrained",
+    "text_features": "muon_imbalance.data.text_features",
+    "toynli": "muon_imbalance.data.toynli",
 }
 
 

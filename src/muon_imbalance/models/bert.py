@@ -168,3 +168,16 @@ def load(module: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
             raise UserError(f"weights: {name} should be {tuple(value.shape)}; found {found}")
     module.load_state_dict({name: weights[name].to(own[name].dtype) for name in own})
     return module
+
+
+def upper_names(tensors: dict[str, Tensor], lower: int, layers: int) -> dict[str, str]:
+    """Names in :class:`muon_imbalance.models.encoder.Encoder` -> names here, of what is above ``lower`` layers."""
+    names = {}
+    for name in tensors:
+        if name.startswith("encoder.layer."):
+            number, rest = name.removeprefix("encoder.layer.").split(".", 1)
+            if lower <= int(number) < layers:
+                names[f"layers.{int(number) - lower}.{rest}"] = name
+        elif name.startswith("pooler.") or (lower == 0 and name.startswith("embeddings.")):
+            names[name] = name
+    return names

@@ -13,11 +13,12 @@ TASKS = {
     "bilinear": "muon_imbalance.training.bilinear",
     "classification": "muon_imbalance.training.classification",
     "deep_linear": "muon_imbalance.training.deep_linear",
+    "finetune": "muon_imbalance.training.finetune",
     "network": "muon_imbalance.training.network",
     "population": "muon_imbalance.training.population",
     "sample_moments": "muon_imbalance.training.sample_moments",
 }
-NAMED = ("classification", "network")
+NAMED = ("classification", "finetune", "network")
 """Tasks whose model and data set are modules that the configuration names."""
 
 
