@@ -10,12 +10,18 @@ from muon_imbalance.errors import UserError
 
 BUILDERS = {
     "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
+    "cifar10": "muon_imbalance.data.cifar10",
+    "cifar100": "muon_imbalance.data.cifar100",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
     "encoder_weights": "muon_imbalance.data.encoder_weights",
+    "fractal100": "muon_imbalance.data.fractal100",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
+    "image_features": "muon_imbalance.data.image_features",
     "mnist": "muon_imbalance.data.mnist",
     "organisms": "muon_imbalance.data.organisms",
     "pretrained": "muon_imbalance.data.pretrained",
+    "skygroups": "muon_imbalance.data.skygroups",
+    "step_imbalance": "muon_imbalance.data.step_imbalance",
     "text_features": "muon_imbalance.data.text_features",
     "toynli": "muon_imbalance.data.toynli",
 }
