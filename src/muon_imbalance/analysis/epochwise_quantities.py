@@ -54,5 +54,7 @@ def selected_gap_over_spread(
     ratio = np.where(gap == 0, 0.0, np.divide(gap, spread, out=np.full_like(gap, math.inf), where=spread > 0))
     worst = int(np.argmax(ratio))
     value = float(ratio[worst]) if math.isfinite(ratio[worst]) else 1e6
-    note = f"at e = {first.index[late][worst]:g}: {100 * gap[worst]:.1f} points, {100 * spread[worst]:.1f} between seeds"
+    note = (
+        f"at e = {first.index[late][worst]:g}: {100 * gap[worst]:.1f} points, {100 * spread[worst]:.1f} between seeds"
+    )
     return Measured(value, note=note, count=first.shape[1])

@@ -2,7 +2,7 @@
 
 The class is vehicle or animal, the attribute a blue border: photos are as they are, and most planes and ships have sky
 or sea around them. A pixel is blue where ``B >= G >= R - 0.02``, ``B - R > 0.06`` and the largest of the three is above
-0.3; a photo is *blue* if more than 70 % of its 4-pixel frame is, *plain* if less than 20 % is; what lies between is left
+0.3; a photo is *blue* if more than 70 % of its 4-pixel frame is, *plain* if less than 20 %; what lies between is left
 out. Training photos have the proportions of CelebA's four groups (Sagawa et al. 2020); the rarest, blond men there, are
 blue animals here. Validation photos are from CIFAR-10's training split as well, test photos from its test split, both
 as many in each group.
@@ -81,8 +81,9 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
                  "licence": above["licence"], "citation": above["citation"]}  # fmt: skip
     else:
         pool = _drawings(rng, {"train": sum(counts["train"]) + sum(counts["validation"]), "test": sum(counts["test"])})
+        nothing = "none: generated"
         facts = {"kind": "generated", "label": "drawings of two shapes x blue border (neither photos nor CelebA)",
-                 "source": {"name": "drawings"}, "licence": "none: generated", "citation": "none: generated"}  # fmt: skip
+                 "source": {"name": "drawings"}, "licence": nothing, "citation": nothing}  # fmt: skip
     arrays = _drawn(rng, pool, counts)
     facts |= {"name": "skygroups", "builder": "skygroups", "config": options.values}
     manifest.write(out, arrays, facts)
@@ -116,8 +117,8 @@ def _drawings(rng: np.random.Generator, sizes: Mapping[str, int]) -> dict[str, n
     for split, size in sizes.items():
         label, blue = (part.ravel() for part in np.meshgrid([0, 2], [0, 1], indexing="ij"))
         label, blue = np.repeat(label, size), np.repeat(blue, size)
-        images = rng.integers(90, 130, (len(label), 32, 32, 3))
-        images[..., 2] += np.where(blue, 90, 0)[:, None, None]
+        ground = rng.integers(90, 130, (len(label), 32, 32, 1))
+        images = ground + np.where(blue[:, None], [0, 10, 90], 0)[:, None, None]
         centre, radius = rng.integers(13, 19, (2, len(label), 1, 1)), rng.integers(5, 9, (len(label), 1, 1))
         dy, dx = np.abs(rows[:, None] - centre[0]), np.abs(rows[None, :] - centre[1])
         inside = np.where(label[:, None, None] == 0, np.maximum(dy, dx) <= radius, dy**2 + dx**2 <= radius**2)

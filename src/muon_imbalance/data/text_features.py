@@ -44,7 +44,9 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
     options = Options("text_features", config, DEFAULTS)
     for role in PARENTS:
         if role not in parents:
-            raise UserError(f"text_features: parents lacks {role!r}; allowed: a data set for each of {', '.join(PARENTS)}")
+            raise UserError(
+                f"text_features: parents lacks {role!r}; allowed: a data set for each of {', '.join(PARENTS)}"
+            )
     samples, encoder = manifest.read(parents["samples"]), manifest.read(parents["encoder"])
     held = encoder_weights.load(parents["encoder"])
     sizes = json.loads(held["sizes"].tobytes())

@@ -4,7 +4,7 @@
 split (Sagawa et al. 2020); validation and test pairs are as many in each group. All pairs differ.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "label": f"toynli (generated, not MultiNLI; {len(arrays['train_label']):,} pairs)",
         "source": {"name": "grammar", "proportions": "MultiNLI, training split"},
         "licence": "none: generated",
-        "citation": "Proportions and negation words: S. Sagawa et al. Distributionally robust neural networks. ICLR 2020.",
+        "citation": "Proportions, negation words: S. Sagawa et al. Distributionally robust neural networks. ICLR 2020.",
         "builder": "toynli",
         "config": options.values,
     }

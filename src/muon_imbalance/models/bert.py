@@ -40,7 +40,7 @@ def read_config(path: Path) -> dict:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file under BERT's own names (without the prefix ``bert.``)."""
     with safe_open(path, "pt") as file:
-        held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        held = {name: file.get_tensor(name) for name in file.keys()}
     prefix = next((p for p in PREFIXES if f"{p}embeddings.word_embeddings.weight" in held), None)
     if prefix is None:
         raise UserError(f"{path} has no embeddings.word_embeddings.weight; allowed: weights of a BERT encoder")

@@ -40,6 +40,9 @@ class Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.conv.kernel_size, self.conv.stride
+        if kernel == stride == 1:  # a matrix product over pixels: twice as fast where there are few
+            x = self.norm(F.linear(x.permute(0, 2, 3, 1), self.conv.weight.flatten(1)).permute(0, 3, 1, 2))
+            return x if self.linear else F.relu6(x)
         rows, columns = (max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in x.shape[-2:])
         if rows == columns and rows % 2 == 0:
             x = F.conv2d(x, self.conv.weight, None, stride, rows // 2, 1, self.conv.groups)
