@@ -22,14 +22,16 @@ def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):
 NEEDED = {
     "bilinear": ("dataset", "model"),
     "classification": ("dataset", "model", "evaluate"),
+    "decoding": ("dataset", "model", "evaluate", "decode"),
     "deep_linear": ("mixture", "model"),
-    "finetune": ("dataset", "model", "evaluate"),
+    "features": ("dataset", "model", "evaluate"),
+    "finetuning": ("dataset", "model", "evaluate"),
     "network": ("dataset", "model", "evaluate"),
     "population": ("mixture",),
     "sample_moments": ("mixture", "dataset", "model"),
 }
 """Keys of an experiment that its task reads."""
-MINIBATCH = ("finetune", "network")
+MINIBATCH = ("decoding", "features", "finetuning", "network")
 """Tasks that count epochs of minibatches; the others count steps."""
 
 

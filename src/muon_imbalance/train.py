@@ -21,6 +21,7 @@ from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.optimizers import registry
 from muon_imbalance.progress import Progress, start_logging
 from muon_imbalance.training import tasks
+from muon_imbalance.training.alone import Alone
 from muon_imbalance.training.checkpoints import Checkpoints, key
 from muon_imbalance.training.engine import History, train
 from muon_imbalance.training.job import Job, Run
@@ -82,10 +83,14 @@ def make_optimizer(job: Job, stack: list[Run], steps: int = 0):
             swept[name] = values[0]
         else:
             swept[name] = torch.tensor(values, dtype=torch.float64)
-    if job.schedule == "constant" and not job.warmup:
-        return registry.build(job.rule, **fixed, **swept)
     lr = swept.pop("lr")
-    return Scheduled(lambda f: registry.build(job.rule, lr=f * lr, **fixed, **swept), job.schedule, steps, job.warmup)
+
+    def build(factor: float):
+        rule = registry.build(job.rule, lr=factor * lr, **fixed, **swept)
+        return Alone(rule) if job.epochs else rule
+
+    constant = job.schedule == "constant" and not job.warmup
+    return build(1.0) if constant else Scheduled(build, job.schedule, steps, job.warmup)
 
 
 def rows(job: Job, run: Run, history: History, position: int, per_epoch: int = 1) -> pyarrow.Table:

@@ -1,19 +1,23 @@
 """Weights kept like a data set."""
 
+import dataclasses
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from muon_imbalance.data import manifest, pretrained, sources
+from muon_imbalance.data import manifest, official, pretrained, sources
 from muon_imbalance.data.fetch import fetch
 from muon_imbalance.errors import UserError
 from muon_imbalance.models.efficientnet_lite import EfficientNetLite
 
 
 def test_untrained_weights(tmp_path):
-    pretrained.build({"source": "random"}, {}, tmp_path / "a")
-    pretrained.build({"source": "random"}, {}, tmp_path / "b")
-    pretrained.build({"source": "random", "seed": 1}, {}, tmp_path / "c")
+    pretrained.build({"untrained": "tiny"}, {}, tmp_path / "a")
+    pretrained.build({"untrained": "tiny"}, {}, tmp_path / "b")
+    pretrained.build({"untrained": "tiny", "seed": 1}, {}, tmp_path / "c")
     content = manifest.verify(tmp_path / "a")
     assert (content["kind"], content["label"]) == ("generated", "untrained weights")
     arrays = pretrained.load(tmp_path / "a")
@@ -41,3 +45,31 @@ def test_published_weights(tmp_path):
     assert content["counts"]["weights"]["parameters"] == 4_652_008
     arrays = pretrained.load(tmp_path / "out")
     EfficientNetLite().load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()})
+
+
+def test_official_weights_are_fetched_once_and_checked(tmp_path, monkeypatch):
+    content, asked = b"weights", []
+    digest = hashlib.sha256(content).hexdigest()
+    source = dataclasses.replace(
+        sources.get("resnet18_imagenet"), members={"weights": ("resnet18-f37072fd.pth", digest)}
+    )
+
+    def download(url, path, hash_prefix, progress):
+        asked.append((url, hash_prefix))
+        Path(path).write_bytes(content)
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    for _ in range(2):
+        paths = official.fetch(source, tmp_path)
+    assert paths["weights"].read_bytes() == content
+    assert len(asked) == 1 and asked[0][0].endswith("/resnet18-f37072fd.pth") and asked[0][1] == digest
+    paths["weights"].write_bytes(b"other")
+    with pytest.raises(UserError, match="its sha256 is not"):
+        official.fetch(source, tmp_path)
+
+    def refuse(*_, **__):
+        raise OSError("no route")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    with pytest.raises(UserError, match="resnet18_imagenet: .* could not be fetched .no route"):
+        official.fetch(source, tmp_path / "elsewhere")

@@ -18,10 +18,12 @@ def dataset_inputs(wildcards):
 
 
 def builder_sources(wildcards):
-    """Files that building runs: the stage and its builder, with the builder's own table where it has one."""
-    builder = config["datasets"][wildcards.dataset]["builder"]
+    """Files that building runs: the stage, its builder (with its own table where it has one), and those of its parents."""
+    dataset = config["datasets"][wildcards.dataset]
+    builder, parents = dataset["builder"], dataset.get("parents", {}).values()
     table = Path("src/muon_imbalance/data") / f"{builder}.csv"
-    return sources("prepare", f"data.{builder}") + ([str(table)] if (ROOT / table).is_file() else [])
+    builders = {builder, *(config["datasets"][name]["builder"] for name in parents)}
+    return sources("prepare", *(f"data.{name}" for name in sorted(builders))) + ([str(table)] if (ROOT / table).is_file() else [])
 
 
 def download_options(wildcards):

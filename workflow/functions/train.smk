@@ -3,7 +3,7 @@ from muon_imbalance.training import tasks
 
 SETTINGS = (
     *("model", "metrics", "evaluate", "mixture", "pixel_range", "labels", "off_diagonal", "weighting"),
-    *("augment", "logit_share"),
+    *("augment", "decode", "logit_share"),
 )
 PROTOCOL = (
     *("steps", "record", "schedule", "stack", "chunk", "dtype", "variants"),

@@ -1,6 +1,6 @@
 """A pretrained text encoder of BERT's type, kept like a data set: its tensors, its sizes and its tokenizer.
 
-MiniLM-L6 is real; ``random`` is an untrained encoder of a few numbers with a vocabulary of `toynli`'s words, which
+MiniLM-L6 is real; an untrained one of a few numbers with a vocabulary of `toynli`'s words, which
 tests the pipeline without a download.
 """
 
@@ -18,9 +18,8 @@ from muon_imbalance.data.store import read_arrays
 from muon_imbalance.errors import UserError
 from muon_imbalance.models import bert
 
-DEFAULTS = {"source": "minilm_l6", "width": 32, "layers": 2, "seed": 0, "verify": True}
+DEFAULTS = {"source": "minilm_l6", "untrained": False, "width": 32, "layers": 2, "seed": 0, "verify": True}
 SOURCES = ("minilm_l6", "bert_base_folder")
-RANDOM = "random"
 SPLIT = "weights"
 
 
@@ -28,7 +27,8 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     """Write every tensor as ``tensor/<name>``, and ``sizes`` and ``tokenizer`` as the bytes of JSON.
 
     Args:
-        config: ``source``, one of :data:`SOURCES` or ``random``, for which ``width``, ``layers`` and ``seed`` count.
+        config: ``source``, one of :data:`SOURCES`; or, in its place, ``untrained: true`` with ``width``, ``layers`` and
+            ``seed``.
         sources_by_role: ``{weights, sizes, tokenizer: file}`` of the source.
         out: folder to write.
 
@@ -36,17 +36,16 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
         UserError: bad config, a missing file, or content other than the recorded one.
     """
     options = Options("encoder_weights", config, DEFAULTS)
-    name = options.choice("source", (*SOURCES, RANDOM))
-    if name == RANDOM:
+    if options.flag("untrained"):
         sizes = _tiny(options.integer("width", 8), options.integer("layers", 1))
         tensors = _random(sizes, options.integer("seed", 0))
         tokenizer = _word_tokenizer()
-        facts = {"name": RANDOM, "kind": "generated", "label": "untrained encoder", "source": {"name": RANDOM},
+        facts = {"name": "untrained", "kind": "generated", "label": "untrained encoder", "source": {"name": "untrained"},
                  "licence": "none: generated", "citation": "none: generated"}  # fmt: skip
     else:
-        source = sources.get(name)
+        source = sources.get(options.choice("source", SOURCES))
         if missing := sorted(set(source.members) - set(sources_by_role)):
-            raise UserError(f"encoder_weights: source {name} gave no file for {', '.join(missing)}")
+            raise UserError(f"encoder_weights: source {source.name} gave no file for {', '.join(missing)}")
         files = {role: Path(sources_by_role[role]) for role in source.members}
         official = _check(source, files, options.flag("verify") or source.ecosystem != "folder")
         sizes, tensors = bert.read_config(files["sizes"]), bert.read_weights(files["weights"])

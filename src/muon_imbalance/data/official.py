@@ -1,4 +1,4 @@
-"""Files of a data set from its official host, through torchvision, which knows the address and the archive's md5."""
+"""Files from their official host, through torchvision, which knows the addresses: data sets and ImageNet weights."""
 
 from pathlib import Path
 
@@ -13,6 +13,8 @@ def fetch(source: Source, cache: Path) -> dict[str, Path]:
     Raises:
         UserError: the host cannot be reached, or a file has other content.
     """
+    if source.package.count("."):
+        return _weights(source, cache)
     from torchvision import datasets  # takes a second: only where it is needed
 
     kind = getattr(datasets, source.package)
@@ -30,3 +32,23 @@ def fetch(source: Source, cache: Path) -> dict[str, Path]:
         if not matches(path, source.members[role][1]):
             raise UserError(f"{path}: its md5 is not {source.members[role][1]}; delete {folder} and run again")
     return paths
+
+
+def _weights(source: Source, cache: Path) -> dict[str, Path]:
+    """The one file of weights that ``source.package``, such as ``ResNet18_Weights.IMAGENET1K_V1``, names."""
+    from torch.hub import download_url_to_file
+    from torchvision import models
+
+    kind, _, version = source.package.partition(".")
+    url = getattr(models, kind)[version].url
+    ((role, (name, sha256)),) = source.members.items()
+    path = cache / "torchvision-weights" / name
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"source {source.name}: {url} could not be fetched ({error})") from error
+    if not matches(path, sha256):
+        raise UserError(f"{path}: its sha256 is not {sha256}; delete it and run again")
+    return {role: path}

@@ -65,8 +65,8 @@ def write(out: Path, arrays: Mapping[str, np.ndarray], source: sources.Source, c
         counts = np.bincount(labels, minlength=classes)
         if pictures.shape != (len(labels), SIDE, SIDE, 3) or len(counts) != classes or len(set(counts)) > 1:
             raise UserError(
-                f"{source.dataset}: {split} pictures {pictures.shape} and labels {labels.shape} of {len(counts)} classes "
-                f"are not [n, 32, 32, 3] and [n] with {classes} equally frequent classes"
+                f"{source.dataset}: {split} pictures {pictures.shape} and labels {labels.shape} of {len(counts)} "
+                f"classes are not [n, 32, 32, 3] and [n] with {classes} equally frequent classes"
             )
     facts = {
         "name": source.dataset,

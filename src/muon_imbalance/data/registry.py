@@ -13,6 +13,7 @@ BUILDERS = {
     "cifar10": "muon_imbalance.data.cifar10",
     "cifar100": "muon_imbalance.data.cifar100",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
+    "dominoes": "muon_imbalance.data.dominoes",
     "encoder_weights": "muon_imbalance.data.encoder_weights",
     "fractal100": "muon_imbalance.data.fractal100",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
@@ -24,6 +25,7 @@ BUILDERS = {
     "step_imbalance": "muon_imbalance.data.step_imbalance",
     "text_features": "muon_imbalance.data.text_features",
     "toynli": "muon_imbalance.data.toynli",
+    "transfer": "muon_imbalance.data.transfer",
 }
 
 

@@ -207,7 +207,7 @@ _TABLE = (
             )
         },
         dataset="efficientnet_lite0",
-        kind="real",
+        kind="real-other",
         label="EfficientNet-Lite0, ImageNet (not ResNet-50/18)",
         licence="Apache-2.0",
         citation="M. Tan, Q. V. Le. EfficientNet: rethinking model scaling for convolutional neural networks. "
@@ -240,6 +240,24 @@ _TABLE = (
         licence="Apache-2.0",
         citation="W. Wang et al. MiniLM: deep self-attention distillation. NeurIPS 2020; N. Reimers, I. Gurevych. "
         "Sentence-BERT. EMNLP 2019 (all-MiniLM-L6-v2; its training data include SNLI and MultiNLI pairs).",
+    ),
+    Source(
+        name="resnet18_imagenet",
+        ecosystem="torchvision",
+        package="ResNet18_Weights.IMAGENET1K_V1",
+        version="official host",
+        archive_sha256="",
+        members={
+            "weights": (
+                "resnet18-f37072fd.pth",
+                "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+            )
+        },
+        dataset="resnet18_imagenet",
+        kind="real",
+        label="ResNet-18, ImageNet",
+        licence="BSD-3-Clause (torchvision)",
+        citation="K. He, X. Zhang, S. Ren, J. Sun. Deep residual learning for image recognition. CVPR 2016.",
     ),
     Source(
         name="cifar10_npm",

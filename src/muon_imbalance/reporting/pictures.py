@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from muon_imbalance.data import barcoded_mnist, colored_mnist
+from muon_imbalance.data import dominoes as dominoes_data
 
 
 def tile(images: np.ndarray, gap: int = 1, ground: float = 1.0) -> np.ndarray:
@@ -39,3 +40,18 @@ def barcoded_digits(folder: str | Path, columns: int = 6) -> np.ndarray:
     side = round(images.shape[1] ** 0.5)
     chosen = images[np.array([first, marked])].reshape(2, columns, side, side)
     return tile(np.repeat(chosen[..., None], 3, axis=-1), ground=0.6)
+
+
+def dominoes(folder: str | Path, columns: int = 6) -> np.ndarray:
+    """Training pictures of Dominoes, automobiles and trucks in turn: the digit agrees (top) or does not (bottom)."""
+    held = dominoes_data.load(Path(folder), "train", [0])
+    group, images = held["group"][0], held["images"][0]
+    white = float(images.max())
+    rows = []
+    for agree in (True, False):
+        numbers = [
+            np.flatnonzero(group == 2 * (place % 2) + (place % 2 if agree else 1 - place % 2))[place // 2]
+            for place in range(columns)
+        ]
+        rows.append(images[numbers] / white)
+    return tile(np.stack(rows), gap=2)

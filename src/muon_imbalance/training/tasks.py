@@ -12,13 +12,15 @@ from muon_imbalance.errors import UserError
 TASKS = {
     "bilinear": "muon_imbalance.training.bilinear",
     "classification": "muon_imbalance.training.classification",
+    "decoding": "muon_imbalance.training.decoding",
     "deep_linear": "muon_imbalance.training.deep_linear",
-    "finetune": "muon_imbalance.training.finetune",
+    "features": "muon_imbalance.training.features",
+    "finetuning": "muon_imbalance.training.finetuning",
     "network": "muon_imbalance.training.network",
     "population": "muon_imbalance.training.population",
     "sample_moments": "muon_imbalance.training.sample_moments",
 }
-NAMED = ("classification", "finetune", "network")
+NAMED = ("classification", "decoding", "features", "finetuning", "network")
 """Tasks whose model and data set are modules that the configuration names."""
 
 

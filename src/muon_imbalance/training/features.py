@@ -1,4 +1,4 @@
-"""Fine-tuning: the upper part of a pretrained network, trained on what its frozen lower part gives.
+"""Fine-tuning the upper part of a pretrained network on features: what its frozen lower part gives, computed once.
 
 A data set's ``load`` gives ``features [1, n, ...]``, ``label [1, n]``, ``group [1, n]`` and ``groups``, its ``weights``
 the pretrained weights by the names of the module; what it does not name (the classifier) starts as the module draws it.
@@ -26,9 +26,9 @@ def stackable(settings: dict) -> str:
     return json.dumps(settings, sort_keys=True)
 
 
-def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "FineTune":
+def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "FeatureNetwork":
     """The task of one model."""
-    return FineTune(settings[0], job, seeds[0], data)
+    return FeatureNetwork(settings[0], job, seeds[0], data)
 
 
 class Features:
@@ -36,6 +36,8 @@ class Features:
 
     def __init__(self, values: Tensor, dtype: torch.dtype):
         self.values = values.to(dtype if values.is_floating_point() else torch.int32)
+        maps = values.ndim == 4 and values.is_floating_point()  # [n, channels, rows, columns]
+        self.layout = torch.channels_last if maps else torch.contiguous_format
 
     @property
     def shape(self) -> torch.Size:
@@ -43,7 +45,8 @@ class Features:
         return self.values.shape[1:]
 
     def read(self, which: Tensor | slice) -> Tensor:
-        return self.values[which if isinstance(which, slice) else which.to(self.values.device)]
+        chosen = self.values[which if isinstance(which, slice) else which.to(self.values.device)]
+        return chosen.contiguous(memory_format=self.layout)
 
     def augmented(self, which: Tensor, augment: dict, rng: torch.Generator) -> Tensor:
         """Features are not changed."""
@@ -75,7 +78,7 @@ def pretrained(module: nn.Module, weights: dict) -> nn.Module:
     return module
 
 
-class FineTune(Network):
+class FeatureNetwork(Network):
     """Task: ``settings`` are ``dataset``, ``model``, ``metrics`` and ``evaluate``, as in :class:`Network`."""
 
     def __init__(self, settings: dict, job: Job, seed: int, data: Path):
