@@ -1,7 +1,6 @@
 """A pretrained text encoder of BERT's type, kept like a data set: its tensors, its sizes and its tokenizer.
 
-MiniLM-L6 is real; an untrained one of a few numbers with a vocabulary of `toynli`'s words, which
-tests the pipeline without a download.
+MiniLM-L6 is real. A tiny untrained encoder with a vocabulary of `toynli`'s words tests the pipeline without a download.
 """
 
 import json
@@ -40,7 +39,8 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
         sizes = _tiny(options.integer("width", 8), options.integer("layers", 1))
         tensors = _random(sizes, options.integer("seed", 0))
         tokenizer = _word_tokenizer()
-        facts = {"name": "untrained", "kind": "generated", "label": "untrained encoder", "source": {"name": "untrained"},
+        origin = {"name": "untrained", "ecosystem": "generated"}
+        facts = {"name": "untrained", "kind": "generated", "label": "untrained encoder", "source": origin,
                  "licence": "none: generated", "citation": "none: generated"}  # fmt: skip
     else:
         source = sources.get(options.choice("source", SOURCES))
@@ -94,7 +94,9 @@ def _tiny(width: int, layers: int) -> dict:
 def _random(sizes: dict, seed: int) -> dict[str, torch.Tensor]:
     """Matrices with standard deviation 0.1, neutral normalisation."""
     rng, tensors = torch.Generator().manual_seed(seed), {}
-    for name, value in bert.Lower(sizes, sizes["num_hidden_layers"]).state_dict().items():
+    width, shapes = sizes["hidden_size"], bert.Lower(sizes, sizes["num_hidden_layers"]).state_dict()
+    shapes |= {"pooler.dense.weight": torch.zeros(width, width), "pooler.dense.bias": torch.zeros(width)}
+    for name, value in shapes.items():
         drawn = torch.randn(value.shape, generator=rng) * 0.1
         tensors[name] = drawn if value.ndim > 1 else torch.full_like(value, float(name.endswith("Norm.weight")))
     return tensors
