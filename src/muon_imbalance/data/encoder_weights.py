@@ -18,7 +18,7 @@ from muon_imbalance.errors import UserError
 from muon_imbalance.models import bert
 
 DEFAULTS = {"source": "minilm_l6", "untrained": False, "width": 32, "layers": 2, "seed": 0, "verify": True}
-SOURCES = ("minilm_l6", "bert_base_folder")
+SOURCES = ("minilm_l6", "bert_base_hub", "bert_base_folder")
 SPLIT = "weights"
 
 
@@ -60,9 +60,9 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
 
 
 def _check(source: sources.Source, files: Mapping[str, Path], verify: bool) -> bool:
-    """Whether all files have the recorded content; with ``verify`` anything else is refused."""
+    """Whether all files whose hash is known have the recorded content; with ``verify`` anything else is refused."""
     for role, (_, sha256) in source.members.items():
-        if (found := file_sha256(files[role])) != sha256:
+        if sha256 and (found := file_sha256(files[role])) != sha256:
             if not verify:
                 return False
             raise UserError(f"encoder_weights: {files[role]}: sha256 is {found}, expected {sha256} ({source.name})")

@@ -19,6 +19,7 @@ BUILDERS = {
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "image_features": "muon_imbalance.data.image_features",
     "mnist": "muon_imbalance.data.mnist",
+    "multinli": "muon_imbalance.data.multinli",
     "organisms": "muon_imbalance.data.organisms",
     "pretrained": "muon_imbalance.data.pretrained",
     "skygroups": "muon_imbalance.data.skygroups",

