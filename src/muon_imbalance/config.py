@@ -24,13 +24,14 @@ NEEDED = {
     "classification": ("dataset", "model", "evaluate"),
     "decoding": ("dataset", "model", "evaluate", "decode"),
     "deep_linear": ("mixture", "model"),
+    "features": ("dataset", "model", "evaluate"),
     "finetuning": ("dataset", "model", "evaluate"),
     "network": ("dataset", "model", "evaluate"),
     "population": ("mixture",),
     "sample_moments": ("mixture", "dataset", "model"),
 }
 """Keys of an experiment that its task reads."""
-MINIBATCH = ("decoding", "finetuning", "network")
+MINIBATCH = ("decoding", "features", "finetuning", "network")
 """Tasks that count epochs of minibatches; the others count steps."""
 
 

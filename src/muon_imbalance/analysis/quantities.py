@@ -13,6 +13,7 @@ from muon_imbalance.analysis import (
     components,
     concept_quantities,  # noqa: F401 (its statistics join the list)
     constraint_quantities,  # noqa: F401
+    epochwise_quantities,  # noqa: F401
     group_quantities,  # noqa: F401
     linear_quantities,  # noqa: F401
     network_quantities,  # noqa: F401

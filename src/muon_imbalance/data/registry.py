@@ -14,12 +14,18 @@ BUILDERS = {
     "cifar100": "muon_imbalance.data.cifar100",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
     "dominoes": "muon_imbalance.data.dominoes",
+    "encoder_weights": "muon_imbalance.data.encoder_weights",
     "fractal100": "muon_imbalance.data.fractal100",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
+    "image_features": "muon_imbalance.data.image_features",
     "mnist": "muon_imbalance.data.mnist",
+    "multinli": "muon_imbalance.data.multinli",
     "organisms": "muon_imbalance.data.organisms",
     "pretrained": "muon_imbalance.data.pretrained",
+    "skygroups": "muon_imbalance.data.skygroups",
     "step_imbalance": "muon_imbalance.data.step_imbalance",
+    "text_features": "muon_imbalance.data.text_features",
+    "toynli": "muon_imbalance.data.toynli",
     "transfer": "muon_imbalance.data.transfer",
 }
 

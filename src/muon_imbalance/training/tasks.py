@@ -14,12 +14,13 @@ TASKS = {
     "classification": "muon_imbalance.training.classification",
     "decoding": "muon_imbalance.training.decoding",
     "deep_linear": "muon_imbalance.training.deep_linear",
+    "features": "muon_imbalance.training.features",
     "finetuning": "muon_imbalance.training.finetuning",
     "network": "muon_imbalance.training.network",
     "population": "muon_imbalance.training.population",
     "sample_moments": "muon_imbalance.training.sample_moments",
 }
-NAMED = ("classification", "decoding", "finetuning", "network")
+NAMED = ("classification", "decoding", "features", "finetuning", "network")
 """Tasks whose model and data set are modules that the configuration names."""
 
 

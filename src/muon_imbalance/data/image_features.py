@@ -1,0 +1,89 @@
+"""Photos as the first blocks of an EfficientNet-Lite see them; from there on the network is trained.
+
+Features are ``[n, channels, rows, columns]`` float16, the input of block ``begin``.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from muon_imbalance.data import cached, manifest, pretrained, registry
+from muon_imbalance.data.options import Options
+from muon_imbalance.errors import UserError
+from muon_imbalance.models import efficientnet_lite
+from muon_imbalance.progress import Progress
+
+DEFAULTS = {"begin": 15, "side": 64, "size": "lite0"}
+PARENTS = ("samples", "weights")
+BATCH = 100
+describe, weights = cached.describe, cached.weights
+load = partial(cached.load, "image_features")
+
+
+def classes(_: Mapping) -> int:
+    """Number of classes."""
+    return 2
+
+
+def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
+    """Write features of every split and the weights of the blocks above.
+
+    Args:
+        config: ``begin``, first block that is trained; ``side``, pixels to which photos are enlarged; ``size``, of
+            the network.
+        parents: ``{samples: photos in groups, weights: pretrained}``.
+        out: folder to write.
+
+    Raises:
+        UserError: bad config, a parent missing, or weights of another network.
+    """
+    options = Options("image_features", config, DEFAULTS)
+    for role in PARENTS:
+        if role not in parents:
+            raise UserError(f"image_features: parents lacks {role!r}; allowed: a data set for each of {PARENTS}")
+    samples, above = manifest.read(parents["samples"]), manifest.read(parents["weights"])
+    size = options.choice("size", tuple(efficientnet_lite.SIZES))
+    module = efficientnet_lite.EfficientNetLite(size=size)
+    begin, side = options.integer("begin", 1), options.integer("side", 16)
+    if begin >= module.end:
+        raise options.refuse("begin", f"1 to {module.end - 1}")
+    held = pretrained.load(parents["weights"])
+    try:
+        module.load_state_dict({name: torch.from_numpy(array) for name, array in held.items()})
+    except RuntimeError as error:
+        raise UserError(f"image_features: weights {above['name']} are not those of {size}: {error}") from error
+    source = registry.module(samples["builder"])
+    arrays = {"groups": np.array(source.GROUPS)}
+    progress = Progress("features", sum(samples["counts"][split]["all"] for split in cached.SPLITS), "photos")
+    for split in cached.SPLITS:
+        loaded = source.load(parents["samples"], split)
+        arrays[f"{split}_features"] = _features(module.eval(), loaded["images"][0], begin, side, progress)
+        arrays |= {f"{split}_{name}": loaded[name][0] for name in ("label", "group")}
+    upper = efficientnet_lite.EfficientNetLite(begin=begin, size=size).state_dict()
+    arrays |= {cached.PREFIX + name: held[name] for name in upper}
+    facts = {
+        "name": "image_features",
+        "kind": samples["kind"],
+        "label": f"{samples['label']} / {above['label']}, at {side} px, blocks before {begin} of {module.end} frozen",
+        "source": {"samples_sha256": samples["sha256"], "weights_sha256": above["sha256"],
+                   "samples": samples["source"], "weights": above["source"]},
+        "licence": f"photos: {samples['licence']}; weights: {above['licence']}",
+        "citation": f"{samples['citation']} Weights: {above['citation']}",
+        "builder": "image_features",
+        "config": options.values,
+    }  # fmt: skip
+    manifest.write(out, arrays, facts)
+
+
+@torch.no_grad()
+def _features(module, images: np.ndarray, begin: int, side: int, progress: Progress) -> np.ndarray:
+    parts = []
+    for part in np.array_split(images, -(-len(images) // BATCH)):
+        inputs = torch.from_numpy(np.ascontiguousarray(part.transpose(0, 3, 1, 2))).float() / 255
+        scaled = efficientnet_lite.scaled(inputs, side).contiguous(memory_format=torch.channels_last)
+        parts.append(module.lower(scaled, begin).half().contiguous().numpy())
+        progress.update(len(part))
+    return np.concatenate(parts)

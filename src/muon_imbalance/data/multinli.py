@@ -1,0 +1,91 @@
+"""MultiNLI: crowd-sourced sentence pairs with three labels, from the official files (JSON lines).
+
+All labelled pairs of the training and the two development files are pooled and split at random, 50 % for training, 20 %
+for validation, 30 % for testing, as the subgroup benchmark does (Sagawa et al. 2020; the test labels are not public).
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from muon_imbalance.data import manifest, nli, sources
+from muon_imbalance.data.options import Options
+from muon_imbalance.data.seeding import stable_seed
+from muon_imbalance.errors import UserError
+
+DEFAULTS = {"source": "multinli_hub", "verify": True, "seed": 0}
+SOURCES = ("multinli_hub", "multinli_folder")
+SPLITS, GROUPS = nli.SPLITS, nli.GROUPS
+PAIRS = {"train": 392702, "matched": 9815, "mismatched": 9832}  # with a label
+SHARES = (0.5, 0.2)  # training, validation
+describe = nli.describe
+load = partial(nli.load, "multinli")
+
+
+def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+    """Write the pairs of each split.
+
+    Args:
+        config: ``source``; ``verify``: whether the numbers of labelled pairs must be the official ones (no hash of the
+            files is published); ``seed`` of the split.
+        sources_by_role: ``{train, matched, mismatched: file}``.
+        out: folder to write.
+
+    Raises:
+        UserError: bad config, a missing file, a line that is no pair, or another number of pairs.
+    """
+    options = Options("multinli", config, DEFAULTS)
+    source, verify = sources.get(options.choice("source", SOURCES)), options.flag("verify")
+    if missing := sorted(set(PAIRS) - set(sources_by_role)):
+        raise UserError(f"multinli: source {source.name} gave no file for {', '.join(missing)}")
+    pairs, labels, official = [], [], True
+    for role, expected in PAIRS.items():
+        found = read(sources_by_role[role])
+        if len(found) != expected and verify:
+            raise UserError(
+                f"multinli: {sources_by_role[role]} has {len(found):,} labelled pairs, expected {expected:,}; "
+                "get the official file, or set verify: false (figures then say so)"
+            )
+        official &= len(found) == expected
+        pairs += [(first, second) for first, second, _ in found]
+        labels += [nli.LABELS.index(label) for _, _, label in found]
+    order = np.random.default_rng(stable_seed("multinli", options.integer("seed", 0))).permutation(len(pairs))
+    ends = np.cumsum([round(share * len(pairs)) for share in SHARES])
+    label, arrays = np.array(labels), {}
+    for split, places in zip(SPLITS, np.split(order, ends), strict=True):
+        arrays |= nli.arrays_of(split, [pairs[i] for i in places], label[places])
+    facts = {
+        "name": "multinli",
+        "kind": source.kind if official else "real-other",
+        "label": source.label if official else "pairs of the user in MultiNLI's format (unverified)",
+        "source": source.provenance() | {"verified_by": "number of labelled pairs" if official else "nothing"},
+        "licence": source.licence,
+        "citation": source.citation,
+        "builder": "multinli",
+        "config": options.values,
+    }
+    manifest.write(out, arrays, facts)
+
+
+def read(path: Path) -> list[tuple[str, str, str]]:
+    """Labelled pairs of a file, ``(sentence1, sentence2, label)``; without those that have none (``-``).
+
+    Raises:
+        UserError: a line is not JSON with ``sentence1, sentence2, gold_label``, or has another label.
+    """
+    found = []
+    with Path(path).open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                entry = json.loads(line)
+                pair = entry["sentence1"], entry["sentence2"], entry["gold_label"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(f"{path}, line {number}: no sentence pair in MultiNLI's format ({error})") from error
+            if pair[2] in nli.LABELS:
+                found.append(pair)
+            elif pair[2] != "-":
+                raise UserError(f"{path}, line {number}: gold_label = {pair[2]!r}; allowed: {', '.join(nli.LABELS)}, -")
+    return found

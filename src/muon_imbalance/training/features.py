@@ -1,0 +1,98 @@
+"""Fine-tuning the upper part of a pretrained network on features: what its frozen lower part gives, computed once.
+
+A data set's ``load`` gives ``features [1, n, ...]``, ``label [1, n]``, ``group [1, n]`` and ``groups``, its ``weights``
+the pretrained weights by the names of the module; what it does not name (the classifier) starts as the module draws it.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from muon_imbalance.data import registry as data_sets
+from muon_imbalance.errors import UserError
+from muon_imbalance.models import registry as models
+from muon_imbalance.training.job import Job
+from muon_imbalance.training.minibatch import Minibatch
+from muon_imbalance.training.network import Network
+
+DRAWN = ("classifier.weight", "classifier.bias")
+"""What is new in every run: its classes are not those of the pretraining."""
+
+
+def stackable(settings: dict) -> str:
+    """Models are trained one by one."""
+    return json.dumps(settings, sort_keys=True)
+
+
+def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "FeatureNetwork":
+    """The task of one model."""
+    return FeatureNetwork(settings[0], job, seeds[0], data)
+
+
+class Features:
+    """Features ``[n, ...]`` on the device; those that are not numbers of pieces in the type that is trained in."""
+
+    def __init__(self, values: Tensor, dtype: torch.dtype):
+        self.values = values.to(dtype if values.is_floating_point() else torch.int32)
+        maps = values.ndim == 4 and values.is_floating_point()  # [n, channels, rows, columns]
+        self.layout = torch.channels_last if maps else torch.contiguous_format
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of one sample."""
+        return self.values.shape[1:]
+
+    def read(self, which: Tensor | slice) -> Tensor:
+        chosen = self.values[which if isinstance(which, slice) else which.to(self.values.device)]
+        return chosen.contiguous(memory_format=self.layout)
+
+    def augmented(self, which: Tensor, augment: dict, rng: torch.Generator) -> Tensor:
+        """Features are not changed."""
+        return self.read(which)
+
+
+class Split:
+    """Samples of one split: inputs, class ``targets [n]`` and ``groups [n]``, on the device."""
+
+    def __init__(self, arrays: dict, dtype: torch.dtype, device: torch.device):
+        features, label, group = (torch.from_numpy(arrays[name][0]) for name in ("features", "label", "group"))
+        self.inputs = Features(features.to(device), dtype)
+        self.targets, self.groups = label.long().to(device), group.long().to(device)
+
+
+def pretrained(module: nn.Module, weights: dict) -> nn.Module:
+    """``module`` with the weights that are given.
+
+    Raises:
+        UserError: one has no place in the module or another shape, or one that is not drawn anew is missing.
+    """
+    own = module.state_dict()
+    given = {name: value for name, value in weights.items() if name not in DRAWN}
+    for name in sorted(set(given) | set(own) - set(DRAWN)):
+        found = [tuple(held[name].shape) if name in held else "nothing" for held in (given, own)]
+        if found[0] != found[1]:
+            raise UserError(f"pretrained weights: {name} is {found[0]}, in the model {found[1]}; they must agree")
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in given.items()}, strict=False)
+    return module
+
+
+class FeatureNetwork(Network):
+    """Task: ``settings`` are ``dataset``, ``model``, ``metrics`` and ``evaluate``, as in :class:`Network`."""
+
+    def __init__(self, settings: dict, job: Job, seed: int, data: Path):
+        dataset = settings["dataset"]
+        module, names = data_sets.module(dataset["builder"]), ("train", *settings["evaluate"])
+        dtype, device = getattr(torch, job.dtype), torch.device(job.device)
+        held = {name: module.load(data, name) for name in names}
+        self.train, *rest = (Split(held[name], dtype, device) for name in names)
+        self.splits = dict(zip(settings["evaluate"], rest, strict=True))
+        self.metrics, self.augment, self.chunk, self.sets = set(settings["metrics"]), {}, job.chunk, {}
+        self.group_names = tuple(str(name) for name in held["train"]["groups"])
+        make = models.load(settings["model"]["name"]).build
+        Minibatch.__init__(
+            self, job, dataset["name"], seed, len(self.train.targets),
+            lambda: pretrained(make(settings["model"], self.train.inputs.shape, module.classes(dataset["config"])),
+                               module.weights(data)),
+        )  # fmt: skip
