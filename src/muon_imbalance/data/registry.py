@@ -9,11 +9,15 @@ from types import ModuleType
 from muon_imbalance.errors import UserError
 
 BUILDERS = {
+    "addk": "muon_imbalance.data.addk",
     "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
     "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
     "mnist": "muon_imbalance.data.mnist",
     "organisms": "muon_imbalance.data.organisms",
+    "tales": "muon_imbalance.data.tales",
+    "tinystories": "muon_imbalance.data.tinystories",
+    "toystories": "muon_imbalance.data.toystories",
 }
 
 

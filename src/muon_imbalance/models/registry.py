@@ -10,6 +10,7 @@ MODELS = {
     "linear": "muon_imbalance.models.linear",
     "mlp": "muon_imbalance.models.mlp",
     "one_hidden": "muon_imbalance.models.one_hidden",
+    "transformer": "muon_imbalance.models.transformer",
 }
 
 
