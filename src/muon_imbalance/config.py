@@ -23,10 +23,14 @@ NEEDED = {
     "bilinear": ("dataset", "model"),
     "classification": ("dataset", "model", "evaluate"),
     "deep_linear": ("mixture", "model"),
+    "language": ("dataset", "model"),
+    "network": ("dataset", "model", "evaluate"),
     "population": ("mixture",),
     "sample_moments": ("mixture", "dataset", "model"),
 }
 """Keys of an experiment that its task reads."""
+MINIBATCH = ("language", "network")
+"""Tasks that count epochs of minibatches; the others count steps."""
 
 
 def _explain(error) -> str:
@@ -128,9 +132,13 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
         if "table" not in experiment["theory"]:
             raise UserError(f"{where}.theory: key 'table' is missing (task theory needs it)")
         return
-    for optimizer in experiment["sweep"]:
+    frozen = "frozen_from" in experiment
+    for optimizer in experiment.get("sweep", {}):
         _known(optimizer, config["optimizers"], f"{where}.sweep")
-    for key in NEEDED[experiment["task"]]:
+    length, other = (("epochs", "batch"), "steps") if experiment["task"] in MINIBATCH else (("steps",), "epochs")
+    if other in experiment:
+        raise UserError(f"{where}: {other!r} is for other tasks; {experiment['task']} takes {', '.join(length)}")
+    for key in (*NEEDED[experiment["task"]], *length, "optimizers" if frozen else "sweep"):
         if key not in experiment:
             raise UserError(f"{where}: key {key!r} is missing (task {experiment['task']} needs it)")
     for optimizer in experiment.get("hyper", {}):
@@ -146,7 +154,8 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
             )
     if experiment.get("grid_seeds", 1) > experiment["seeds"]:
         raise UserError(f"{where}.grid_seeds: {experiment['grid_seeds']} is more than seeds ({experiment['seeds']})")
-    if any(len(cells(sweep)) > 1 for sweep in experiment["sweep"].values()) and "selection" not in experiment:
+    several = any(len(cells(sweep)) > 1 for sweep in experiment.get("sweep", {}).values())
+    if several and "selection" not in experiment and not frozen:
         raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
     if "mixture" in experiment:
         _check_linear(experiment, where)

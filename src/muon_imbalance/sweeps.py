@@ -62,7 +62,28 @@ def joined(config: dict) -> dict:
             sweep = experiments[chosen].get("sweep") or {}
             if name not in sweep:
                 experiments[chosen] = experiments[chosen] | {"sweep": sweep | {name: grid}}
-    return config | {"experiments": experiments}
+    return config | {"experiments": {name: _frozen(name, experiments) for name in experiments}}
+
+
+def _frozen(name: str, experiments: dict) -> dict:
+    """An experiment; one with ``frozen_from`` has the sweeps of its optimizers from there (one is selected there).
+
+    Raises:
+        UserError: it has a sweep of its own, or the other experiment does not exist, is frozen itself, or lacks an
+            optimizer.
+    """
+    experiment = experiments[name]
+    if "frozen_from" not in experiment:
+        return experiment
+    where, tuner = f"experiments.{name}", experiment["frozen_from"]
+    free = sorted(other for other, one in experiments.items() if one.get("sweep") and "frozen_from" not in one)
+    _known(tuner, free, f"{where}.frozen_from")
+    if "sweep" in experiment or "selection" in experiment:
+        raise UserError(f"{where}: it takes the selection of {tuner}; allowed: optimizers, but no sweep or selection")
+    there = {key: grid for key, grid in experiments[tuner]["sweep"].items() if grid}
+    for optimizer in experiment.get("optimizers", []):
+        _known(optimizer, there, f"{where}.optimizers")
+    return experiment | {"sweep": {key: there[key] for key in experiment.get("optimizers", [])}}
 
 
 def own(config: dict, experiment: str) -> list[str]:
@@ -116,8 +137,6 @@ def check(config: dict, defaults: Callable[[str], dict[str, object]]) -> None:
                     f"{where}.{name}: a class cannot be trained on task {experiments[experiment]['task']}, "
                     "whose figures compare given rules; leave it out"
                 )
-            if "class" in optimizer and experiments[experiment].get("schedule", "constant") != "constant":
-                raise UserError(f"{where}.{name}: a class is trained at a constant lr only; leave it out")
             hyper = optimizer.get("hyper", {}) | experiments[experiment].get("hyper", {}).get(name, {})
             _check_keys(optimizer, hyper, grid, f"{where}.{name}", defaults)
             for variant in experiments[experiment].get("variants", {}).values():

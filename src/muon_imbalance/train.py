@@ -7,6 +7,7 @@ import argparse
 import importlib
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,14 @@ from muon_imbalance.training.checkpoints import Checkpoints, key
 from muon_imbalance.training.engine import History, train
 from muon_imbalance.training.job import Job, Run
 from muon_imbalance.training.scheduled import Scheduled
+from muon_imbalance.training.schedules import factor
 
 
 def modules(job: Job) -> list[str]:
     """Modules that this job imports by name, on top of this stage's own imports."""
     names = [__spec__.name, tasks.module_name(job.task)]
     names += ["muon_imbalance.optimizers.own"] if job.own else registry.modules(job.rule)
-    if job.task == "classification":
+    if job.task in tasks.NAMED:
         from muon_imbalance.models.registry import module_name
 
         names += [
@@ -43,7 +45,8 @@ def modules(job: Job) -> list[str]:
 def stacks(job: Job, runs: list[Run]) -> list[list[Run]]:
     """Runs that are trained together: stackable, of equal fixed hyperparameters, at most ``job.stack`` at once.
 
-    Swept whole numbers (iterations, intervals) are equal within a stack as well; a torch class trains alone.
+    Swept whole numbers (iterations, intervals) are equal within a stack as well. A torch class trains alone, and so
+    does a network on minibatches.
     """
     whole = () if job.own else [k for k, v in registry.defaults(job.rule).items() if tokens.is_whole(v)]
     alike: dict[tuple, list[Run]] = {}
@@ -51,7 +54,7 @@ def stacks(job: Job, runs: list[Run]) -> list[list[Run]]:
         shape = tasks.module(job.task).stackable(job.settings_of(run.variant))
         fixed = job.hyper_of(run.variant) | {key: run.cell[key] for key in whole if key in run.cell}
         alike.setdefault((json.dumps(fixed, sort_keys=True), shape), []).append(run)
-    size = 1 if job.own else job.stack
+    size = 1 if job.own or job.epochs else job.stack
     return [group[start : start + size] for group in alike.values() for start in range(0, len(group), size)]
 
 
@@ -61,12 +64,16 @@ def make_task(job: Job, stack: list[Run], data: Path | None):
     return tasks.module(job.task).build(settings, job, [run.seed for run in stack], data)
 
 
-def make_optimizer(job: Job, stack: list[Run]):
-    """The job's optimizer with one learning rate (momentum ...) per model of the stack, following its schedule."""
+def make_optimizer(job: Job, stack: list[Run], steps: int = 0):
+    """The job's optimizer with one learning rate (momentum ...) per model of the stack, following its schedule over
+    ``steps`` updates (0: those of the job).
+    """
+    steps = steps or job.steps
     fixed, first = job.hyper_of(stack[0].variant), stack[0].cell
     if job.own:
         own = importlib.import_module("muon_imbalance.optimizers.own")  # no import statement: no source of other jobs
-        return own.build(job.optimizer, job.own, fixed, first, seed=stack[0].seed)
+        rate = partial(factor, job.schedule, steps=steps, warmup=job.warmup)
+        return own.build(job.optimizer, job.own, fixed, first, seed=stack[0].seed, rate=rate)
     defaults = registry.defaults(job.rule)
     swept = {}
     for name in first:
@@ -75,14 +82,18 @@ def make_optimizer(job: Job, stack: list[Run]):
             swept[name] = values[0]
         else:
             swept[name] = torch.tensor(values, dtype=torch.float64)
-    if job.schedule == "constant":
+    if job.schedule == "constant" and not job.warmup:
         return registry.build(job.rule, **fixed, **swept)
-    lr = swept.pop("lr")
-    return Scheduled(lambda f: registry.build(job.rule, lr=f * lr, **fixed, **swept), job.schedule, job.steps)
+    rates = {"lr": swept.pop("lr")} | {key: fixed.pop(key) for key in list(fixed) if key.endswith("_lr") and fixed[key]}
+
+    def built(f: float):
+        return registry.build(job.rule, **{key: f * rate for key, rate in rates.items()}, **fixed, **swept)
+
+    return Scheduled(built, job.schedule, steps, job.warmup)
 
 
-def rows(job: Job, run: Run, history: History, position: int) -> pyarrow.Table:
-    """Tidy rows of one model, the one at ``position`` of its stack."""
+def rows(job: Job, run: Run, history: History, position: int, per_epoch: int = 1) -> pyarrow.Table:
+    """Tidy rows of one model, the one at ``position`` of its stack, trained with ``per_epoch`` updates an epoch."""
     records, keys = len(history.steps), len(history.keys)
     steps = np.repeat(np.asarray(history.steps, dtype=np.int64), keys)
     died = history.died[position]
@@ -100,7 +111,7 @@ def rows(job: Job, run: Run, history: History, position: int) -> pyarrow.Table:
         "lr": text([run.cell["lr"]], first),
         "momentum": text([job.momentum(run)], first),
         "hyper": text([job.details(run)], first),
-        "epoch": steps.astype(np.float64),
+        "epoch": steps / per_epoch,
         "step": steps,
         **{name: text([key[i] for key in history.keys], each) for i, name in enumerate(("split", "group", "metric"))},
         "value": history.values[:, :, position].reshape(-1).astype(np.float64),
@@ -142,10 +153,12 @@ def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpo
     progress = Progress(job.label, len(groups) * job.steps)
     for number, stack in enumerate(groups):
         task = make_task(job, stack, data)
-        optimizer = make_optimizer(job, stack)
-        history = train(task, optimizer, job.steps, job.recorded_steps(), checkpoints, f"stack_{number}", progress,
-                        job.checkpoint_seconds)  # fmt: skip
-        parts += [rows(job, run, history, position) for position, run in enumerate(stack)]
+        plan = job.plan(getattr(task, "samples", 0))
+        progress.total = len(groups) * plan.steps
+        optimizer = make_optimizer(job, stack, plan.steps)
+        history = train(task, optimizer, plan.steps, plan.recorded, checkpoints, f"stack_{number}", progress,
+                        job.checkpoint_seconds, plan.per_epoch if job.checkpoint_epochs else 0)  # fmt: skip
+        parts += [rows(job, run, history, position, plan.per_epoch) for position, run in enumerate(stack)]
     progress.close()
     return pyarrow.concat_tables(parts, promote_options="permissive")
 
@@ -159,7 +172,7 @@ def with_selection(job: Job, selection: dict) -> Job:
 
 def identity(job: Job, data: Path | None, sources: list[Path] | None = None) -> str:
     """Key of the job's checkpoints: settings, source files (by default looked up, half a second's work), data."""
-    settings = {name: value for name, value in asdict(job).items() if name != "checkpoint_seconds"}
+    settings = {name: value for name, value in asdict(job).items() if not name.startswith("checkpoint_")}
     files = (sources or closure.closure(*modules(job))) + ([data / "manifest.json"] if data else [])
     if job.own:
         code, settings["version"] = own_source.origin(job.own["class"], job.own.get("path"))

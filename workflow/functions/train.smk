@@ -1,4 +1,14 @@
 # What a training job reads and is told.
+from muon_imbalance.training import tasks
+
+SETTINGS = (
+    *("model", "metrics", "evaluate", "mixture", "pixel_range", "labels", "off_diagonal", "weighting"),
+    *("augment", "logit_share"),
+)
+PROTOCOL = (
+    *("steps", "record", "schedule", "stack", "chunk", "dtype", "variants"),
+    *("epochs", "batch", "warmup", "clip", "autocast", "compile"),
+)
 
 
 def sweep_of(experiment, optimizer):
@@ -15,9 +25,11 @@ def sweep_cells(experiment, optimizer):
 
 
 def tuned(wildcards, optimizer):
-    """Grid table and selection file, where the sweep has more than one cell."""
+    """Grid table and selection file, where the sweep has more than one cell; or the selection of another experiment."""
     if len(sweep_cells(wildcards.experiment, optimizer)) == 1:
         return {}
+    if tuner := EXPERIMENTS[wildcards.experiment].get("frozen_from"):
+        return {"selection": f"{RESULTS}/selection/{tuner}/{optimizer}.json"}
     return {
         "grid": f"{RESULTS}/grid/{wildcards.experiment}/{optimizer}.{wildcards.shard}.parquet",
         "selection": f"{RESULTS}/selection/{wildcards.experiment}/{optimizer}.json",
@@ -33,7 +45,7 @@ def training_sources(wildcards, optimizer):
     """Files that this job runs: the stage, its task, its model, its data set's loader, its optimizer."""
     experiment = EXPERIMENTS[wildcards.experiment]
     modules = ["train", f"training.{experiment['task']}"]
-    if experiment["task"] == "classification":
+    if experiment["task"] in tasks.NAMED:
         modules += [f"models.{experiment['model']['name']}"]
         modules += [f"data.{config['datasets'][experiment['dataset']]['builder']}"]
     if is_own(optimizer):
@@ -101,7 +113,7 @@ def job(wildcards, optimizer, phase):
     seeds = experiment["seeds"] if phase == "final" else experiment.get("grid_seeds", 1)
     settings = {
         key: experiment[key]
-        for key in ("model", "metrics", "evaluate", "mixture", "pixel_range", "labels", "off_diagonal", "weighting")
+        for key in SETTINGS
         if key in experiment
     }
     if "dataset" in experiment:
@@ -119,11 +131,12 @@ def job(wildcards, optimizer, phase):
         "settings": settings,
         "device": config["device"],
         "checkpoint_seconds": config["checkpoint_seconds"],
+        "checkpoint_epochs": config.get("checkpoint_epochs", False),
     }
     described |= {"own": own_settings(optimizer)} if is_own(optimizer) else {}
     described |= {
         key: experiment[key]
-        for key in ("steps", "record", "schedule", "stack", "chunk", "dtype", "variants")
+        for key in PROTOCOL
         if key in experiment
     }
     return json.dumps(described, sort_keys=True)

@@ -10,6 +10,7 @@ MODELS = {
     "linear": "muon_imbalance.models.linear",
     "mlp": "muon_imbalance.models.mlp",
     "one_hidden": "muon_imbalance.models.one_hidden",
+    "resnet": "muon_imbalance.models.resnet",
     "transformer": "muon_imbalance.models.transformer",
 }
 
@@ -26,5 +27,7 @@ def module_name(name: str) -> str:
 
 
 def load(name: str) -> ModuleType:
-    """Module of a model; it offers ``build(config, shape, classes)`` with ``init`` and ``apply``."""
+    """Module of a model; it offers ``build(config, features, classes)``, a stack of models with written-out gradients,
+    or, for networks trained on minibatches, ``build(config, shape, classes)``, a torch module.
+    """
     return importlib.import_module(module_name(name))

@@ -9,7 +9,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
@@ -76,12 +76,19 @@ def arguments(name: str, cls: type, hyper: dict, cell: dict[str, str]) -> dict[s
     return fixed | swept | {"lr": float(swept["lr"])}
 
 
-def build(name: str, own: dict, hyper: dict, cell: dict[str, str], seed: int = 0) -> "Own":
+def build(
+    name: str, own: dict, hyper: dict, cell: dict[str, str], seed: int = 0, rate: Callable[[int], float] | None = None
+) -> "Own":
     """The optimizer of one run; ``own``: ``class``, ``path``, ``only_matrices`` of the configuration."""
     cls = load(name, own)
     given = arguments(name, cls, hyper, cell)
-    beside = adam(lr=given["lr"], betas=(0.9, 0.95), eps=1e-10) if own.get("only_matrices") else None
-    return Own(name, lambda params: cls(params, **given), beside, seed)
+    beside = partial(_adam, given["lr"]) if own.get("only_matrices") else None
+    return Own(name, lambda params: cls(params, **given), beside, seed, rate)
+
+
+def _adam(lr: float, factor: float):
+    """What updates vectors beside a class that takes matrices alone."""
+    return adam(lr=lr * factor, betas=(0.9, 0.95), eps=1e-10)
 
 
 class Own:
@@ -92,13 +99,15 @@ class Own:
 
     Args:
         make: builds the torch optimizer from a list of parameters.
-        vectors: what updates vectors instead (None: the class gets them too).
+        vectors: builds, from a factor of the learning rate, what updates vectors instead (None: the class does).
         seed: of torch's global random numbers, which a class may use.
+        rate: factor of the learning rate at each step, as a schedule has it (None: 1).
     """
 
-    def __init__(self, name: str, make: Callable, vectors=None, seed: int = 0):
+    def __init__(self, name: str, make: Callable, vectors=None, seed: int = 0, rate=None):
         self.name, self.make, self.vectors, self.seed = name, make, vectors, seed
-        self.steps, self.quiet = 0, False
+        self.rate = rate or (lambda step: 1.0)
+        self.steps, self.quiet, self.scaled = 0, False, False
 
     def init(self, params: Tensors) -> Tensors:
         if len(next(iter(params.values()))) != 1:
@@ -115,7 +124,8 @@ class Own:
             raise UserError(
                 f"optimizer {self.name}: its constructor refused: {type(error).__name__}: {error}{hint}"
             ) from error
-        return self.vectors.init(rest) if self.vectors else {}
+        self.rates = [group.get("lr") for group in self.optimizer.param_groups]
+        return self.vectors(1.0).init(rest) if self.vectors else {}
 
     def _has_vectors(self) -> bool:
         return any(param.ndim != 2 for param in self.own.values())
@@ -127,6 +137,9 @@ class Own:
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
         """One update. Decompositions that fail on numbers that overflowed end the run as diverged (NaN)."""
         rest, rest_grads = self._split(params)[1], self._split(grads)[1]
+        factor = self.rate(self.steps)
+        if factor != 1 or self.scaled:
+            self._scale(factor)
         with torch.no_grad():
             for name, param in self.own.items():
                 if params[name].data_ptr() != param.data_ptr():
@@ -148,9 +161,24 @@ class Own:
         self.steps += 1
         new = {name: param.detach().unsqueeze(0) for name, param in self.own.items()}
         if self.vectors:
-            new_rest, state = self.vectors.step(rest, rest_grads, state)
+            new_rest, state = self.vectors(factor).step(rest, rest_grads, state)
             new |= new_rest
         return {name: new[name] for name in params}, state
+
+    def _scale(self, factor: float) -> None:
+        """Set the learning rate of every group to ``factor`` times what it was built with.
+
+        Raises:
+            UserError: a group has no learning rate that could be set.
+        """
+        self.scaled = True
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            if not isinstance(rate, int | float):
+                raise UserError(
+                    f"optimizer {self.name}: its groups have no 'lr' that is a number, so it cannot follow a schedule; "
+                    "allowed: experiments with a constant learning rate"
+                )
+            group["lr"] = rate * factor
 
     def stored(self, state: Tensors) -> Tensors:
         """State for a checkpoint: that of the torch optimizer, of torch's random numbers, and of the vectors."""
@@ -170,7 +198,7 @@ class Own:
         """Whether going on from a stored state gives the same numbers, tried out on a small problem."""
         before = torch.get_rng_state()
         try:
-            return _resumes(lambda: Own(self.name, self.make, self.vectors, self.seed))
+            return _resumes(lambda: Own(self.name, self.make, self.vectors, self.seed, self.rate))
         except UserError as error:
             log.info(f"note: {error} (on a small problem, trying whether it can be paused)")
             return False

@@ -18,7 +18,11 @@ Key = tuple[str, str, str]  # split, group, metric
 
 
 class Task(Protocol):
-    """What is learned. ``S`` models are handled at once; all values are per model, ``[S]``."""
+    """What is learned. ``S`` models are handled at once; all values are per model, ``[S]``.
+
+    ``gradients`` is called once for each step, in order. A task that keeps state of its own (batch statistics, the
+    number of the batch) offers ``stored()`` and ``restored(tensors)`` for checkpoints.
+    """
 
     def init(self) -> Tensors:
         """Initial parameters, each ``[S, ...]``."""
@@ -59,11 +63,13 @@ def train(
     name: str,
     progress: Progress,
     checkpoint_seconds: float,
+    checkpoint_steps: int = 0,
 ) -> History:
     """Train one stack to ``steps`` updates, from its last checkpoint if there is one.
 
     A model whose loss or gradient stops being finite is frozen: its gradient is set to zero from then on (the other
-    models of the stack are untouched) and its later records are NaN. When all are frozen the optimizer rests.
+    models of the stack are untouched) and its later records are NaN. When all are frozen the rest is not computed.
+    A checkpoint is written every ``checkpoint_seconds``, and after each ``checkpoint_steps`` updates (0: never).
 
     An optimizer that keeps state of its own offers ``stored(state)`` and ``restored(tensors)`` for checkpoints; with
     ``resumable`` False none is written while it trains.
@@ -87,6 +93,8 @@ def train(
             state = optimizer.restored({k.removeprefix("state:"): v for k, v in tensors.items() if k[:6] == "state:"})
         else:
             state = {k: tensors[f"state:{k}"].to(v.device) for k, v in state.items()}
+        if hasattr(task, "restored"):
+            task.restored({k.removeprefix("task:"): v for k, v in tensors.items() if k[:5] == "task:"})
         history = _unpack(tensors, recorded, sum(step < begin for step in recorded))
         keys, died = history.keys, torch.from_numpy(history.died)
         values = list(torch.from_numpy(history.values))
@@ -104,6 +112,11 @@ def train(
         if not bool(good.all()):
             died[(died < 0) & ~good.cpu()] = step
         dead = (died >= 0).to(loss.device)
+        if keys and bool(dead.all()):
+            nothing = torch.full((len(keys), len(died)), torch.nan, dtype=torch.float64)
+            values += [nothing] * (len(recorded) - len(values))
+            progress.skip(steps - step)
+            break
         if bool(dead.any()):
             grads = {k: torch.where(expand(dead, g), torch.zeros_like(g), g) for k, g in grads.items()}
             params = {k: torch.where(expand(dead, p), torch.zeros_like(p), p) for k, p in params.items()}
@@ -118,9 +131,12 @@ def train(
         if not bool(dead.all()):
             params, state = optimizer.step(params, grads, state)
         progress.update()
-        if resumable and time.monotonic() - last_save >= checkpoint_seconds:
+        due = checkpoint_steps and (step + 1) % checkpoint_steps == 0
+        if resumable and (due or time.monotonic() - last_save >= checkpoint_seconds):
             stored = optimizer.stored(state) if hasattr(optimizer, "stored") else state
             tensors = {f"params:{k}": v for k, v in params.items()} | {f"state:{k}": v for k, v in stored.items()}
+            if hasattr(task, "stored"):
+                tensors |= {f"task:{k}": v for k, v in task.stored().items()}
             checkpoints.save(name, step + 1, tensors | _pack(keys, values, died))
             last_save = time.monotonic()
     checkpoints.save(f"{name}.done", steps, _pack(keys, values, died))

@@ -1,6 +1,7 @@
 """A training job: one optimizer's sweep on one experiment, checked before anything is computed."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -30,6 +31,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """How long a model is trained: updates in all, updates per epoch (1 where the batch is everything), records."""
+
+    steps: int
+    per_epoch: int
+    recorded: list[int]
+
+
+@dataclass(frozen=True)
 class Job:
     """What ``python -m muon_imbalance.train --job`` is given.
 
@@ -39,8 +49,11 @@ class Job:
         rule: name in the optimizer registry; ``hyper`` its fixed options.
         own: instead of a rule, a torch class (``class``, ``path``, ``only_matrices``), trained one model at a time.
         cells: hyperparameter cells (text tokens); ``seeds``: repetitions, shared by all optimizers.
-        steps: number of updates; ``schedule``: of the learning rate (see :mod:`muon_imbalance.training.schedules`);
-            ``record``: ``{every, dense_until}``, which steps are measured.
+        steps: number of updates; ``schedule``, ``warmup``: of the learning rate (see
+            :mod:`muon_imbalance.training.schedules`); ``record``: ``{every, dense_until}``, which steps are measured.
+        epochs, batch: in the place of ``steps``, for networks trained on minibatches, one model at a time; ``record``
+            then counts epochs, and with ``within: k`` the first one is also measured at each k-th part of it.
+        clip, autocast, compile: see :class:`muon_imbalance.training.minibatch.Minibatch`.
         stack: models trained at once; ``chunk``: samples per pass; both change speed only.
         settings: what the task needs (dataset, model, metrics ...).
         variants: name -> changes to ``settings`` (under ``hyper`` to ``hyper``, under ``lr`` to every cell); each is
@@ -55,8 +68,14 @@ class Job:
     rule: str
     cells: list[dict[str, str]]
     seeds: list[int]
-    steps: int
     record: dict[str, int]
+    steps: int = 0
+    epochs: int = 0
+    batch: int = 0
+    warmup: int = 0
+    clip: float = 0.0
+    autocast: str = ""
+    compile: bool = False
     hyper: dict = field(default_factory=dict)
     own: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
@@ -68,6 +87,7 @@ class Job:
     dtype: str = "float32"
     device: str = "cpu"
     checkpoint_seconds: float = 30.0
+    checkpoint_epochs: bool = False
 
     def __post_init__(self):
         closed = {
@@ -75,11 +95,17 @@ class Job:
             "schedule": tuple(SCHEDULES),
             "dtype": ("float32", "float64"),
             "device": ("cpu", "cuda"),
+            "autocast": ("", "bfloat16", "float16"),
         }
         for key, allowed in closed.items():
             if getattr(self, key) not in allowed:
                 raise UserError(f"job: {key} is {getattr(self, key)!r}; allowed: {', '.join(allowed)}")
-        for key in ("steps", "stack", "chunk"):
+        if bool(self.epochs) != bool(self.batch) or (self.epochs and self.steps):
+            given = f"steps {self.steps}, epochs {self.epochs}, batch {self.batch}"
+            raise UserError(f"job: {given}; allowed: either steps, or epochs and batch")
+        if unfit := sorted(set(self.record) & ({"dense_until"} if self.epochs else {"within"})):
+            raise UserError(f"job: record has {unfit[0]!r}; allowed: dense_until with steps, within with epochs")
+        for key in ("epochs" if self.epochs else "steps", "stack", "chunk"):
             if getattr(self, key) < 1:
                 raise UserError(f"job: {key} is {getattr(self, key)}; it must be at least 1")
         if not self.cells or not self.seeds:
@@ -131,6 +157,16 @@ class Job:
         every, dense = self.record["every"], self.record.get("dense_until", 0)
         steps = {step for step in range(self.steps + 1) if step <= dense or step % every == 0}
         return sorted(steps | {self.steps})
+
+    def plan(self, samples: int = 0) -> Plan:
+        """Steps and records; with epochs they follow from the number of training samples."""
+        if not self.epochs:
+            return Plan(self.steps, 1, self.recorded_steps())
+        per_epoch = math.ceil(samples / self.batch)
+        parts = self.record.get("within", 1)
+        recorded = {epoch * per_epoch for epoch in range(0, self.epochs + 1, self.record["every"])}
+        recorded |= {round(part * per_epoch / parts) for part in range(1, parts)} | {self.epochs * per_epoch}
+        return Plan(self.epochs * per_epoch, per_epoch, sorted(recorded))
 
     @staticmethod
     def parse(text: str) -> "Job":

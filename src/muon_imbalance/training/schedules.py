@@ -1,7 +1,8 @@
 """Learning-rate schedules: the factor of the learning rate at each step. Plain Python.
 
 With ``T`` steps in all, step ``t = 0, 1, ...`` has the factor 1 (``constant``), ``1 - t/T`` (``linear``) or
-``(1 + cos(pi t / T)) / 2`` (``cosine``).
+``(1 + cos(pi t / T)) / 2`` (``cosine``). With ``w`` steps of warm-up the first have ``(t + 1) / w``, and the rest
+follow the schedule over the remaining ``T - w``.
 """
 
 import math
@@ -15,6 +16,8 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 """Name -> factor as a function of ``t / T``."""
 
 
-def factor(schedule: str, step: int, steps: int) -> float:
+def factor(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
     """Factor of the update from ``step`` to ``step + 1``, of ``steps`` updates."""
-    return SCHEDULES[schedule](step / steps)
+    if step < warmup:
+        return (step + 1) / warmup
+    return SCHEDULES[schedule]((step - warmup) / max(1, steps - warmup))

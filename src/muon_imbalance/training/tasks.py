@@ -13,9 +13,13 @@ TASKS = {
     "bilinear": "muon_imbalance.training.bilinear",
     "classification": "muon_imbalance.training.classification",
     "deep_linear": "muon_imbalance.training.deep_linear",
+    "language": "muon_imbalance.training.language",
+    "network": "muon_imbalance.training.network",
     "population": "muon_imbalance.training.population",
     "sample_moments": "muon_imbalance.training.sample_moments",
 }
+NAMED = ("classification", "language", "network")
+"""Tasks whose model and data set are modules that the configuration names."""
 
 
 def module_name(task: str) -> str:
