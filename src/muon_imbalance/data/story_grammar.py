@@ -15,10 +15,10 @@ import numpy as np
 SIZES = {"names": 200, "things": 500, "qualities": 200, "verbs": 200, "places": 150, "sounds": 450}
 """Words of each kind; half of the names are girls'. ``sounds`` occur in one place and have no facts."""
 FRAME = (
-    "once upon a time long ago there was girl boy named she he came from and liked to wanted , . then later soon met "
-    "said went found that but the lost broken in mended it at last had her his"
+    "once long ago one day a girl boy named she he came from and liked to wanted , . then later soon met said went found "
+    "that was but the lost broken in mended it had her his"
 ).split()
-OPENINGS = {"once": ("upon", "a", "time"), "long": ("ago",), "there": ()}
+OPENINGS = {"once": (), "long": ("ago",), "one": ("day",)}
 EVENTS = 2
 """At most so many events; after each, the story goes on with one of them or with its turn, "but"."""
 CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
@@ -89,7 +89,7 @@ class Writer:
     def write(self) -> Story:
         """Opening, hero, wish, events, trouble, repair, ending."""
         first = list(OPENINGS)[self.draw(list(OPENINGS), np.array([0.5, 0.3, 0.2]))]
-        self.say(*OPENINGS[first], *(() if first == "there" else ("there",)), "was", "a")
+        self.say(*OPENINGS[first], "a")
         girl = self.draw(["girl", "boy"], np.array([0.5, 0.5])) == 0
         self.say("named")
         half = len(self.lexicon["names"]) // 2
@@ -97,7 +97,7 @@ class Writer:
         hero = self.draw(names, zipf(half))
         pronoun, own = ("she", "her") if girl else ("he", "his")
         home, pastime = self._tied("places", hero, half), self._tied("verbs", hero, half)
-        self.say(".", pronoun, "came", "from", home, "and", "liked", "to", pastime, ".", pronoun, "wanted", "a")
+        self.say("came", "from", home, "and", "liked", "to", pastime, ".", pronoun, "wanted", "a")
         wish = self._one("things")
         thing, quality = self.lexicon["things"][wish], self._quality(wish)
         self.say(",", "a", quality, thing, ".")
@@ -106,8 +106,7 @@ class Writer:
         trouble = self.draw(["lost", "broken"], np.array([0.6, 0.4]))
         self.say(".", "in")
         self._one("places")
-        self.say(pronoun, ("found", "mended")[trouble], "it", ".", "at", "last", names[hero], "had", own, quality, thing)
-        self.say(".")
+        self.say(pronoun, ("found", "mended")[trouble], "it", ".", names[hero], "had", own, quality, thing, ".")
         return self.story
 
     def _quality(self, thing: int) -> str:
