@@ -183,7 +183,9 @@ def test_probabilities_are_those_of_the_stories():
     expected = story_grammar.zipf(10)
     error = np.abs(np.bincount(drawn, minlength=10) / len(drawn) - expected)
     assert (error < 4 * np.sqrt(expected / len(drawn))).all()
-    turns = np.mean(["then" not in one.words and "later" not in one.words and "soon" not in one.words for one in stories])
+    turns = np.mean(
+        ["then" not in one.words and "later" not in one.words and "soon" not in one.words for one in stories]
+    )
     assert abs(turns - 0.4) < 0.03
     name_entropy = -(expected * np.log(expected)).sum()
     place = [one.words.index("named") + 1 for one in girls]
@@ -221,7 +223,10 @@ def test_limits_stand_beside_their_tokens(toy):
         words = one.split()
         assert held["best_1"][place + words.index("was")], "a word that must come"
         named = place + words.index("named") + 1
-        assert held["surprise"][named] > 0 and trained[tokens[named]].lstrip("\u2581") in (words[named - place], "<unk>")
+        assert held["surprise"][named] > 0 and trained[tokens[named]].lstrip("\u2581") in (
+            words[named - place],
+            "<unk>",
+        )
         place += len(words) + 1
     counts = manifest.verify(toy)["counts"]["grammar"]
     assert counts["nats_all"] == pytest.approx(held["surprise"][tokens != 0].mean(), rel=1e-5)
@@ -308,7 +313,12 @@ def tables(tmp_path, monkeypatch):
     told = [story.format(n=n, m=n * n) * 6 for n in range(9)]
     grimm = ["ATU Topic\tTitle\tAbstract\tContent\tATU Numerical\tATU Type", "discrete\tstring", "class", ""]
     grimm += [f'Magic\tT{n}\tshort\t"{one} He said ""yes""."\t1\tx' for n, one in enumerate(told)]
-    andersen = ["Title\tContent", "string\tstring", "\tinclude=True", *(f"T{n}\t{one}" for n, one in enumerate(told[:3]))]
+    andersen = [
+        "Title\tContent",
+        "string\tstring",
+        "\tinclude=True",
+        *(f"T{n}\t{one}" for n, one in enumerate(told[:3])),
+    ]
     paths = {}
     for role, lines in (("grimm", grimm), ("andersen", [*andersen, "a short row"])):
         paths[role] = tmp_path / role
@@ -367,7 +377,11 @@ def test_tinystories_official_text_files(tmp_path):
 
 def test_tinystories_parquet_files(tmp_path):
     (tmp_path / "data").mkdir()
-    for split, part, texts in (("train", 0, ["One.", " "]), ("train", 1, ["Two.\nThree."]), ("validation", 0, ["Four."])):
+    for split, part, texts in (
+        ("train", 0, ["One.", " "]),
+        ("train", 1, ["Two.\nThree."]),
+        ("validation", 0, ["Four."]),
+    ):
         table = pyarrow.table({"text": texts})
         parquet.write_table(table, tmp_path / "data" / f"{split}-0000{part}-of-00002.parquet")
     assert list(tinystories.read_folder(tmp_path, "train")) == ["One.", "Two. Three."]
@@ -444,7 +458,9 @@ def test_a_tokenizer_that_saw_the_validation_text_is_noticed(tables, tmp_path, m
     right = text.arrays
 
     def leaking(options, texts, *rest):
-        return right(options, {"train": [*texts["train"], *texts["validation"]], "validation": texts["validation"]}, *rest)
+        return right(
+            options, {"train": [*texts["train"], *texts["validation"]], "validation": texts["validation"]}, *rest
+        )
 
     monkeypatch.setattr(text, "arrays", leaking)
     with pytest.raises(AssertionError):

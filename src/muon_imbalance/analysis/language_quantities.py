@@ -55,7 +55,9 @@ def difference_at_equal(a: Run, b: Run, *, curve: Curve, clock: Curve, share: fl
     for run, (height, times) in zip((a, b), rows, strict=True):
         value = first_through(height, -sign * times, -sign * level)
         if math.isnan(value):
-            return Measured(math.nan, note=f"{clock} of {run.optimizer} does not pass {level:.3g} after its first value")
+            return Measured(
+                math.nan, note=f"{clock} of {run.optimizer} does not pass {level:.3g} after its first value"
+            )
         values.append(value)
     return Measured(values[0] - values[1], note=f"at {clock} = {level:.3g}")
 

@@ -148,4 +148,6 @@ def lexicon(sizes: Mapping[str, int], seed: int) -> dict[str, list[str]]:
 
 def story(words: Mapping[str, Sequence[str]], rng: np.random.Generator) -> Story:
     """One story, drawn."""
-    return Writer(words, lambda _, p: min(np.searchsorted(np.cumsum(p), rng.random(), side="right"), len(p) - 1)).write()
+    return Writer(
+        words, lambda _, p: min(np.searchsorted(np.cumsum(p), rng.random(), side="right"), len(p) - 1)
+    ).write()

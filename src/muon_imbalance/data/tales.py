@@ -55,7 +55,9 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     tales = [tale.lower() for role in COLUMN for tale in read(Path(sources_by_role[role]), COLUMN[role])]
     held_out = options.integer("validation", 1)
     if held_out >= len(tales):
-        raise options.refuse("validation", f"a whole number from 1 to {len(tales) - 1}, as there are {len(tales)} tales")
+        raise options.refuse(
+            "validation", f"a whole number from 1 to {len(tales) - 1}, as there are {len(tales)} tales"
+        )
     order = np.random.default_rng(stable_seed("tales", options.integer("seed", 0))).permutation(len(tales))
     split = {"train": sorted(order[held_out:]), "validation": sorted(order[:held_out])}
     arrays = text.arrays(options, {name: [tales[i] for i in which] for name, which in split.items()})

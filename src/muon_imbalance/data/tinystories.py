@@ -47,7 +47,9 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     drawn = {}
     for split in text.SPLITS:
         rng, count = np.random.default_rng(stable_seed("tinystories", seed, split)), options.integer(split, 1)
-        drawn[split] = _from_hub(split, count, rng) if folder is None else sample(read_folder(folder, split), count, rng)
+        drawn[split] = (
+            _from_hub(split, count, rng) if folder is None else sample(read_folder(folder, split), count, rng)
+        )
         if len(drawn[split]) < count:
             raise options.refuse(split, f"up to {len(drawn[split]):,}, the stories there are")
     arrays = text.arrays(options, drawn)

@@ -108,7 +108,9 @@ def build(config: dict, shape: tuple[int, ...], classes: int) -> Transformer:
     if missing := [key for key in sizes if key not in config]:
         raise UserError(f"model transformer: {missing[0]!r} is missing; allowed: {', '.join(sizes)}, dropout")
     if config["width"] % config["heads"]:
-        raise UserError(f"model transformer: width = {config['width']}; allowed: a multiple of heads, {config['heads']}")
+        raise UserError(
+            f"model transformer: width = {config['width']}; allowed: a multiple of heads, {config['heads']}"
+        )
     if not 0 <= config.get("dropout", 0.0) < 1:
         raise UserError(f"model transformer: dropout = {config['dropout']}; allowed: a number from 0, below 1")
     return Transformer(classes, shape[-1], *(config[key] for key in sizes), config.get("dropout", 0.0))

@@ -33,7 +33,6 @@ class ByShape:
         new = new_matrices | new_vectors
         return {name: new[name] for name in params}, matrix_state | vector_state
 
-
     def _split(self, tensors: Tensors) -> tuple[Tensors, Tensors]:
         matrices, vectors = {}, {}
         for name, tensor in tensors.items():

@@ -101,5 +101,7 @@ def pattern(key: str, value: object) -> str:
     try:
         re.compile(value)
     except (TypeError, re.error):
-        raise UserError(f"{key} = {value!r}, allowed: a regular expression that parameter names are searched for") from None
+        raise UserError(
+            f"{key} = {value!r}, allowed: a regular expression that parameter names are searched for"
+        ) from None
     return value
