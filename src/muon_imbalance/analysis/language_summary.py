@@ -10,7 +10,7 @@ Name = tuple[str, str]  # group, metric
 
 
 def by_epoch(frame: pd.DataFrame, experiment: str, names: Sequence[Name], split: str = "validation") -> pd.DataFrame:
-    """Mean, sd and number of seeds of the final runs' curves ``(group, metric)``: as ``summary.over_seeds``, and ``epoch``."""
+    """The final runs' curves ``(group, metric)`` as ``summary.over_seeds`` gives them, and the column ``epoch``."""
     own = frame[frame["experiment"] == experiment]
     curves = summary.over_seeds(own, [(split, group, metric) for group, metric in names])
     epochs = own.drop_duplicates("step").set_index("step")["epoch"]

@@ -1,9 +1,9 @@
 """Stories mixed with additions (Fig. 28): one domain with a heavy tail of words, one that is a skill.
 
-An addition is a line of three questions with one unknown ``k``: ``q : x , a : x + k``, with two-digit ``x`` and ``k`` out
-of a fixed set; only who finds ``k`` in the first two answers can give the third. It counts as solved if every digit of the
-last answer and the end of the line are the most probable next tokens (which is what greedy decoding writes). The digits
-of a number are tokens of their own.
+An addition is a line of three questions with one unknown ``k``: ``q : x , a : x + k``, with two-digit ``x`` and ``k``
+out of a fixed set; only who finds ``k`` in the first two answers can give the third. It counts as solved if every digit
+of the last answer and the end of the line are the most probable next tokens (which is what greedy decoding writes). The
+digits of a number are tokens of their own.
 """
 
 from collections.abc import Mapping

@@ -15,8 +15,8 @@ import numpy as np
 SIZES = {"names": 200, "things": 500, "qualities": 200, "verbs": 200, "places": 150, "sounds": 450}
 """Words of each kind; half of the names are girls'. ``sounds`` occur in one place and have no facts."""
 FRAME = (
-    "once long ago one day a girl boy named she he came from and liked to wanted , . then later soon met said went found "
-    "that was but the lost broken in mended it had her his"
+    "once long ago one day a girl boy named she he came from and liked to wanted , . then later soon met said went "
+    "found that was but the lost broken in mended it had her his"
 ).split()
 OPENINGS = {"once": (), "long": ("ago",), "one": ("day",)}
 EVENTS = 2

@@ -3,7 +3,8 @@
 Arrays, for a vocabulary of ``V`` pieces: ``<split>_tokens [n]`` (all texts in a row, see :func:`tokenizer.stream`),
 ``<split>_starts [D + 1]``, ``<split>_text`` (UTF-8 bytes, texts apart by a zero byte), ``tokenizer`` (bytes),
 ``count [V]`` (in the training text), ``bucket [V]`` (:mod:`muon_imbalance.data.buckets`), ``lower_half [V]``,
-``cuts [2]``, ``context []``, ``whole_texts []`` (samples are texts). A generated language adds what its grammar knows of each validation token:
+``cuts [2]``, ``context []``, ``whole_texts []`` (samples are texts). A generated
+language adds what its grammar knows of each validation token:
 ``best_1 [m]``, ``best_5 [m]`` (whether it is among the grammar's 1 and 5 most probable next words) and
 ``surprise [m]`` (``-ln p`` of it, in nats).
 """
@@ -27,8 +28,8 @@ SHARED = {
     "windows": "stream",
     "seed": 0,
 }
-"""Options that every text data set has. A sample is a window of ``context`` tokens and their successors: of all texts in
-a row (``stream``), or of one text each, from its beginning (``texts``; longer texts are cut)."""
+"""Options that every text data set has. A sample is a window of ``context`` tokens and their successors: of all texts
+in a row (``stream``), or of one text each, from its beginning (``texts``; longer texts are cut)."""
 WINDOWS = ("stream", "texts")
 PADDING = -1
 LIMITS = ("best_1", "best_5", "surprise")
@@ -133,8 +134,8 @@ def _version() -> str:
 def load(path: Path, split: str, repetitions: Sequence[int], owner: str = "text") -> dict[str, np.ndarray]:
     """A split's samples and the pieces' ``count``, ``bucket`` and ``lower_half``, each ``[V]``.
 
-    ``windows [N, context + 1]`` int64 are tokens, padded with -1: inputs are all but the last, targets all but the first;
-    of a stream, every token but its first is a target once. Validation of a generated language also has :data:`LIMITS`,
+    ``windows [N, context + 1]`` int64 are tokens, padded with -1: inputs are all but the last, targets all but the
+    first; of a stream, every token but its first is a target once. Validation of a generated language also has :data:`LIMITS`,
     ``[N, context]`` like the targets, of a mixture with additions ``additions`` and ``answers`` (:mod:`addk`). The text
     is the same in all repetitions.
 

@@ -1,4 +1,4 @@
-"""TinyStories, the paper's corpus (Figs 9, 25, 26, 28): from the Hugging Face Hub through ``datasets``, or from a folder.
+"""TinyStories, the paper's corpus (Figs 9, 25, 26, 28): from the Hugging Face Hub by ``datasets``, or from a folder.
 
 A folder holds the files of the official distribution, either ``TinyStories-train.txt`` and ``TinyStories-valid.txt``
 (or ``TinyStoriesV2-GPT4-...``), in which stories end with ``<|endoftext|>``, or the Hub's parquet files
@@ -107,7 +107,7 @@ def _whole(lines: list[str]) -> list[str]:
 
 
 def sample(stories: Iterable[str], count: int, rng: np.random.Generator) -> list[str]:
-    """``count`` of the stories, each equally likely, in one pass (reservoir sampling); all of them if there are fewer."""
+    """``count`` of the stories, each equally likely, in one pass (reservoir sampling); all if there are fewer."""
     kept: list[str] = []
     for seen, story in enumerate(stories):
         if seen < count:

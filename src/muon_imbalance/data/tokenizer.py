@@ -1,7 +1,8 @@
 """SentencePiece tokenizers: trained on training text alone, the same bytes from the same text, kept as those bytes.
 
-A tokenizer is what SentencePiece serialises, a protocol buffer (``bytes``); nothing is pickled. ``unigram`` splits words
-into pieces, ``word`` takes every word of the training text whole. Piece 0 stands for what is unknown, piece 1 ends a text.
+A tokenizer is what SentencePiece serialises, a protocol buffer (``bytes``); nothing is pickled. ``unigram`` splits
+words into pieces, ``word`` takes every word of the training text whole. Piece 0 stands for what is unknown, piece 1
+ends a text.
 """
 
 import io
@@ -68,7 +69,7 @@ class Tokenizer:
         return self.model.vocab_size()
 
     def encode(self, text: str) -> list[int]:
-        """Numbers of the text's pieces, without one for its end; word by word (SentencePiece joins unknown neighbours)."""
+        """Numbers of the text's pieces, without one for its end; word by word (it joins unknown neighbours)."""
         return [piece for word in self.model.encode(text.split()) for piece in word]
 
     def decode(self, pieces: Iterable[int]) -> str:

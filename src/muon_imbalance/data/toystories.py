@@ -1,8 +1,8 @@
 """Toystories: a generated language with a heavy tail of rare words and known next-word probabilities (Fig. 9).
 
-In place of TinyStories where size and predictability must be known: of the words that a model gets wrong, some cannot be
-known. What a predictor that knows the grammar reaches stands in the manifest (``counts.grammar``) and is exported token
-by token. See :mod:`muon_imbalance.data.story_grammar`.
+In place of TinyStories where size and predictability must be known: of the words that a model gets wrong, some cannot
+be known. What a predictor that knows the grammar reaches stands in the manifest (``counts.grammar``) and is exported
+token by token. See :mod:`muon_imbalance.data.story_grammar`.
 """
 
 from collections.abc import Mapping

@@ -2,10 +2,10 @@
 
     h = E[x] + P;   h <- h + attention(norm(h));   h <- h + W_2 relu(W_1 norm(h));   logits = norm(h) E^T
 
-Pre-norm blocks, causal attention with several heads, learned positions, dropout on the embeddings and on what each part
-adds to ``h``; linear layers have no bias. Queries, keys and values have a matrix each (``[d, d]``, every one gets its own
-polar factor) and are computed in one product. Weights start as N(0, 0.02^2), those that write into ``h`` divided by
-sqrt(2 layers), as in GPT-2.
+Pre-norm blocks, causal attention with several heads, learned positions, dropout on the embeddings and on what each
+part adds to ``h``; linear layers have no bias. Queries, keys and values have a matrix each (``[d, d]``, every one gets
+its own polar factor) and are computed in one product. Weights start as N(0, 0.02^2), those that write into ``h``
+divided by sqrt(2 layers), as in GPT-2.
 """
 
 import math
@@ -22,8 +22,8 @@ STD = 0.02
 class Dropout(nn.Module):
     """Entries are 0 with probability ``rate``, the others are divided by ``1 - rate``; nothing happens in evaluation.
 
-    ``rate`` is rounded to a multiple of 2^-16: random numbers of 16 bits, four from one draw, take a third of the time of
-    ``nn.Dropout`` on a CPU, where that is an eighth of a small model's training step.
+    ``rate`` is rounded to a multiple of 2^-16: random numbers of 16 bits, four from one draw, take a third of the time
+    of ``nn.Dropout`` on a CPU, where that is an eighth of a small model's training step.
     """
 
     def __init__(self, rate: float):
