@@ -135,9 +135,9 @@ def load(path: Path, split: str, repetitions: Sequence[int], owner: str = "text"
     """A split's samples and the pieces' ``count``, ``bucket`` and ``lower_half``, each ``[V]``.
 
     ``windows [N, context + 1]`` int64 are tokens, padded with -1: inputs are all but the last, targets all but the
-    first; of a stream, every token but its first is a target once. Validation of a generated language also has :data:`LIMITS`,
-    ``[N, context]`` like the targets, of a mixture with additions ``additions`` and ``answers`` (:mod:`addk`). The text
-    is the same in all repetitions.
+    first; of a stream, every token but its first is a target once. Validation of a generated language also has
+    :data:`LIMITS`, ``[N, context]`` like the targets, of a mixture with additions ``additions`` and ``answers``
+    (:mod:`addk`). The text is the same in all repetitions.
 
     Raises:
         UserError: unknown split or repetition, or an unfinished or damaged folder.
