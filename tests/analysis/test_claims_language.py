@@ -1,4 +1,4 @@
-"""Verdicts of Figs 9, 25, 26 and 28: they hold on runs made so, and flip when the runs are altered; their statistics."""
+"""Verdicts of Figs 9, 25, 26 and 28: they hold on runs made so and flip when these are altered; their statistics."""
 
 import numpy as np
 import pandas as pd

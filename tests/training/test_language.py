@@ -187,8 +187,8 @@ def test_exact_match_is_greedy_decoding(mixture):
     held = store.read_arrays(mixture)
     rows, marked = held["additions"], held["answers"]
     params = {name: value.clone() for name, value in made.init().items()}
-    optimizer = train.make_optimizer(job("addk", rule="adam", optimizer="adam", cells=[{"lr": "0.02"}], hyper={}),
-                                     job("addk", rule="adam", cells=[{"lr": "0.02"}], hyper={}).runs(), 200)  # fmt: skip
+    adam = job("addk", rule="adam", optimizer="adam", cells=[{"lr": "0.02"}], hyper={})
+    optimizer = train.make_optimizer(adam, adam.runs(), 200)
     made.train = torch.from_numpy(rows.astype(np.int64))  # learn the held-out lines by heart
     state = optimizer.init(params)
     for _ in range(60):
