@@ -26,12 +26,13 @@ NEEDED = {
     "deep_linear": ("mixture", "model"),
     "features": ("dataset", "model", "evaluate"),
     "finetuning": ("dataset", "model", "evaluate"),
+    "language": ("dataset", "model"),
     "network": ("dataset", "model", "evaluate"),
     "population": ("mixture",),
     "sample_moments": ("mixture", "dataset", "model"),
 }
 """Keys of an experiment that its task reads."""
-MINIBATCH = ("decoding", "features", "finetuning", "network")
+MINIBATCH = ("decoding", "features", "finetuning", "language", "network")
 """Tasks that count epochs of minibatches; the others count steps."""
 
 
@@ -90,11 +91,12 @@ def check_references(config: dict, rules: list[str], notebooks: Path, defaults: 
                 f"data_dir: {config['data_dir']!r}, but datasets.{name} is read from a folder; "
                 "allowed: a folder with the official files"
             )
-        if config["require_real"] and "stand_in_for" in dataset:
-            raise UserError(
-                f"require_real: datasets.{name} stands in for {dataset['stand_in_for']}; "
-                "allowed: a configuration without stand-ins"
-            )
+    if config["require_real"] and (lacking := stand_ins(config)):
+        told = "; ".join(f"{figure}: {', '.join(names)}" for figure, names in lacking.items())
+        raise UserError(
+            f"require_real: figures without the paper's data: {told}. Allowed: a configuration without stand-ins, as "
+            "scale: paper (official hosts, or your own folder), or one without these figures"
+        )
     for name, optimizer in config["optimizers"].items():
         if "rule" in optimizer:
             _known(optimizer["rule"], rules, f"optimizers.{name}.rule")
@@ -114,6 +116,24 @@ def check_references(config: dict, rules: list[str], notebooks: Path, defaults: 
             raise UserError(f"figures.{name}: there is no notebook {notebook.name} in {notebooks.name}/")
     for path in config.get("provenance", {}):
         _check_path(config, path)
+
+
+def stand_ins(config: dict) -> dict[str, list[str]]:
+    """Figures that show a data set in place of the paper's, each with those: ``"tales stands in for tinystories"``."""
+    found: dict[str, list[str]] = {}
+    for figure, described in config["figures"].items():
+        shown = [config["experiments"][name] for name in (*described["experiments"], *described.get("theory", []))]
+        waiting = [one.get("dataset") or one.get("theory", {}).get("dataset") for one in shown]
+        seen: list[str] = []
+        while waiting:
+            name = waiting.pop(0)
+            if name is not None and name not in seen:
+                seen.append(name)
+                waiting.append(config["datasets"][name].get("parent"))
+        names = [name for name in seen if "stand_in_for" in config["datasets"][name]]
+        if names:
+            found[figure] = [f"{name} stands in for {config['datasets'][name]['stand_in_for']}" for name in names]
+    return found
 
 
 def check_claims(families: dict[str, dict], config: dict, schema_file: Path) -> None:

@@ -84,10 +84,10 @@ def make_optimizer(job: Job, stack: list[Run], steps: int = 0):
             swept[name] = values[0]
         else:
             swept[name] = torch.tensor(values, dtype=torch.float64)
-    lr = swept.pop("lr")
+    rates = {"lr": swept.pop("lr")} | {key: fixed.pop(key) for key in list(fixed) if key.endswith("_lr") and fixed[key]}
 
     def build(factor: float):
-        rule = registry.build(job.rule, lr=factor * lr, **fixed, **swept)
+        rule = registry.build(job.rule, **{key: factor * rate for key, rate in rates.items()}, **fixed, **swept)
         return Alone(rule) if job.epochs else rule
 
     constant = job.schedule == "constant" and not job.warmup

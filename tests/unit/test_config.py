@@ -137,10 +137,13 @@ def test_stand_ins_are_an_error_when_real_data_is_required():
     for dataset in config["datasets"].values():
         dataset.pop("stand_in_for", None)
     config["require_real"] = True
+    with pytest.raises(UserError, match="require_real: .*fig_09: tales stands in for tinystories.*scale: paper"):
+        check(config)
+    config["figures"] = {name: config["figures"][name] for name in ("fig_01", "fig_02")}
     check(config)
     config["datasets"]["mnist"]["stand_in_for"] = "MNIST"
-    with pytest.raises(UserError, match="require_real: datasets.mnist stands in for MNIST"):
-        check(config)
+    with pytest.raises(UserError, match=r"data: fig_01: mnist stands in for MNIST\. Allowed"):
+        check(config)  # a parent counts, a figure without data does not
 
 
 def test_frozen_hyperparameters_are_those_of_another_experiment():

@@ -15,6 +15,7 @@ from muon_imbalance.analysis import (
     constraint_quantities,  # noqa: F401
     epochwise_quantities,  # noqa: F401
     group_quantities,  # noqa: F401
+    language_quantities,  # noqa: F401
     linear_quantities,  # noqa: F401
     network_quantities,  # noqa: F401
     shape_quantities,  # noqa: F401

@@ -57,3 +57,25 @@ def value_at_level(values: Array, clock: Array, level: float) -> float:
     after = peak + int(np.argmax(fallen))
     share = (clock[after - 1] - level) / (clock[after - 1] - clock[after])
     return float(values[after - 1] + share * (values[after] - values[after - 1]))
+
+
+def mean_until(steps: Array, values: Array, until: float) -> float:
+    """Mean of a curve over ``0 < t <= until * horizon``, each record standing for the steps since the one before it."""
+    inside = window(steps, until * steps[-1])
+    if not inside.any():
+        return float("nan")
+    return float(np.average(values[inside], weights=_widths(steps)[inside]))
+
+
+def first_through(values: Array, clock: Array, level: float) -> float:
+    """``values`` when ``clock`` first is at or below ``level`` after its first record, interpolated between records.
+
+    NaN if that never happens or if the clock begins there.
+    """
+    reached = clock <= level + ROUNDING * abs(level)
+    if reached[0] or not reached.any():
+        return float("nan")
+    after = int(np.argmax(reached))
+    before, now = clock[after - 1], clock[after]
+    share = 1.0 if before == now else min(1.0, float((before - level) / (before - now)))
+    return float(values[after - 1] + share * (values[after] - values[after - 1]))

@@ -9,6 +9,7 @@ from types import ModuleType
 from muon_imbalance.errors import UserError
 
 BUILDERS = {
+    "addk": "muon_imbalance.data.addk",
     "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
     "cifar10": "muon_imbalance.data.cifar10",
     "cifar100": "muon_imbalance.data.cifar100",
@@ -24,8 +25,11 @@ BUILDERS = {
     "pretrained": "muon_imbalance.data.pretrained",
     "skygroups": "muon_imbalance.data.skygroups",
     "step_imbalance": "muon_imbalance.data.step_imbalance",
+    "tales": "muon_imbalance.data.tales",
     "text_features": "muon_imbalance.data.text_features",
+    "tinystories": "muon_imbalance.data.tinystories",
     "toynli": "muon_imbalance.data.toynli",
+    "toystories": "muon_imbalance.data.toystories",
     "transfer": "muon_imbalance.data.transfer",
 }
 

@@ -13,6 +13,7 @@ MODELS = {
     "mlp": "muon_imbalance.models.mlp",
     "one_hidden": "muon_imbalance.models.one_hidden",
     "resnet": "muon_imbalance.models.resnet",
+    "transformer": "muon_imbalance.models.transformer",
 }
 
 

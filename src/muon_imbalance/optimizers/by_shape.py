@@ -1,16 +1,22 @@
-"""One optimizer for matrices and kernels, another for vectors."""
+"""One optimizer for matrices and kernels, another for vectors, and for what is named to go with them."""
+
+import re
 
 from muon_imbalance.optimizers.core import Optimizer, Tensors, is_matrix
 
 
 class ByShape:
-    """`matrices` updates parameters [S, out, in, ...], `vectors` updates [S, n]; states share a dict."""
+    """`matrices` updates parameters [S, out, in, ...], `vectors` updates [S, n]; states share a dict.
 
-    def __init__(self, matrices: Optimizer, vectors: Optimizer):
+    Matrices whose names match `with_vectors` (a regular expression; "": none) go with the vectors.
+    """
+
+    def __init__(self, matrices: Optimizer, vectors: Optimizer, with_vectors: str = ""):
         self.matrices, self.vectors = matrices, vectors
+        self.named = re.compile(with_vectors) if with_vectors else None
 
     def init(self, params: Tensors) -> Tensors:
-        matrices, vectors = _split(params)
+        matrices, vectors = self._split(params)
         return self.matrices.init(matrices) | self.vectors.init(vectors)
 
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
@@ -21,15 +27,15 @@ class ByShape:
         return self._step(params, grads, state, self.matrices.step_)
 
     def _step(self, params: Tensors, grads: Tensors, state: Tensors, matrix_step) -> tuple[Tensors, Tensors]:
-        (matrices, vectors), (matrix_grads, vector_grads) = _split(params), _split(grads)
+        (matrices, vectors), (matrix_grads, vector_grads) = self._split(params), self._split(grads)
         new_matrices, matrix_state = matrix_step(matrices, matrix_grads, state)
         new_vectors, vector_state = self.vectors.step(vectors, vector_grads, state)
         new = new_matrices | new_vectors
         return {name: new[name] for name in params}, matrix_state | vector_state
 
-
-def _split(tensors: Tensors) -> tuple[Tensors, Tensors]:
-    return (
-        {name: tensor for name, tensor in tensors.items() if is_matrix(tensor)},
-        {name: tensor for name, tensor in tensors.items() if not is_matrix(tensor)},
-    )
+    def _split(self, tensors: Tensors) -> tuple[Tensors, Tensors]:
+        matrices, vectors = {}, {}
+        for name, tensor in tensors.items():
+            own = is_matrix(tensor) and not (self.named and self.named.search(name))
+            (matrices if own else vectors)[name] = tensor
+        return matrices, vectors

@@ -1,6 +1,7 @@
 """Hyperparameters with a model axis: one number for all models, or one per model."""
 
 import math
+import re
 from numbers import Real
 
 import torch
@@ -92,4 +93,15 @@ def whole(key: str, value: object, low: int, high: int) -> int:
     """A whole number, low <= value <= high; raise UserError otherwise."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise UserError(f"{key} = {value!r}, allowed: a whole number from {low} to {high}")
+    return value
+
+
+def pattern(key: str, value: object) -> str:
+    """A regular expression, "" for none; raise UserError otherwise."""
+    try:
+        re.compile(value)
+    except (TypeError, re.error):
+        raise UserError(
+            f"{key} = {value!r}, allowed: a regular expression that parameter names are searched for"
+        ) from None
     return value

@@ -15,7 +15,7 @@ from torch import Tensor
 from muon_imbalance.optimizers import polar as factors
 from muon_imbalance.optimizers.adam import Adam
 from muon_imbalance.optimizers.by_shape import ByShape
-from muon_imbalance.optimizers.hyper import choice, flag, hyper, whole
+from muon_imbalance.optimizers.hyper import choice, flag, hyper, pattern, whole
 from muon_imbalance.optimizers.norms import Spectral
 from muon_imbalance.optimizers.steepest import Steepest
 
@@ -43,10 +43,14 @@ def muon(
     ns_steps=5,
     beta2=0.95,
     eps=1e-10,
+    adam_on="",
+    adam_lr=None,
 ) -> ByShape:
     """Muon; polar: "newton_schulz" or "polar_express" with `ns_steps` iterations, or "exact" (without).
 
-    scale: "original", "kernel" or "none", see Steepest. beta2 and eps belong to Adam on the vectors.
+    scale: "original", "kernel" or "none", see Steepest. beta2 and eps belong to Adam on the vectors. Matrices whose
+    names match `adam_on` (a regular expression, such as "embedding"; "": none) take Adam as well; adam_lr: its learning
+    rate (None: lr).
     """
     lr = hyper("lr", lr)
     momentum = hyper("momentum", momentum, below=1)
@@ -56,7 +60,10 @@ def muon(
     beta2, eps = hyper("beta2", beta2, below=1), hyper("eps", eps)
     return ByShape(
         matrices=Steepest(norm, lr, momentum, weight_decay, flag("nesterov", nesterov), scale),
-        vectors=Adam(lr, momentum, beta2, eps, weight_decay, decoupled=True),
+        vectors=Adam(
+            lr if adam_lr is None else hyper("adam_lr", adam_lr), momentum, beta2, eps, weight_decay, decoupled=True
+        ),
+        with_vectors=pattern("adam_on", adam_on),
     )
 
 

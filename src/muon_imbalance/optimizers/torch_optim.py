@@ -48,10 +48,11 @@ class StackedOptimizer(torch.optim.Optimizer):
     hyper: dict[str, object]
     group_options: dict[str, object] = {}
 
-    def __init_subclass__(cls, rule: Callable[..., core.Optimizer], **kwargs):
+    def __init_subclass__(cls, rule: Callable[..., core.Optimizer], without: tuple[str, ...] = (), **kwargs):
+        """`without`: hyperparameters that tell parameters apart by name, in the place of which are groups here."""
         super().__init_subclass__(**kwargs)
         cls.rule = staticmethod(rule)
-        given = inspect.signature(rule).parameters
+        given = {key: p for key, p in inspect.signature(rule).parameters.items() if key not in without}
         cls.hyper = {key: parameter.default for key, parameter in given.items()}
         keyword = inspect.Parameter.KEYWORD_ONLY
         first = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -186,7 +187,7 @@ def _alike(params: list[Tensor]) -> bool:
     return all(param.dtype == dtype and param.device == device for param in params)
 
 
-class Muon(StackedOptimizer, rule=muon):
+class Muon(StackedOptimizer, rule=muon, without=("adam_on", "adam_lr")):
     """Muon on matrices and kernels, Adam on vectors; a group with use_muon=False takes Adam for all.
 
     Embeddings and the last layer of a language model usually go into such a group. Unlike torch.optim.Muon it

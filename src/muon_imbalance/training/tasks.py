@@ -16,11 +16,12 @@ TASKS = {
     "deep_linear": "muon_imbalance.training.deep_linear",
     "features": "muon_imbalance.training.features",
     "finetuning": "muon_imbalance.training.finetuning",
+    "language": "muon_imbalance.training.language",
     "network": "muon_imbalance.training.network",
     "population": "muon_imbalance.training.population",
     "sample_moments": "muon_imbalance.training.sample_moments",
 }
-NAMED = ("classification", "decoding", "features", "finetuning", "network")
+NAMED = ("classification", "decoding", "features", "finetuning", "language", "network")
 """Tasks whose model and data set are modules that the configuration names."""
 
 
