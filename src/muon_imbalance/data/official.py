@@ -21,11 +21,12 @@ def fetch(source: Source, cache: Path) -> dict[str, Path]:
     folder = cache / f"torchvision-{source.package}"
     paths = {role: folder / kind.base_folder / name for role, (name, _) in source.members.items()}
     if not all(path.is_file() for path in paths.values()):
+        address = getattr(kind, "url", source.package)
         try:
             kind(str(folder), download=True)
         except (OSError, RuntimeError) as error:
             raise UserError(
-                f"source {source.name}: {kind.url} could not be fetched ({error}); get it by other means, unpack it "
+                f"source {source.name}: {address} could not be fetched ({error}); get it by other means, unpack it "
                 f"into a folder, and name that as data_dir with source: {source.dataset}_folder"
             ) from error
     for role, path in paths.items():

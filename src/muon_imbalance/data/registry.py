@@ -11,6 +11,7 @@ from muon_imbalance.errors import UserError
 BUILDERS = {
     "addk": "muon_imbalance.data.addk",
     "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
+    "celeba": "muon_imbalance.data.celeba",
     "cifar10": "muon_imbalance.data.cifar10",
     "cifar100": "muon_imbalance.data.cifar100",
     "colored_mnist": "muon_imbalance.data.colored_mnist",
@@ -22,6 +23,7 @@ BUILDERS = {
     "mnist": "muon_imbalance.data.mnist",
     "multinli": "muon_imbalance.data.multinli",
     "organisms": "muon_imbalance.data.organisms",
+    "portraits": "muon_imbalance.data.portraits",
     "pretrained": "muon_imbalance.data.pretrained",
     "skygroups": "muon_imbalance.data.skygroups",
     "step_imbalance": "muon_imbalance.data.step_imbalance",

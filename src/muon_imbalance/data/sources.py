@@ -294,6 +294,43 @@ _TABLE = (
     _official("cifar10_folder", "folder", "cifar10", "CIFAR-10", "", _CIFAR10_BATCHES),
     _official("cifar100_torchvision", "torchvision", "cifar100", "CIFAR-100", "CIFAR100", _CIFAR100_BATCHES),
     _official("cifar100_folder", "folder", "cifar100", "CIFAR-100", "", _CIFAR100_BATCHES),
+    Source(
+        name="resnet50_imagenet",
+        ecosystem="torchvision",
+        package="ResNet50_Weights.IMAGENET1K_V1",
+        version="official host",
+        archive_sha256="",
+        members={
+            "weights": (
+                "resnet50-0676ba61.pth",
+                "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+            )
+        },
+        dataset="resnet50_imagenet",
+        kind="real",
+        label="ResNet-50, ImageNet",
+        licence="BSD-3-Clause (torchvision)",
+        citation="K. He, X. Zhang, S. Ren, J. Sun. Deep residual learning for image recognition. CVPR 2016.",
+    ),
+    *(
+        Source(
+            name=f"celeba_{ecosystem}",
+            ecosystem=ecosystem,
+            package="CelebA" if ecosystem == "torchvision" else "",
+            version="official host" if ecosystem == "torchvision" else "",
+            archive_sha256="",
+            members={
+                "attributes": ("list_attr_celeba.txt", "75e246fa4810816ffd6ee81facbd244c"),
+                "partition": ("list_eval_partition.txt", "d32c9cbf5e040fd4025c592c306e6668"),
+            },
+            dataset="celeba",
+            kind="real",
+            label="CelebA",
+            licence="non-commercial research only",
+            citation="Z. Liu, P. Luo, X. Wang, X. Tang. Deep learning face attributes in the wild. ICCV 2015.",
+        )
+        for ecosystem in ("torchvision", "folder")
+    ),
     *(
         Source(
             name=f"multinli_{ecosystem}",

@@ -25,7 +25,8 @@ EFFICIENTNET_LITE = (
     (r"^_blocks\.(\d+)\._project_conv\.", r"blocks.\1.project.conv."),
     (r"^_blocks\.(\d+)\._bn2\.", r"blocks.\1.project.norm."),
 )
-NAMES = {"efficientnet_lite0": EFFICIENTNET_LITE, "resnet18_imagenet": ((r"^", ""),)}
+NAMES = {"efficientnet_lite0": EFFICIENTNET_LITE, "resnet18_imagenet": ((r"^", ""),),
+         "resnet50_imagenet": ((r"^", ""),)}  # fmt: skip
 
 
 def read(path: Path, source: str) -> dict[str, Tensor]:

@@ -60,11 +60,13 @@ class NarrowResNet(nn.Module):
         return self.fc(hidden.mean((2, 3)))
 
 
-def torchvision_resnet(arch: str, classes: int) -> nn.Module:
-    """torchvision's network, randomly initialised, with the CIFAR stem."""
+def torchvision_resnet(arch: str, classes: int, stem: str = "cifar") -> nn.Module:
+    """torchvision's network, randomly initialised, with the CIFAR stem or its own (``imagenet``)."""
     from torchvision import models  # takes a second: only where it is needed
 
     network = getattr(models, arch)(weights=None, num_classes=classes)
+    if stem == "imagenet":
+        return network
     network.conv1 = convolution(3, 64, 3)
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
     network.maxpool = nn.Identity()
@@ -85,4 +87,4 @@ def build(config: dict, shape: tuple[int, int, int], classes: int) -> nn.Module:
     if config["arch"] not in ARCHITECTURES or shape[0] != 3:
         allowed = f"{', '.join(ARCHITECTURES)}, for images of 3 channels"
         raise UserError(f"model resnet: arch {config['arch']!r} for {shape[0]} channels; allowed: {allowed}")
-    return torchvision_resnet(config["arch"], classes)
+    return torchvision_resnet(config["arch"], classes, config.get("stem", "cifar"))

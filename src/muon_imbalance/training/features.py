@@ -1,23 +1,26 @@
 """Fine-tuning the upper part of a pretrained network on features: what its frozen lower part gives, computed once.
 
-A data set's ``load`` gives ``features [1, n, ...]``, ``label [1, n]``, ``group [1, n]`` and ``groups``, its ``weights``
-the pretrained weights by the names of the module; what it does not name (the classifier) starts as the module draws it.
+A data set's ``load`` gives ``features [1, n, ...]``, or ``jpeg_bytes`` and ``jpeg_ends`` where nothing is frozen,
+``label [1, n]``, ``group [1, n]`` and ``groups``, its ``weights`` the pretrained weights by the names of the module;
+the classifier starts as the module draws it.
 """
 
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from muon_imbalance.data import registry as data_sets
+from muon_imbalance.data.celeba import decoded
 from muon_imbalance.errors import UserError
 from muon_imbalance.models import registry as models
 from muon_imbalance.training.job import Job
 from muon_imbalance.training.minibatch import Minibatch
 from muon_imbalance.training.network import Network
 
-DRAWN = ("classifier.weight", "classifier.bias")
+DRAWN = ("classifier.weight", "classifier.bias", "fc.weight", "fc.bias")
 """What is new in every run: its classes are not those of the pretraining."""
 
 
@@ -53,12 +56,41 @@ class Features:
         return self.read(which)
 
 
+class Pictures:
+    """JPEG files, decoded when they are read: cropped, resized, standardised with ImageNet's statistics.
+
+    Args:
+        data: bytes of all files; ``ends``: where each ends.
+    """
+
+    CROP, SIDE = 178, 224
+    MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+    def __init__(self, data: np.ndarray, ends: np.ndarray, dtype: torch.dtype, device: torch.device):
+        self.data, self.ends, self.dtype, self.device = data, np.concatenate([[0], ends]), dtype, device
+        self.shape = torch.Size((3, self.SIDE, self.SIDE))
+
+    def read(self, which: Tensor | slice) -> Tensor:
+        numbers = range(len(self.ends) - 1)[which] if isinstance(which, slice) else which.tolist()
+        files = [self.data[self.ends[i] : self.ends[i + 1]] for i in numbers]
+        images = torch.from_numpy(np.stack([decoded(file, self.CROP, self.SIDE) for file in files])).to(self.device)
+        mean, std = (torch.tensor(values, device=self.device) for values in (self.MEAN, self.STD))
+        return ((images / 255 - mean) / std).to(self.dtype).permute(0, 3, 1, 2)
+
+    def augmented(self, which: Tensor, augment: dict, rng: torch.Generator) -> Tensor:
+        """Pictures are not changed."""
+        return self.read(which)
+
+
 class Split:
     """Samples of one split: inputs, class ``targets [n]`` and ``groups [n]``, on the device."""
 
     def __init__(self, arrays: dict, dtype: torch.dtype, device: torch.device):
-        features, label, group = (torch.from_numpy(arrays[name][0]) for name in ("features", "label", "group"))
-        self.inputs = Features(features.to(device), dtype)
+        if "jpeg_bytes" in arrays:
+            self.inputs = Pictures(arrays["jpeg_bytes"][0], arrays["jpeg_ends"][0], dtype, device)
+        else:
+            self.inputs = Features(torch.from_numpy(arrays["features"][0]).to(device), dtype)
+        label, group = (torch.from_numpy(arrays[name][0]) for name in ("label", "group"))
         self.targets, self.groups = label.long().to(device), group.long().to(device)
 
 

@@ -1,0 +1,57 @@
+"""CelebA's pictures together with the weights that a network starts from; nothing of the network is frozen."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from muon_imbalance.data import cached, celeba, manifest, pretrained
+from muon_imbalance.data.options import Options
+from muon_imbalance.data.store import read_arrays
+from muon_imbalance.errors import UserError
+
+PARENTS = ("samples", "weights")
+classes, weights = celeba.classes, cached.weights
+GROUPS = celeba.GROUPS
+
+
+def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
+    """Write the arrays of both parents.
+
+    Args:
+        config: empty.
+        parents: ``{samples: CelebA, weights: pretrained}``.
+        out: folder to write.
+
+    Raises:
+        UserError: a key in the config, or a parent missing.
+    """
+    Options("portraits", config, {})
+    for role in PARENTS:
+        if role not in parents:
+            raise UserError(f"portraits: parents lacks {role!r}; allowed: a data set for each of {PARENTS}")
+    samples, above = manifest.read(parents["samples"]), manifest.read(parents["weights"])
+    arrays = read_arrays(parents["samples"])
+    arrays |= {cached.PREFIX + name: array for name, array in pretrained.load(parents["weights"]).items()}
+    facts = {
+        "name": "portraits",
+        "kind": samples["kind"],
+        "label": f"{samples['label']} / {above['label']}",
+        "source": {"samples_sha256": samples["sha256"], "weights_sha256": above["sha256"],
+                   "samples": samples["source"], "weights": above["source"]},
+        "licence": f"pictures: {samples['licence']}; weights: {above['licence']}",
+        "citation": f"{samples['citation']} Weights: {above['citation']}",
+        "builder": "portraits",
+        "config": {},
+    }  # fmt: skip
+    manifest.write(out, arrays, facts)
+
+
+def describe(arrays: Mapping[str, np.ndarray]) -> dict:
+    """As of the pictures."""
+    return celeba.describe(arrays)
+
+
+def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
+    """As of the pictures, and ``groups [G]``."""
+    return celeba.load(path, split, repetitions) | {"groups": np.array(GROUPS)}
