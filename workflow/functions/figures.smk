@@ -66,11 +66,31 @@ def figure_seeds(figure):
     return {name: EXPERIMENTS[name]["seeds"] for name in config["figures"][figure]["experiments"]}
 
 
+def figure_title(figure):
+    """Title of a figure; data that stand in for the paper's are part of it."""
+    described = config["figures"][figure]
+    shown = {EXPERIMENTS[name].get("dataset") for name in described["experiments"]} & set(config["datasets"])
+    found = {name: config["datasets"][name] for name in sorted(shown) if "stand_in_for" in with_parent(name)}
+    places = {
+        f"{entry.get('parent', name)} in the place of {with_parent(name)['stand_in_for']}"
+        for name, entry in found.items()
+    }
+    return f"{described['title']} [{'; '.join(sorted(places))}]" if places else described["title"]
+
+
+def with_parent(dataset):
+    """A data set's entry; where what it is made from stands in for another one, so does it (weights: see its label)."""
+    entry = config["datasets"][dataset]
+    above = [entry[key] for key in ("parent",) if key in entry] + list(entry.get("parents", {}).values())
+    above = [with_parent(name) for name in above if config["datasets"][name]["builder"] != "pretrained"]
+    return {key: found[key] for found in above for key in ("stand_in_for",) if key in found} | entry
+
+
 def figure_provenance(figure):
     """What the figure's json file says of its origin (volatile facts are read when it runs)."""
     return json.dumps(
         {
-            "title": config["figures"][figure]["title"],
+            "title": figure_title(figure),
             "scale": SCALE,
             "command": f"snakemake --cores all {figure}{scale_option()}",
             "experiments": config["figures"][figure]["experiments"],

@@ -33,5 +33,9 @@ def at_equal(frame: pd.DataFrame, value: Key, clock: Key, levels: np.ndarray) ->
 
 def titles(datasets: dict[str, str | Path]) -> dict[str, str]:
     """Name of each data set with its ratio, such as "CIFAR-10, R = 20"; a stand-in is called what it is."""
-    held = {name: manifest.read(Path(folder)) for name, folder in datasets.items()}
-    return {name: f"{one['label'].split(' (')[0]}, R = {one['config']['ratio']:g}" for name, one in held.items()}
+    found = {}
+    for name, folder in datasets.items():
+        held = manifest.read(Path(folder))
+        parent = held["label"].partition(", STEP")[0].partition(" (")[0]
+        found[name] = f"{parent}, R = {held['config']['ratio']:g}"
+    return found

@@ -15,7 +15,7 @@ from muon_imbalance.data.options import Options
 from muon_imbalance.data.pictures import SIDE, describe, load  # noqa: F401 (a builder offers them)
 from muon_imbalance.data.seeding import stable_seed
 
-DEFAULTS = {"classes": 100, "train": 500, "test": 100, "jitter": 0.12, "seed": 0}
+DEFAULTS = {"classes": 100, "train": 500, "test": 100, "jitter": 0.08, "seed": 0}
 CITATION = (
     "H. Kataoka, K. Okayasu, A. Matsumoto, E. Yamagata, R. Yamada, N. Inoue, A. Nakamura, Y. Satoh. "
     "Pre-training without natural images. ACCV 2020 (the idea; the pictures are this project's own)."
