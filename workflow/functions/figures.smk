@@ -70,20 +70,18 @@ def figure_title(figure):
     """Title of a figure; data that stand in for the paper's are part of it."""
     described = config["figures"][figure]
     shown = {EXPERIMENTS[name].get("dataset") for name in described["experiments"]} & set(config["datasets"])
-    found = {name: config["datasets"][name] for name in sorted(shown) if "stand_in_for" in with_parent(name)}
-    places = {
-        f"{entry.get('parent', name)} in the place of {with_parent(name)['stand_in_for']}"
-        for name, entry in found.items()
-    }
+    places = {f"{name} in the place of {whose}" for dataset in shown for name, whose in stand_ins(dataset).items()}
     return f"{described['title']} [{'; '.join(sorted(places))}]" if places else described["title"]
 
 
-def with_parent(dataset):
-    """A data set's entry; where what it is made from stands in for another one, so does it (weights: see its label)."""
+def stand_ins(dataset):
+    """What stands in for what in a data set, or in those that it is made from (weights: the data's label says it)."""
     entry = config["datasets"][dataset]
-    above = [entry[key] for key in ("parent",) if key in entry] + list(entry.get("parents", {}).values())
-    above = [with_parent(name) for name in above if config["datasets"][name]["builder"] != "pretrained"]
-    return {key: found[key] for found in above for key in ("stand_in_for",) if key in found} | entry
+    found = {entry.get("parent", entry["builder"]): entry["stand_in_for"]} if "stand_in_for" in entry else {}
+    for name in [entry[key] for key in ("parent",) if key in entry] + list(entry.get("parents", {}).values()):
+        if config["datasets"][name]["builder"] != "pretrained":
+            found |= stand_ins(name)
+    return found
 
 
 def figure_provenance(figure):
