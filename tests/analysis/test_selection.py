@@ -78,6 +78,21 @@ def test_ties_go_to_the_smaller_learning_rate():
     assert chosen["hyper"]["lr"] == "0.1"
 
 
+def test_ties_may_be_broken_by_another_curve():
+    flat = grid(dict.fromkeys(CURVES, [0, 0.5, 0.6]))
+    loss = flat.assign(metric="loss", split="train", group="all", value=flat["lr"].map({"0.01": 2, "0.1": 1, "1e0": 3}))
+    ties = {"metric": "loss", "split": "train", "group": "all", "goal": "min"}
+    both = pd.concat([flat, loss], ignore_index=True)
+    assert select(both, RULE | {"ties": ties}, VALUES)["hyper"]["lr"] == "0.1"
+    assert select(both, RULE | {"ties": ties | {"goal": "max"}}, VALUES)["hyper"]["lr"] == "1e0"
+    clear = pd.concat([grid(CURVES | {"0.01": [0, 0.5, 0.9]}), loss], ignore_index=True)
+    assert select(clear, RULE | {"ties": ties}, VALUES)["hyper"]["lr"] == "0.01"
+    with pytest.raises(UserError, match="no grid rows with metric 'loss'"):
+        select(flat, RULE | {"ties": ties}, VALUES)
+    with pytest.raises(UserError, match="goal is 'down'"):
+        select(both, RULE | {"ties": ties | {"goal": "down"}}, VALUES)
+
+
 def test_a_single_value_is_no_border():
     chosen = select(grid({"0.1": [0, 0.5, 0.8]}), RULE, {"lr": ["0.1"]})
     assert (chosen["hyper"], chosen["edge"]) == ({"lr": "0.1"}, {"lr": None})

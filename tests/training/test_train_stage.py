@@ -13,7 +13,7 @@ import pytest
 
 from muon_imbalance import closure, train
 from muon_imbalance.analysis import runs, tidy
-from muon_imbalance.data import gaussian_mixture
+from muon_imbalance.data import fractal100, gaussian_mixture, step_imbalance
 from muon_imbalance.errors import UserError
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.job import Job
@@ -210,22 +210,36 @@ def test_checkpoint_identity_changes_with_settings_and_data(data):
     assert train.identity(replace(job(), cells=[{"lr": "0.2", "momentum": "0.9"}]), data) != one
 
 
-def test_the_closure_is_what_a_job_imports(data, tmp_path):
+def network_job(folder):
+    """A job on minibatches, and its data set of a few generated pictures."""
+    config = {"parent": "pool", "classes": 4, "ratio": 2, "majority": 4, "resolution": 8, "validation": 1, "test": 1,
+              "repetitions": 1}  # fmt: skip
+    fractal100.build({"classes": 4, "train": 6, "test": 1}, {}, folder / "pool")
+    step_imbalance.build(config, {"pool": folder / "pool"}, folder / "step")
+    settings = {"dataset": {"name": "step", "builder": "step_imbalance", "config": config}, "evaluate": ["test"],
+                "model": {"name": "resnet", "width": 2, "blocks": [1]}, "metrics": []}  # fmt: skip
+    described = job(task="network", settings=settings, steps=0, epochs=1, batch=6, seeds=[0], stack=1, dtype="float32")
+    return described, folder / "step"
+
+
+@pytest.mark.parametrize("kind", ["classification", "network"])
+def test_the_closure_is_what_a_job_imports(data, tmp_path, kind):
     """Run a job in its own process: every project file it loads is in the closure, and none of the forbidden parts."""
     code = (
         "import sys; from muon_imbalance import train; train.main();"
         "print(*sorted(m.__file__ for n, m in sys.modules.items() if n.startswith('muon_imbalance')"
         " and getattr(m, '__file__', None)), sep='\\n')"
     )
-    described = json.dumps({k: v for k, v in vars(job()).items()})
-    arguments = ["--job", described, "--data", str(data), "--checkpoints", str(tmp_path / "c"), "--output",
+    asked, folder = (job(), data) if kind == "classification" else network_job(tmp_path)
+    described = json.dumps({k: v for k, v in vars(asked).items()})
+    arguments = ["--job", described, "--data", str(folder), "--checkpoints", str(tmp_path / "c"), "--output",
                  str(tmp_path / "t.parquet")]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True,
         env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     loaded = {Path(line).resolve() for line in done.stdout.splitlines() if line.endswith(".py")}
-    names = ["muon_imbalance.train", *train.modules(job())[1:]]
+    names = ["muon_imbalance.train", *train.modules(asked)[1:]]
     allowed = set(closure.closure(*names))
     assert loaded and loaded <= allowed
     forbidden = ("reporting", "claims", "judge", "style")

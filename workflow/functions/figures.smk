@@ -77,7 +77,8 @@ def figure_title(figure):
 def stand_ins(dataset):
     """What stands in for what in a data set, or in those that it is made from (weights: the data's label says it)."""
     entry = config["datasets"][dataset]
-    found = {entry.get("parent", entry["builder"]): entry["stand_in_for"]} if "stand_in_for" in entry else {}
+    above = config["datasets"].get(entry.get("parent"), entry)
+    found = {above["builder"]: entry["stand_in_for"]} if "stand_in_for" in entry else {}
     for name in [entry[key] for key in ("parent",) if key in entry] + list(entry.get("parents", {}).values()):
         if config["datasets"][name]["builder"] != "pretrained":
             found |= stand_ins(name)

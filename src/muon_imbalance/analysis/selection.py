@@ -1,8 +1,9 @@
 """The paper's selection rule: which cell of a grid is trained with all seeds.
 
 A rule is ``{metric, split, group, at: end | best, goal: max | min}``: the cell's curve, averaged over seeds,
-is read at the last step or at its best step; a cell with a diverged run loses; ties go to the smaller
-learning rate.
+is read at the last step or at its best step; a cell with a diverged run loses. With ``ties: {metric, split,
+group, goal}`` cells of equal score are told apart by another curve at the last step (where a group is not learned
+at all, every cell has 0); what is equal then goes to the smaller learning rate.
 """
 
 import itertools
@@ -21,8 +22,10 @@ CONTRACT = ("hyper", "rule", "split", "seeds", "score", "edge")
 
 def check_rule(rule: Mapping) -> None:
     """Raise :class:`UserError` unless the rule has exactly the known keys with allowed values."""
-    if set(rule) != set(RULE):
+    if set(rule) - {"ties"} != set(RULE):
         raise UserError(f"selection rule has the keys {sorted(rule)}; it must have {', '.join(RULE)}")
+    if "ties" in rule:
+        check_rule(dict(rule["ties"]) | {"at": "end"})
     for key, allowed in RULE.items():
         if allowed and rule[key] not in allowed:
             raise UserError(f"selection rule: {key} is {rule[key]!r}; allowed: {', '.join(allowed)}")
@@ -60,6 +63,21 @@ def _edge(token: str, values: Sequence[str]) -> str | None:
     return {0: "lower", len(ordered) - 1: "upper"}.get(ordered.index(token))
 
 
+def _curve(frame: pd.DataFrame, rule: Mapping) -> pd.DataFrame:
+    """Grid rows of the curve that a rule reads."""
+    rows = frame[frame["phase"] == "grid"]
+    for key in ("metric", "split", "group"):
+        there = sorted(rows[key].unique())
+        rows = rows[rows[key] == rule[key]]
+        if rows.empty:
+            raise UserError(f"selection rule: no grid rows with {key} {rule[key]!r}; there are {there}")
+    return rows
+
+
+def _cells(rows: pd.DataFrame, keys: Sequence[str]) -> dict[tuple[str, ...], pd.DataFrame]:
+    return dict(list(_tokens(rows, keys).groupby([f"cell:{key}" for key in keys])))
+
+
 def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Sequence[str]]) -> dict:
     """The best cell of a grid.
 
@@ -80,15 +98,10 @@ def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Se
     check_rule(rule)
     if "lr" not in grid_values:
         raise UserError(f"grid has the keys {', '.join(grid_values)}; 'lr' is missing")
-    rows = grid_frame[grid_frame["phase"] == "grid"]
-    for key in ("metric", "split", "group"):
-        there = sorted(rows[key].unique())
-        rows = rows[rows[key] == rule[key]]
-        if rows.empty:
-            raise UserError(f"selection rule: no grid rows with {key} {rule[key]!r}; there are {there}")
-    keys = list(grid_values)
-    names = [f"cell:{key}" for key in keys]
-    cells = dict(list(_tokens(rows, keys).groupby(names)))
+    keys, second = list(grid_values), rule.get("ties")
+    rows = _curve(grid_frame, rule)
+    cells = _cells(rows, keys)
+    tied = _cells(_curve(grid_frame, second), keys) if second else {}
     records, seeds = [], {}
     for cell in itertools.product(*(list(map(str, grid_values[key])) for key in keys)):
         if cell not in cells:
@@ -100,6 +113,8 @@ def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Se
             raise UserError(f"grid cell {dict(zip(keys, cell, strict=True))} holds several runs of one seed")
         seeds[cell] = sorted(map(int, part["seed"].unique()))
         records.append({**dict(zip(keys, cell, strict=True)), "score": _score(part, rule)})
+        if second:
+            records[-1]["ties"] = _score(tied[cell], second | {"at": "end"})
     if len({tuple(value) for value in seeds.values()}) > 1:
         raise UserError(f"grid cells were trained with different seeds: {seeds}")
     table = pd.DataFrame(records).assign(diverged=lambda frame: frame["score"].isna())
@@ -109,7 +124,12 @@ def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Se
         tried = "; ".join(f"{key} {', '.join(map(str, grid_values[key]))}" for key in keys)
         who = f"{rows['experiment'].iloc[0]}/{rows['optimizer'].iloc[0]}"
         raise UserError(f"{who}: every cell of the grid diverged ({tried}); add smaller learning rates")
-    best = min(finished, key=lambda record: (sign * record["score"], float(record["lr"])))
+    other = -1 if second and second["goal"] == "max" else 1
+
+    def place(record: dict) -> tuple[float, float, float]:
+        return sign * record["score"], other * record.get("ties", 0.0), float(record["lr"])
+
+    best = min(finished, key=place)
     hyper = {key: best[key] for key in keys}
     return {
         "hyper": hyper,
