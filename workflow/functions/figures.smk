@@ -69,17 +69,20 @@ def figure_seeds(figure):
 def figure_title(figure):
     """Title of a figure; data that stand in for the paper's are part of it."""
     described = config["figures"][figure]
-    shown = {EXPERIMENTS[name]["dataset"] for name in described["experiments"] if "dataset" in EXPERIMENTS[name]}
-    places = sorted(set(filter(None, map(stand_in, shown))))
-    return f"{described['title']} [{'; '.join(places)}]" if places else described["title"]
+    shown = {EXPERIMENTS[name].get("dataset") for name in described["experiments"]} & set(config["datasets"])
+    places = {f"{name} in the place of {whose}" for dataset in shown for name, whose in stand_ins(dataset).items()}
+    return f"{described['title']} [{'; '.join(sorted(places))}]" if places else described["title"]
 
 
-def stand_in(dataset):
-    """What is shown in the place of what, where a data set or its parent stands in for another one."""
+def stand_ins(dataset):
+    """What stands in for what in a data set, or in those that it is made from (weights: the data's label says it)."""
     entry = config["datasets"][dataset]
     above = config["datasets"].get(entry.get("parent"), entry)
-    missing = entry.get("stand_in_for") or above.get("stand_in_for")
-    return f"{above['builder']} in the place of {missing}" if missing else ""
+    found = {above["builder"]: entry["stand_in_for"]} if "stand_in_for" in entry else {}
+    for name in [entry[key] for key in ("parent",) if key in entry] + list(entry.get("parents", {}).values()):
+        if config["datasets"][name]["builder"] != "pretrained":
+            found |= stand_ins(name)
+    return found
 
 
 def figure_provenance(figure):
