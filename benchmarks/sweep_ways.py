@@ -59,7 +59,7 @@ def work(given: tuple[Job, Path]) -> tuple[float, dict[tuple[str, int], float]]:
     with tempfile.TemporaryDirectory() as folder:
         begin = time.process_time()
         with Checkpoints(Path(folder), "key") as checkpoints:
-            frame = train.run_job(share, data, None, checkpoints).to_pandas()
+            frame = train.run_job(share, data, [], checkpoints).to_pandas()
         spent = time.process_time() - begin
     last = frame[(frame["step"] == share.steps) & (frame["metric"] == "loss")]
     runs = zip(last["lr"], last["seed"].astype(int), last["value"].astype(float), strict=True)

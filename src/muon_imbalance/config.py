@@ -176,6 +176,8 @@ def _check_experiment(config: dict, name: str, experiment: dict) -> None:
     several = any(len(cells(sweep)) > 1 for sweep in experiment.get("sweep", {}).values())
     if several and "selection" not in experiment and not frozen:
         raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
+    if experiment.get("shards") == "each" and "variants" in experiment:
+        raise UserError(f"{where}.shards: 'each' is not possible with variants; allowed: one")
     if "mixture" in experiment:
         _check_linear(experiment, where)
 

@@ -16,13 +16,15 @@ log = logging.getLogger("muon_imbalance")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grid", type=Path, required=True, help="runs table with the rows of the grid phase")
+    parser.add_argument(
+        "--grid", type=Path, nargs="+", required=True, help="runs tables with the rows of the grid phase"
+    )
     parser.add_argument("--rule", required=True, help="JSON: metric, split, group, at (end | best), goal (max | min)")
     parser.add_argument("--grid-values", required=True, help="JSON: swept key -> list of text tokens")
     parser.add_argument("--output", type=Path, required=True, help="selection file to write (JSON)")
     arguments = parser.parse_args()
     start_logging()
-    frame = runs.read([arguments.grid], phase="grid")
+    frame = runs.read(arguments.grid, phase="grid")
     rule, values = json_argument(arguments.rule, "--rule"), json_argument(arguments.grid_values, "--grid-values")
     variant = runs.variants(frame)
     chosen = {name: select(frame[variant == name], rule, values) for name in variant.unique()}

@@ -6,6 +6,7 @@ Runs of the final phase that the grid phase trained already (same cell, same see
 import argparse
 import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from muon_imbalance.errors import UserError, run_stage
 from muon_imbalance.optimizers import registry
 from muon_imbalance.progress import Progress, start_logging
 from muon_imbalance.training import tasks
+from muon_imbalance.training.alone import Alone
 from muon_imbalance.training.checkpoints import Checkpoints, key
 from muon_imbalance.training.engine import History, train
 from muon_imbalance.training.job import Job, Run
@@ -82,14 +84,15 @@ def make_optimizer(job: Job, stack: list[Run], steps: int = 0):
             swept[name] = values[0]
         else:
             swept[name] = torch.tensor(values, dtype=torch.float64)
-    if job.schedule == "constant" and not job.warmup:
-        return registry.build(job.rule, **fixed, **swept)
     rates = {"lr": swept.pop("lr")} | {key: fixed.pop(key) for key in list(fixed) if key.endswith("_lr") and fixed[key]}
 
-    def built(f: float):
-        return registry.build(job.rule, **{key: f * rate for key, rate in rates.items()}, **fixed, **swept)
+    def build(factor: float):
+        scaled = {key: factor * rate for key, rate in rates.items()}
+        rule = registry.build(job.rule, **scaled, **fixed, **swept)
+        return Alone(rule) if job.epochs else rule
 
-    return Scheduled(built, job.schedule, steps, job.warmup)
+    constant = job.schedule == "constant" and not job.warmup
+    return build(1.0) if constant else Scheduled(build, job.schedule, steps, job.warmup)
 
 
 def rows(job: Job, run: Run, history: History, position: int, per_epoch: int = 1) -> pyarrow.Table:
@@ -137,18 +140,20 @@ def trained_before(job: Job, grid: pyarrow.Table) -> dict[int, pyarrow.Table]:
     return known
 
 
-def run_job(job: Job, data: Path | None, grid: Path | None, checkpoints: Checkpoints) -> pyarrow.Table:
-    """Train what is missing and return the job's whole table."""
+def run_job(
+    job: Job, data: Path | None, grid: Sequence[Path], checkpoints: Checkpoints, keep_grid: bool = True
+) -> pyarrow.Table:
+    """Train what is missing and return the job's whole table; ``keep_grid``: with the rows of the grid's tables."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     if job.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device is 'cuda' but this machine offers no CUDA device; set device: cpu")
     parts, missing = [], job.runs()
-    if grid is not None:
-        grid_rows = tidy.read(grid)
+    if grid:
+        grid_rows = pyarrow.concat_tables([tidy.read(path) for path in grid], promote_options="permissive")
         final = trained_before(job, grid_rows)
         missing = [run for run in missing if run.index not in final]
-        parts += [grid_rows, *final.values()]
+        parts += [*([grid_rows] if keep_grid else []), *final.values()]
     groups = stacks(job, missing)
     progress = Progress(job.label, len(groups) * job.steps)
     for number, stack in enumerate(groups):
@@ -184,7 +189,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--job", required=True, help="the job as JSON (see muon_imbalance.training.job)")
     parser.add_argument("--data", type=Path, help="dataset folder")
-    parser.add_argument("--grid", type=Path, help="table of the grid phase, whose runs are reused")
+    parser.add_argument("--grid", type=Path, nargs="+", default=[], help="tables of the grid, whose runs are reused")
+    parser.add_argument("--without-grid", action="store_true", help="leave the grid's rows to another shard's table")
     parser.add_argument("--selection", type=Path, help="selection file that names the cell of the final phase")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--output", type=Path, required=True, help="table to write (parquet)")
@@ -195,7 +201,8 @@ def main() -> None:
     if arguments.selection:
         job = with_selection(job, json.loads(arguments.selection.read_text(encoding="utf-8")))
     with Checkpoints(arguments.checkpoints, identity(job, arguments.data, arguments.sources)) as checkpoints:
-        tidy.write(arguments.output, run_job(job, arguments.data, arguments.grid, checkpoints))
+        table = run_job(job, arguments.data, arguments.grid, checkpoints, not arguments.without_grid)
+        tidy.write(arguments.output, table)
         checkpoints.clear()
 
 

@@ -190,7 +190,7 @@ def test_the_repository_names_known_experiments_and_optimizers():
         experiment = config["experiments"][claim.experiment]
         for name in {name for check in claim.checks for name in (*check.optimizers, *check.minus)}:
             optimizer, _, variant = name.partition(".")
-            assert optimizer in experiment.get("sweep", {}), f"{claim.id} names {name}"
+            assert optimizer in (experiment.get("sweep") or experiment["optimizers"]), f"{claim.id} names {name}"
             assert variant in (experiment.get("variants") or {"": {}}), f"{claim.id} names {name}"
 
 

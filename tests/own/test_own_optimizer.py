@@ -47,7 +47,7 @@ def job(cls="Heavy", **changes):
 
 def run(job, folder):
     with Checkpoints(folder, train.identity(job, None)) as checkpoints:
-        return train.run_job(job, None, None, checkpoints).to_pandas()
+        return train.run_job(job, None, [], checkpoints).to_pandas()
 
 
 def build(spec, hyper=None, cell=None, **keys):

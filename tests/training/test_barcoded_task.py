@@ -83,7 +83,7 @@ def run(folder, checkpoints, **changes):
     }  # fmt: skip
     job = Job(**(described | changes))
     with Checkpoints(checkpoints, train.identity(job, folder)) as kept:
-        return train.run_job(job, folder, None, kept).to_pandas()
+        return train.run_job(job, folder, [], kept).to_pandas()
 
 
 def test_training_loss_falls_and_stack_and_chunk_change_speed_only(folder, tmp_path):

@@ -14,6 +14,7 @@ from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers import own, registry
 from muon_imbalance.progress import Progress
 from muon_imbalance.training import engine, schedules
+from muon_imbalance.training.alone import Alone
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.job import Job
 from muon_imbalance.training.minibatch import Minibatch
@@ -177,6 +178,26 @@ def test_a_class_follows_the_schedule_like_a_rule(tmp_path):
     np.testing.assert_allclose(torch_class.values, rule.values, rtol=1e-4)
     constant = run(Small(), tmp_path / "constant", registry.build("sgd", lr=0.1, momentum=0.9))
     assert not np.allclose(constant.values, rule.values, rtol=1e-4)
+
+
+@pytest.mark.parametrize("hyper", [{}, {"weight_decay": 0.1}])
+@pytest.mark.parametrize("rule", ["nmd", "signum", "muon", "muon_exact", "adam", "sgd", "shampoo", "lion_k"])
+def test_a_step_in_place_is_the_step(rule, hyper):
+    rule = registry.build(rule, lr=0.05, **hyper)
+    rng = torch.Generator().manual_seed(0)
+    shapes = {"kernel": (1, 4, 3, 3, 3), "matrix": (1, 5, 7), "vector": (1, 6), "few": (1, 2)}
+    params = {name: torch.randn(shape, generator=rng) for name, shape in shapes.items()}
+    mine = {name: value.clone() for name, value in params.items()}
+    state, own = rule.init(params), rule.init(mine)
+    for _ in range(4):
+        grads = {name: torch.randn(shape, generator=rng) for name, shape in shapes.items()}
+        params, state = rule.step(params, grads, state)
+        mine, own = Alone(rule).step(mine, {name: value.clone() for name, value in grads.items()}, own)
+    assert list(own) == list(state) and list(mine) == list(params)
+    for name in params:
+        torch.testing.assert_close(mine[name], params[name], rtol=2e-5, atol=1e-6)
+    for key in state:
+        torch.testing.assert_close(own[key], state[key], rtol=2e-5, atol=1e-6)
 
 
 def test_warmup_and_schedule():

@@ -1,13 +1,16 @@
 """Classification with torch modules: augmentation, metrics by group, spectrum of the logits, the ResNets."""
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from muon_imbalance import train
+from muon_imbalance.config import without_nulls
 from muon_imbalance.data import registry as data_sets
 from muon_imbalance.errors import UserError
 from muon_imbalance.models import resnet
@@ -60,7 +63,7 @@ def job(**changes):
 
 def table(job, folder):
     with Checkpoints(folder, "key") as checkpoints:
-        return train.run_job(job, folder, None, checkpoints).to_pandas()
+        return train.run_job(job, folder, [], checkpoints).to_pandas()
 
 
 def test_a_job_writes_rows_by_epoch(pictures, tmp_path):
@@ -145,6 +148,39 @@ def test_the_narrow_network_at_full_width_is_torchvisions():
     for name in ("conv1.weight", "layer2.0.conv1.weight", "layer4.1.conv2.weight"):
         spread = [network.state_dict()[name].std().item() for network in (mine, fresh)]
         assert spread[0] == pytest.approx(spread[1], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "optimizer", "side"), [("cifar10_r20", "muon", 32), ("cifar100_r20", "nmd", 32), (None, "adam", 64)]
+)
+def test_the_papers_networks_train_with_the_papers_settings(monkeypatch, tmp_path, experiment, optimizer, side):
+    """ResNet-18 and ResNet-50 as the paper scale has them, ResNet-34 on 64 x 32 pixels; few pictures, real shapes."""
+
+    def load(path, split, repetitions):
+        rng = np.random.default_rng(len(split))
+        label = np.arange(4 if split == "train" else 2)[None] % 10
+        images = rng.integers(0, 256, (*label.shape, side, 32, 3), dtype=np.uint8)
+        return {"images": images, "label": label, "mean": np.full((1, 3), 120.0), "std": np.full((1, 3), 60.0)}
+
+    module = SimpleNamespace(load=load, classes=lambda config: 100 if experiment == "cifar100_r20" else 10)
+    monkeypatch.setitem(sys.modules, "pictures_of_a_test", module)
+    monkeypatch.setitem(data_sets.BUILDERS, "pictures", "pictures_of_a_test")
+    root = Path(__file__).parents[2]
+    base, paper = (yaml.safe_load((root / name).read_text()) for name in ("config.yaml", "workflow/scales/paper.yaml"))
+    chosen = base["experiments"][experiment or "cifar10_r20"] | paper["experiments"][experiment or "cifar10_r20"]
+    model = without_nulls(chosen["model"]) if experiment else {"arch": "resnet34"}
+    cell = {key: values[1] for key, values in chosen["sweep"][optimizer].items()}
+    described = job(
+        optimizer=optimizer, rule=optimizer, cells=[cell], seeds=[0], epochs=2, batch=chosen["batch"],
+        schedule=chosen["schedule"], record={"every": 1}, hyper=chosen["hyper"][optimizer],
+        settings={"model": {"name": "resnet"} | model, "augment": chosen["augment"], "metrics": [],
+                  "evaluate": ["test"]},
+    )  # fmt: skip
+    assert described.plan(4).steps == 2
+    frame = table(described, tmp_path)
+    loss = frame[frame["metric"] == "loss"]["value"]
+    assert len(loss) == 3 and np.isfinite(loss).all() and not frame["diverged"].any()
+    assert loss.iloc[0] == loss.iloc[1] != loss.iloc[2]
 
 
 @pytest.mark.parametrize("config", [{}, {"width": 4}, {"arch": "resnet18", "width": 4, "blocks": [1]}, {"arch": "x"}])

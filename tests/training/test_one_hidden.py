@@ -107,7 +107,7 @@ def job(**changes):
 
 def run(job, data, folder):
     with Checkpoints(folder, train.identity(job, data)) as checkpoints:
-        return train.run_job(job, data, None, checkpoints).to_pandas()
+        return train.run_job(job, data, [], checkpoints).to_pandas()
 
 
 def test_metrics_are_what_they_say(data, tmp_path):

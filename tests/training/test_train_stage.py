@@ -13,7 +13,7 @@ import pytest
 
 from muon_imbalance import closure, train
 from muon_imbalance.analysis import runs, tidy
-from muon_imbalance.data import gaussian_mixture
+from muon_imbalance.data import fractal100, gaussian_mixture, step_imbalance
 from muon_imbalance.errors import UserError
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.job import Job
@@ -42,9 +42,9 @@ def job(**changes):
     return Job(**(described | changes))
 
 
-def run(job, data, folder, grid=None):
+def run(job, data, folder, grid=(), **other):
     with Checkpoints(folder, train.identity(job, data)) as checkpoints:
-        return train.run_job(job, data, grid, checkpoints).to_pandas()
+        return train.run_job(job, data, grid, checkpoints, **other).to_pandas()
 
 
 def test_table_has_the_contract_columns_and_one_row_per_measurement(data, tmp_path):
@@ -89,13 +89,35 @@ def test_the_final_phase_reuses_the_grid(data, tmp_path):
     cells = [{"lr": "0.1", "momentum": "0.9"}, {"lr": "0.2", "momentum": "0.9"}]
     grid = run(job(phase="grid", cells=cells, seeds=[0]), data, tmp_path / "grid")
     runs.write(tmp_path / "grid.parquet", grid)
-    frame = run(job(cells=cells[1:]), data, tmp_path / "final", grid=tmp_path / "grid.parquet")
+    frame = run(job(cells=cells[1:]), data, tmp_path / "final", grid=[tmp_path / "grid.parquet"])
     final = frame[frame["phase"] == "final"]
     assert set(final["seed"]) == {0, 1} and set(final["lr"]) == {"0.2"} and len(frame) > len(final)
     reused = final[final["seed"] == 0]["value"].to_numpy()
     np.testing.assert_array_equal(reused, grid[grid["lr"] == "0.2"]["value"].to_numpy())
     fresh = run(job(cells=cells[1:]), data, tmp_path / "fresh")
     np.testing.assert_allclose(final.sort_values(["run", "step"])["value"], fresh["value"], rtol=1e-12)
+
+
+def test_shards_together_are_the_whole_job(data, tmp_path):
+    """One job per cell and seed of the grid, one per seed of the final phase: the rows of the jobs that do it all."""
+    cells = [{"lr": "0.1", "momentum": "0.9"}, {"lr": "0.2", "momentum": "0.9"}]
+    grid = run(job(phase="grid", cells=cells, seeds=[0]), data, tmp_path / "grid")
+    runs.write(tmp_path / "grid.parquet", grid)
+    whole = run(job(cells=cells[1:]), data, tmp_path / "final", grid=[tmp_path / "grid.parquet"])
+    shards = []
+    for index, cell in enumerate(cells):
+        table = run(job(phase="grid", cells=[cell], seeds=[0], first_run=index), data, tmp_path / f"grid{index}")
+        shards.append(tmp_path / f"{index}.parquet")
+        runs.write(shards[-1], table)
+    parts = [
+        run(job(cells=cells[1:], seeds=[seed], first_run=seed), data, tmp_path / f"final{seed}", shards,
+            keep_grid=seed == 0)
+        for seed in (0, 1)
+    ]  # fmt: skip
+    order = ["phase", "run", "step", "split", "group", "metric"]
+    joined = pd.concat(parts, ignore_index=True).sort_values(order, ignore_index=True)
+    expected = whole.sort_values(order, ignore_index=True)
+    pd.testing.assert_frame_equal(joined, expected, rtol=1e-12)
 
 
 def test_stack_and_chunk_change_speed_only(data, tmp_path):
@@ -188,22 +210,36 @@ def test_checkpoint_identity_changes_with_settings_and_data(data):
     assert train.identity(replace(job(), cells=[{"lr": "0.2", "momentum": "0.9"}]), data) != one
 
 
-def test_the_closure_is_what_a_job_imports(data, tmp_path):
+def network_job(folder):
+    """A job on minibatches, and its data set of a few generated pictures."""
+    config = {"parent": "pool", "classes": 4, "ratio": 2, "majority": 4, "resolution": 8, "validation": 1, "test": 1,
+              "repetitions": 1}  # fmt: skip
+    fractal100.build({"classes": 4, "train": 6, "test": 1}, {}, folder / "pool")
+    step_imbalance.build(config, {"pool": folder / "pool"}, folder / "step")
+    settings = {"dataset": {"name": "step", "builder": "step_imbalance", "config": config}, "evaluate": ["test"],
+                "model": {"name": "resnet", "width": 2, "blocks": [1]}, "metrics": []}  # fmt: skip
+    described = job(task="network", settings=settings, steps=0, epochs=1, batch=6, seeds=[0], stack=1, dtype="float32")
+    return described, folder / "step"
+
+
+@pytest.mark.parametrize("kind", ["classification", "network"])
+def test_the_closure_is_what_a_job_imports(data, tmp_path, kind):
     """Run a job in its own process: every project file it loads is in the closure, and none of the forbidden parts."""
     code = (
         "import sys; from muon_imbalance import train; train.main();"
         "print(*sorted(m.__file__ for n, m in sys.modules.items() if n.startswith('muon_imbalance')"
         " and getattr(m, '__file__', None)), sep='\\n')"
     )
-    described = json.dumps({k: v for k, v in vars(job()).items()})
-    arguments = ["--job", described, "--data", str(data), "--checkpoints", str(tmp_path / "c"), "--output",
+    asked, folder = (job(), data) if kind == "classification" else network_job(tmp_path)
+    described = json.dumps({k: v for k, v in vars(asked).items()})
+    arguments = ["--job", described, "--data", str(folder), "--checkpoints", str(tmp_path / "c"), "--output",
                  str(tmp_path / "t.parquet")]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True,
         env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     loaded = {Path(line).resolve() for line in done.stdout.splitlines() if line.endswith(".py")}
-    names = ["muon_imbalance.train", *train.modules(job())[1:]]
+    names = ["muon_imbalance.train", *train.modules(asked)[1:]]
     allowed = set(closure.closure(*names))
     assert loaded and loaded <= allowed
     forbidden = ("reporting", "claims", "judge", "style")
@@ -223,7 +259,7 @@ def test_each_variant_trains_its_own_selected_cell(data, tmp_path):
     runs.write(tmp_path / "grid.parquet", grid)
     selection = {"variants": {"plain": {"hyper": cells[1]}, "weighted": {"hyper": cells[0]}}}
     last = train.with_selection(job(cells=[{}], variants=variants), selection)
-    table = run(last, data, tmp_path / "b", tmp_path / "grid.parquet")
+    table = run(last, data, tmp_path / "b", [tmp_path / "grid.parquet"])
     final = table[table["phase"] == "final"].assign(variant=lambda frame: runs.variants(frame))
     assert final.groupby("variant")["lr"].unique().map(list).to_dict() == {"plain": ["0.3"], "weighted": ["0.1"]}
     assert final.groupby("variant")["seed"].unique().map(sorted).to_dict() == {"plain": [0, 1], "weighted": [0, 1]}

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from muon_imbalance import sweeps
 from muon_imbalance.config import cells, check_claims, check_references, check_schema, without_nulls
 from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers import registry
@@ -133,6 +134,8 @@ def test_mistakes_in_claims_are_named(edit, message):
 
 def test_stand_ins_are_an_error_when_real_data_is_required():
     config = load()
+    for dataset in config["datasets"].values():
+        dataset.pop("stand_in_for", None)
     config["require_real"] = True
     with pytest.raises(UserError, match="require_real: .*fig_09: tales stands in for tinystories.*scale: paper"):
         check(config)
@@ -141,6 +144,36 @@ def test_stand_ins_are_an_error_when_real_data_is_required():
     config["datasets"]["mnist"]["stand_in_for"] = "MNIST"
     with pytest.raises(UserError, match=r"data: fig_01: mnist stands in for MNIST\. Allowed"):
         check(config)  # a parent counts, a figure without data does not
+
+
+def test_frozen_hyperparameters_are_those_of_another_experiment():
+    config = sweeps.joined(load())
+    experiments = config["experiments"]
+    frozen = experiments["cifar10_r10"]
+    assert list(frozen["sweep"]) == frozen["optimizers"] == ["nmd", "signum", "muon"]
+    assert frozen["sweep"]["muon"] == experiments["cifar10_r20"]["sweep"]["muon"]
+    check(config)
+    for changes, message in (
+        ({"frozen_from": "cifar10"}, "frozen_from: 'cifar10' is unknown; allowed: .*cifar10_r20"),
+        ({"frozen_from": "cifar10_r5"}, "frozen_from: 'cifar10_r5' is unknown"),
+        ({"optimizers": ["sgd"]}, "optimizers: 'sgd' is unknown; allowed: adam, muon, nmd, signum"),
+        ({"sweep": {"muon": {"lr": ["0.1"]}}}, "it takes the selection of cifar10_r20"),
+    ):
+        changed = merged(load(), {"experiments": {"cifar10_r10": changes}})
+        with pytest.raises(UserError, match=message):
+            sweeps.joined(changed)
+
+
+def test_minibatches_and_steps_are_for_different_tasks():
+    for name, changes, message in (
+        ("cifar10_r20", {"steps": 5}, "'steps' is for other tasks; network takes epochs, batch"),
+        ("colored_mnist", {"epochs": 5}, "'epochs' is for other tasks; classification takes steps"),
+        ("cifar10_r20", {"batch": None}, "key 'batch' is missing"),
+        ("colored_mnist", {"steps": None}, "key 'steps' is missing"),
+        ("colored_mnist", {"sweep": None}, "key 'sweep' is missing"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check(merged(load(), {"experiments": {name: changes}}))
 
 
 def test_null_in_an_overlay_leaves_something_out():

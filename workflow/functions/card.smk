@@ -9,7 +9,10 @@ def card_optimizers(optimizer):
 def card_runs(optimizer):
     """Run tables of a card, by experiment."""
     names = card_optimizers(optimizer)
-    return {x: [f"{RESULTS}/runs/{x}/{name}.0.parquet" for name in names] for x in CARD["experiments"]}
+    return {
+        x: [f"{RESULTS}/runs/{x}/{name}.{shard}.parquet" for name in names for shard in final_shards(x)]
+        for x in CARD["experiments"]
+    }
 
 
 def card_measured(optimizer):

@@ -66,11 +66,27 @@ def figure_seeds(figure):
     return {name: EXPERIMENTS[name]["seeds"] for name in config["figures"][figure]["experiments"]}
 
 
+def figure_title(figure):
+    """Title of a figure; data that stand in for the paper's are part of it."""
+    described = config["figures"][figure]
+    shown = {EXPERIMENTS[name]["dataset"] for name in described["experiments"] if "dataset" in EXPERIMENTS[name]}
+    places = sorted(set(filter(None, map(stand_in, shown))))
+    return f"{described['title']} [{'; '.join(places)}]" if places else described["title"]
+
+
+def stand_in(dataset):
+    """What is shown in the place of what, where a data set or its parent stands in for another one."""
+    entry = config["datasets"][dataset]
+    above = config["datasets"].get(entry.get("parent"), entry)
+    missing = entry.get("stand_in_for") or above.get("stand_in_for")
+    return f"{above['builder']} in the place of {missing}" if missing else ""
+
+
 def figure_provenance(figure):
     """What the figure's json file says of its origin (volatile facts are read when it runs)."""
     return json.dumps(
         {
-            "title": config["figures"][figure]["title"],
+            "title": figure_title(figure),
             "scale": SCALE,
             "command": f"snakemake --cores all {figure}{scale_option()}",
             "experiments": config["figures"][figure]["experiments"],

@@ -16,10 +16,18 @@ wildcard_constraints:
     shard="[0-9]+",
 
 
+def final_shards(experiment):
+    """Jobs that an optimizer's final runs are split over: one, or one for each seed."""
+    described = EXPERIMENTS[experiment]
+    return range(described["seeds"] if described.get("shards") == "each" else 1)
+
+
 def run_tables(experiment):
-    """Tables of an experiment, one for each of its optimizers."""
+    """Tables of an experiment, one for each of its optimizers and their shards."""
     return [
-        f"{RESULTS}/runs/{experiment}/{optimizer}.0.parquet" for optimizer in EXPERIMENTS[experiment].get("sweep", {})
+        f"{RESULTS}/runs/{experiment}/{optimizer}.{shard}.parquet"
+        for optimizer in EXPERIMENTS[experiment].get("sweep", {})
+        for shard in final_shards(experiment)
     ]
 
 

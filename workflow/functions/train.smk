@@ -24,6 +24,14 @@ def sweep_cells(experiment, optimizer):
     return cells(sweep_of(experiment, optimizer))
 
 
+def grid_tables(experiment, optimizer):
+    """Tables of an optimizer's grid: one, or one for each cell and seed."""
+    described, count = EXPERIMENTS[experiment], 1
+    if described.get("shards") == "each":
+        count = len(sweep_cells(experiment, optimizer)) * described.get("grid_seeds", 1)
+    return [f"{RESULTS}/grid/{experiment}/{optimizer}.{shard}.parquet" for shard in range(count)]
+
+
 def tuned(wildcards, optimizer):
     """Grid table and selection file, where the sweep has more than one cell; or the selection of another experiment."""
     if len(sweep_cells(wildcards.experiment, optimizer)) == 1:
@@ -31,7 +39,7 @@ def tuned(wildcards, optimizer):
     if tuner := EXPERIMENTS[wildcards.experiment].get("frozen_from"):
         return {"selection": f"{RESULTS}/selection/{tuner}/{optimizer}.json"}
     return {
-        "grid": f"{RESULTS}/grid/{wildcards.experiment}/{optimizer}.{wildcards.shard}.parquet",
+        "grid": grid_tables(wildcards.experiment, optimizer),
         "selection": f"{RESULTS}/selection/{wildcards.experiment}/{optimizer}.json",
     }
 
@@ -110,7 +118,13 @@ def job(wildcards, optimizer, phase):
     """What `muon_imbalance.train` is told: only the settings that this job depends on."""
     experiment = EXPERIMENTS[wildcards.experiment]
     grid = sweep_cells(wildcards.experiment, optimizer)
-    seeds = experiment["seeds"] if phase == "final" else experiment.get("grid_seeds", 1)
+    seeds = list(range(experiment["seeds"] if phase == "final" else experiment.get("grid_seeds", 1)))
+    shard, split = int(getattr(wildcards, "shard", 0)), experiment.get("shards") == "each"
+    if split and phase == "final":
+        seeds = [shard]
+    elif split:
+        cell, seed = divmod(shard, len(seeds))
+        grid, seeds = [grid[cell]], [seed]
     settings = {key: experiment[key] for key in SETTINGS if key in experiment}
     if "dataset" in experiment:
         dataset = config["datasets"][experiment["dataset"]]
@@ -123,7 +137,8 @@ def job(wildcards, optimizer, phase):
         "rule": config["optimizers"][optimizer].get("rule", ""),
         "hyper": fixed_hyper(wildcards.experiment, optimizer),
         "cells": grid if phase == "grid" or len(grid) == 1 else [{}],
-        "seeds": list(range(seeds)),
+        "seeds": seeds,
+        "first_run": shard,
         "settings": settings,
         "device": config["device"],
         "checkpoint_seconds": config["checkpoint_seconds"],
@@ -142,7 +157,8 @@ def data_option(wildcards):
 
 def tuned_options(wildcards, input):
     """Grid table and selection file as options of the stage."""
-    return " ".join(f"--{key} {input[key]}" for key in ("grid", "selection") if key in input.keys())
+    given = " ".join(f"--{key} {input[key]}" for key in ("grid", "selection") if key in input.keys())
+    return given + (" --without-grid" if "grid" in input.keys() and wildcards.shard != "0" else "")
 
 
 def checkpoints(wildcards, optimizer):

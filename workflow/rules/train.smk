@@ -85,7 +85,7 @@ rule check_own:
 
 rule select_cell:
     input:
-        grid=f"{RESULTS}/grid/{{experiment}}/{{optimizer}}.0.parquet",
+        grid=lambda wildcards: grid_tables(wildcards.experiment, wildcards.optimizer),
         src=sources("select_cell"),
     output:
         f"{RESULTS}/selection/{{experiment}}/{{optimizer}}.json",

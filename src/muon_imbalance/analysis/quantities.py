@@ -16,6 +16,7 @@ from muon_imbalance.analysis import (
     group_quantities,  # noqa: F401
     language_quantities,  # noqa: F401
     linear_quantities,  # noqa: F401
+    network_quantities,  # noqa: F401
     shape_quantities,  # noqa: F401
     statistics,
     table_quantities,  # noqa: F401

@@ -1,5 +1,6 @@
 """Labelled colour pictures of 32 x 32 pixels, the form of CIFAR: what its data sets and their stand-ins share."""
 
+import codecs
 import io
 import pickle
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ class _Plain(pickle.Unpickler):
     def find_class(self, module: str, name: str):
         if module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype"):
             return getattr(np._core.multiarray if name == "_reconstruct" else np, name)
+        if (module, name) == ("_codecs", "encode"):  # how newer Pythons write bytes in the old protocol
+            return codecs.encode
         raise UserError(f"the file asks for {module}.{name}, which is no part of a picture")
 
 
@@ -65,8 +68,8 @@ def write(out: Path, arrays: Mapping[str, np.ndarray], source: sources.Source, c
         counts = np.bincount(labels, minlength=classes)
         if pictures.shape != (len(labels), SIDE, SIDE, 3) or len(counts) != classes or len(set(counts)) > 1:
             raise UserError(
-                f"{source.dataset}: {split} pictures {pictures.shape} and labels {labels.shape} of {len(counts)} classes "
-                f"are not [n, 32, 32, 3] and [n] with {classes} equally frequent classes"
+                f"{source.dataset}: {split} pictures {pictures.shape} and labels {labels.shape} of {len(counts)} "
+                f"classes are not [n, 32, 32, 3] and [n] with {classes} equally frequent classes"
             )
     facts = {
         "name": source.dataset,

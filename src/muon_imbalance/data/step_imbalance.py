@@ -120,7 +120,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     facts = {
         "name": parent,
         "kind": above["kind"],
-        "label": f"{above['label']} (STEP, R = {ratio:g}; {side} x {side}, n = {n:,})",
+        "label": f"{above['label']}, STEP R = {ratio:g}, {side} x {side}, n = {n:,}",
         "source": {"parent": parent, "parent_sha256": above["sha256"], **above["source"]},
         "licence": above["licence"],
         "citation": above["citation"],

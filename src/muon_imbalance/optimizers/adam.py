@@ -53,6 +53,26 @@ class Adam:
             new_params[name] = torch.addcmul(kept, ratio, step_size(param), value=-1)
         return new_params, new_state
 
+    @torch.no_grad()
+    def step_lists_(
+        self, params: list[Tensor], grads: list[Tensor], state: dict[str, list[Tensor]], count: int
+    ) -> None:
+        """Step number ``count`` for one model, in the memory of params and of the lists in state; one dtype."""
+        beta1, beta2 = self.beta1.number(), self.beta2.number()
+        if self.coupled is not None:
+            grads = torch._foreach_add(grads, params, alpha=self.coupled.number())
+        means, squares = state["exp_avg"], state["exp_avg_sq"]
+        torch._foreach_lerp_(means, grads, self.fresh1.number())
+        torch._foreach_lerp_(squares, torch._foreach_mul(grads, grads), self.fresh2.number())
+        sizes = torch._foreach_sqrt(squares)
+        torch._foreach_mul_(sizes, (1 - beta2**count) ** -0.5)
+        torch._foreach_add_(sizes, self.eps.number())
+        if self.eps_has_zero:
+            sizes = [size.masked_fill_(size == 0, torch.inf) for size in sizes]
+        if self.decay is not None:
+            torch._foreach_mul_(params, self.decay.number())
+        torch._foreach_addcdiv_(params, means, sizes, value=-self.lr.number() / (1 - beta1**count))
+
     def _ratio(self, mean: Tensor, size: Tensor) -> Tensor:
         """mean / size; where size is 0, which takes eps = 0, the result is 0."""
         return mean / (size.masked_fill_(size == 0, torch.inf) if self.eps_has_zero else size)

@@ -54,6 +54,7 @@ class Job:
         epochs, batch: in the place of ``steps``, for networks trained on minibatches, one model at a time; ``record``
             then counts epochs, and with ``within: k`` the first one is also measured at each k-th part of it.
         clip, autocast, compile: see :class:`muon_imbalance.training.minibatch.Minibatch`.
+        first_run: number of the first run, where the sweep is split over several jobs.
         stack: models trained at once; ``chunk``: samples per pass; both change speed only.
         settings: what the task needs (dataset, model, metrics ...).
         variants: name -> changes to ``settings`` (under ``hyper`` to ``hyper``, under ``lr`` to every cell); each is
@@ -82,6 +83,7 @@ class Job:
     variants: dict[str, dict] = field(default_factory=dict)
     chosen: dict[str, dict[str, str]] = field(default_factory=dict)
     schedule: str = "constant"
+    first_run: int = 0
     stack: int = 1
     chunk: int = 512
     dtype: str = "float32"
@@ -121,7 +123,8 @@ class Job:
         cells = {name: [self.chosen[name]] if name in self.chosen else self.cells for name in self.variants or [""]}
         models = [(name, cell, seed) for name, own in cells.items() for cell, seed in product(own, self.seeds)]
         return [
-            Run(index, self._cell(variant, cell), seed, variant) for index, (variant, cell, seed) in enumerate(models)
+            Run(index, self._cell(variant, cell), seed, variant)
+            for index, (variant, cell, seed) in enumerate(models, self.first_run)
         ]
 
     def settings_of(self, variant: str) -> dict:
