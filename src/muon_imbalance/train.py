@@ -87,7 +87,8 @@ def make_optimizer(job: Job, stack: list[Run], steps: int = 0):
     rates = {"lr": swept.pop("lr")} | {key: fixed.pop(key) for key in list(fixed) if key.endswith("_lr") and fixed[key]}
 
     def build(factor: float):
-        rule = registry.build(job.rule, **{key: factor * rate for key, rate in rates.items()}, **fixed, **swept)
+        scaled = {key: factor * rate for key, rate in rates.items()}
+        rule = registry.build(job.rule, **scaled, **fixed, **swept)
         return Alone(rule) if job.epochs else rule
 
     constant = job.schedule == "constant" and not job.warmup

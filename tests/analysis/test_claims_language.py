@@ -13,8 +13,12 @@ from .synthetic import changed, diverged, record, rows, stated, swapped, verdict
 EXPERIMENTS = ("stories", "toystories", "stories_sweep", "stories_additions")
 NAMES = [name for name, claim in stated().items() if claim.experiment in EXPERIMENTS]
 STEPS = 100 * np.arange(13)
-USED = {"stories": ("accuracy", "top5", "loss"), "toystories": ("ceiling_share", "loss"), "stories_sweep": ("loss",),
-        "stories_additions": ("exact_match", "accuracy")}  # fmt: skip
+USED = {
+    "stories": ("accuracy", "top5", "loss"),
+    "toystories": ("accuracy", "ceiling_share", "loss"),
+    "stories_sweep": ("loss",),
+    "stories_additions": ("exact_match", "accuracy"),
+}
 SPEED = {"sgd": 0.5, "adam": 0.7, "muon": 1.0}
 BALANCE = {"sgd": 0.1, "adam": 0.3, "muon": 1.0}
 

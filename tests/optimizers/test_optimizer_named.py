@@ -6,6 +6,7 @@ import torch
 from muon_imbalance import optimizers
 from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers.torch_optim import Muon
+from muon_imbalance.training.alone import Alone
 
 
 def some(seed: int) -> dict[str, torch.Tensor]:
@@ -45,3 +46,10 @@ def test_refusals():
         optimizers.build("muon", adam_lr=-1)
     with pytest.raises(UserError, match="unknown hyperparameter adam_on"):  # groups of parameters do that there
         Muon([torch.nn.Parameter(torch.ones(2, 2))], adam_on="embedding")
+
+
+def test_a_single_model_in_its_own_memory_takes_the_same_steps():
+    rule = optimizers.build("muon", lr=0.1, adam_on="embedding|position", adam_lr=0.01)
+    expected, found = steps(rule, list(some(0))), steps(Alone(rule), list(some(0)))
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-12, atol=1e-12)

@@ -134,8 +134,6 @@ def test_mistakes_in_claims_are_named(edit, message):
 
 def test_stand_ins_are_an_error_when_real_data_is_required():
     config = load()
-    for dataset in config["datasets"].values():
-        dataset.pop("stand_in_for", None)
     config["require_real"] = True
     with pytest.raises(UserError, match="require_real: .*fig_09: tales stands in for tinystories.*scale: paper"):
         check(config)

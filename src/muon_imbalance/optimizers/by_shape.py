@@ -2,6 +2,8 @@
 
 import re
 
+from torch import Tensor
+
 from muon_imbalance.optimizers.core import Optimizer, Tensors, is_matrix
 
 
@@ -36,6 +38,9 @@ class ByShape:
     def _split(self, tensors: Tensors) -> tuple[Tensors, Tensors]:
         matrices, vectors = {}, {}
         for name, tensor in tensors.items():
-            own = is_matrix(tensor) and not (self.named and self.named.search(name))
-            (matrices if own else vectors)[name] = tensor
+            (matrices if self.takes(name, tensor) else vectors)[name] = tensor
         return matrices, vectors
+
+    def takes(self, name: str, param: Tensor) -> bool:
+        """Whether a parameter goes to `matrices`."""
+        return is_matrix(param) and (self.named is None or self.named.search(name) is None)

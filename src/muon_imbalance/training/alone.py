@@ -8,7 +8,7 @@ import torch
 
 from muon_imbalance.optimizers.adam import Adam
 from muon_imbalance.optimizers.by_shape import ByShape
-from muon_imbalance.optimizers.core import Optimizer, Tensors, check, is_matrix
+from muon_imbalance.optimizers.core import Optimizer, Tensors, check
 
 
 class Alone:
@@ -31,7 +31,7 @@ def _step(rule: Optimizer, params: Tensors, grads: Tensors, state: Tensors) -> t
     if isinstance(rule, ByShape):
         new, new_state = {}, {}
         for part, matrices in ((rule.matrices, True), (rule.vectors, False)):
-            names = [name for name, param in params.items() if is_matrix(param) == matrices]
+            names = [name for name, param in params.items() if rule.takes(name, param) == matrices]
             mine = {key: value for key, value in state.items() if key.partition("/")[2] in names or key == "count"}
             moved, kept = _step(part, {n: params[n] for n in names}, {n: grads[n] for n in names}, mine)
             new, new_state = new | moved, new_state | kept
