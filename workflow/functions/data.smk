@@ -23,7 +23,9 @@ def builder_sources(wildcards):
     builder, parents = dataset["builder"], dataset.get("parents", {}).values()
     table = Path("src/muon_imbalance/data") / f"{builder}.csv"
     builders = {builder, *(config["datasets"][name]["builder"] for name in parents)}
-    return sources("prepare", *(f"data.{name}" for name in sorted(builders))) + ([str(table)] if (ROOT / table).is_file() else [])
+    return sources("prepare", *(f"data.{name}" for name in sorted(builders))) + (
+        [str(table)] if (ROOT / table).is_file() else []
+    )
 
 
 def download_options(wildcards):
