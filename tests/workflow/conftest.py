@@ -51,10 +51,10 @@ class Project:
         return done
 
     def planned(self, *arguments: str, scale: str = "smoke") -> dict[str, int]:
-        """Rules of a dry run and how many jobs each has."""
-        done = self.run("-n", *arguments, scale=scale)
+        """Rules of a dry run and how many jobs each has; what it said stays in ``said``."""
+        self.said = self.run("-n", *arguments, scale=scale).stdout
         jobs, table = {}, False
-        for line in done.stdout.splitlines():
+        for line in self.said.splitlines():
             if line.startswith("job ") and "count" in line:
                 table = True
             elif table and line.startswith("total"):

@@ -1,4 +1,4 @@
-# What is said at the end of a run.
+# What is said at the end of a run, and with a dry run.
 import re
 
 
@@ -41,3 +41,13 @@ def closing_words():
 def failing_words():
     """Where to look after a failed run."""
     return f"A job failed. Its log is shown above and lies in {LOGS}/. What was computed is kept; run again to go on."
+
+
+def planning_words():
+    """What all experiments of this scale may cost together; the jobs themselves Snakemake counts."""
+    hours = sum(experiment["budget_core_s"] for experiment in EXPERIMENTS.values()) / 3600
+    return f"Budget of all experiments at scale {SCALE}: {hours:,.1f} core-hours on a CPU (budget_core_s)"
+
+
+if any(re.fullmatch("-[a-z]*n[a-z]*|--dry-?run", argument) for argument in sys.argv):
+    print(planning_words(), file=sys.stderr)
