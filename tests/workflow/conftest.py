@@ -72,6 +72,7 @@ class Project:
         path.write_text(text.replace(before, after), encoding="utf-8")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """The tests that look at the one smoke run come first and stay in one process, so that it is run once."""
     once = [item for item in items if "smoke" in getattr(item, "fixturenames", ())]
