@@ -34,7 +34,7 @@ scale:
 	  *) echo "error: SCALE='$(SCALE)' is not a scale: use smoke, laptop or paper" >&2; exit 2 ;; esac
 
 test: setup-dev lint ## the linters and all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 test-conda: setup-dev ## two smoke jobs through --use-conda: some minutes and another 6 GB, removed afterwards
 	@tests/conda/run.sh

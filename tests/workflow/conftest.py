@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
@@ -72,21 +73,29 @@ class Project:
         path.write_text(text.replace(before, after), encoding="utf-8")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """The tests that look at the one smoke run come first and stay in one process, so that it is run once."""
+    """Tests that look at the one smoke run come first; they may wait for it."""
     once = [item for item in items if "smoke" in getattr(item, "fixturenames", ())]
     for item in once:
-        item.add_marker(pytest.mark.xdist_group("smoke"))
         item.add_marker(pytest.mark.timeout(1200))
     items[:] = once + [item for item in items if item not in once]
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory) -> Project:
-    """The whole smoke scale, run once. Do not change anything in it; take :func:`finished` for that."""
-    project = Project(copy_project(tmp_path_factory.mktemp("smoke")))
-    project.log = project.run().stdout
+def smoke(tmp_path_factory, worker_id) -> Project:
+    """The whole smoke scale, run once by the first process of the tests that needs it; the others wait.
+
+    Do not change anything in it; take :func:`finished` for that.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+    project, said = Project(base / "smoke"), base / "smoke.said"
+    with FileLock(base / "smoke.lock"):
+        if not said.is_file():
+            project.folder.mkdir()
+            copy_project(project.folder)
+            said.write_text(project.run().stdout, encoding="utf-8")
+    project.log = said.read_text(encoding="utf-8")
     return project
 
 
