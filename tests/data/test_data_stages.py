@@ -95,7 +95,7 @@ def test_prepare_refusals(tmp_path):
         (["--config", "{"], "--config is not JSON"),
         (["--config", "[1]"], "--config = .*allowed: a JSON object"),
         (["--inputs", '{"mnist": "nowhere"}'], "mnist = 'nowhere' is not there"),
-        (["--builder", "cifar11"], "builder = 'cifar11' is unknown; allowed: barcoded_mnist"),
+        (["--builder", "cifar11"], "builder = 'cifar11' is unknown; allowed: addk, barcoded_mnist"),
     ]:
         with pytest.raises(UserError, match=told):
             prepare.main([*call, *extra])

@@ -121,7 +121,7 @@ def test_a_stack_equals_models_alone(data, rule):
 
 
 def test_a_job_writes_the_tidy_table(data, tmp_path):
-    job = Job("organisms", "gd", "final", "bilinear", "gd", [{"lr": "0.5"}], [0, 1], 8, {"every": 4},
+    job = Job("organisms", "gd", "final", "bilinear", "gd", [{"lr": "0.5"}], [0, 1], {"every": 4}, 8,
               settings=SETTINGS, dtype="float64", stack=2)  # fmt: skip
     with Checkpoints(tmp_path / "checkpoints", train.identity(job, data)) as checkpoints:
         frame = train.run_job(job, data, [], checkpoints).to_pandas()

@@ -12,8 +12,9 @@ import yaml
 TEXT = (Path(__file__).parents[2] / "docs/adding-an-optimizer.md").read_text(encoding="utf-8")
 SOAP, HALFGD = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 AFTER = {"judge": 1, "publish": 1, "all": 1}
-TRAINED = {"check_own": 1, "tune_my_soap": 4, "select_cell": 4, "train_my_soap": 4}
-ADDED = TRAINED | {f"render_fig_{name}": 1 for name in ("01", "14", "15", "29", "30")} | AFTER
+TRAINED = {"check_own": 1, "tune_my_soap": 5, "select_cell": 5, "train_my_soap": 5}
+REDRAWN = ("01", "03", "14", "15", "16", "18", "20", "29", "30", "32")
+ADDED = TRAINED | {f"render_fig_{name}": 1 for name in REDRAWN} | AFTER
 MINE = 'optimizers:\n  mine: {class: "mine:Heavy", lr: ["0.05"], experiments: [colored_mnist]}\n'
 
 

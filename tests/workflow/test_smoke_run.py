@@ -46,7 +46,7 @@ def test_sidecars_keep_the_contract(smoke, stem):
 
 def test_runs_tables_keep_the_contract(smoke):
     found = sorted((smoke.folder / "results/smoke/runs").rglob("*.parquet"))
-    sweeps = [experiment.get("sweep", {}) for experiment in smoke_config()["experiments"].values()]
+    sweeps = [one.get("sweep", one.get("optimizers", {})) for one in smoke_config()["experiments"].values()]
     assert len(found) == sum(map(len, sweeps)) > 10
     for path in found:
         frame = tables.read([path])

@@ -19,6 +19,9 @@ OPTIMIZERS = ("adam",)
 class Adam:
     """Adam with PyTorch's state (exp_avg, exp_avg_sq, count) and either kind of weight decay."""
 
+    counts_lists = True
+    """`step_lists_` is told the number of the step."""
+
     def __init__(self, lr: Hyper, beta1: Hyper, beta2: Hyper, eps: Hyper, weight_decay: Hyper, decoupled: bool = False):
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.fresh1, self.fresh2 = Hyper(1 - beta1.value, "beta1"), Hyper(1 - beta2.value, "beta2")

@@ -6,8 +6,6 @@ gradients.
 
 import torch
 
-from muon_imbalance.optimizers.adam import Adam
-from muon_imbalance.optimizers.by_shape import ByShape
 from muon_imbalance.optimizers.core import Optimizer, Tensors, check
 
 
@@ -28,7 +26,7 @@ class Alone:
 
 
 def _step(rule: Optimizer, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
-    if isinstance(rule, ByShape):
+    if hasattr(rule, "takes"):  # one rule for matrices, another for vectors
         new, new_state = {}, {}
         for part, matrices in ((rule.matrices, True), (rule.vectors, False)):
             names = [name for name, param in params.items() if rule.takes(name, param) == matrices]
@@ -36,11 +34,12 @@ def _step(rule: Optimizer, params: Tensors, grads: Tensors, state: Tensors) -> t
             moved, kept = _step(part, {n: params[n] for n in names}, {n: grads[n] for n in names}, mine)
             new, new_state = new | moved, new_state | kept
         return new, new_state
-    if params and (isinstance(rule, Adam) or getattr(rule, "takes_lists", False)):
+    counts = getattr(rule, "counts_lists", False)
+    if params and (counts or getattr(rule, "takes_lists", False)):
         slots = dict.fromkeys(key.partition("/")[0] for key in state if key.partition("/")[2] in params)
         lists = {slot: [state[f"{slot}/{name}"][0] for name in params] for slot in slots}
         tensors = [value[0] for value in params.values()], [grads[name][0] for name in params], lists
-        if not isinstance(rule, Adam):
+        if not counts:
             rule.step_lists_(*tensors)
             return params, state
         state = state | {"count": state["count"] + 1}
