@@ -55,7 +55,7 @@ def test_a_changed_optimizer_reruns_its_jobs(finished):
     finished.edit("src/muon_imbalance/optimizers/adam.py", "import torch\n", "import torch\n\n")
     jobs = finished.planned()
     assert {name for name in jobs if name.startswith(("train", "tune"))} == {
-        "train_muon", "tune_muon", "train_muon_ns1", "train_muon_exact", "train_lion_k"
+        "train_muon", "tune_muon", "train_muon_ns1", "train_muon_exact", "train_lion_k", "train_adam"
     }  # fmt: skip
 
 
