@@ -20,6 +20,12 @@ def smoke_config() -> dict:
     return scale_config("smoke")
 
 
+def drawn(config: dict) -> dict[str, dict]:
+    """Experiments that a figure shows; the others are not trained."""
+    shown = {name for figure in config["figures"].values() for name in figure["experiments"]}
+    return {name: experiment for name, experiment in config["experiments"].items() if name in shown}
+
+
 def scale_config(scale: str) -> dict:
     """config.yaml with the overlay of a scale (not laptop); what the overlay sets to null is left out."""
     files = (ROOT / "config.yaml", ROOT / f"workflow/scales/{scale}.yaml")

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from math import prod
 
-from .configuration import scale_config, smoke_config
+from .configuration import drawn, scale_config, smoke_config
 
 COLORED = {
     "train_nmd": 1,
@@ -115,8 +115,9 @@ def test_every_job_trains_the_optimizer_of_its_name(fresh):
     shown = fresh.run("-n", "-p").stdout
     jobs = re.findall(r"--job '(\{.*?\})' ", shown)
     config = smoke_config()
-    sweeps = [sweep for one in config["experiments"].values() for sweep in one.get("sweep", {}).values()]
-    frozen = sum(len(one["optimizers"]) for one in config["experiments"].values() if "frozen_from" in one)
+    shown_in_figures = drawn(config).values()
+    sweeps = [sweep for one in shown_in_figures for sweep in one.get("sweep", {}).values()]
+    frozen = sum(len(one["optimizers"]) for one in shown_in_figures if "frozen_from" in one)
     tuned = sum(any(len(values) > 1 for values in sweep.values()) for sweep in sweeps)
     assert len(jobs) == len(sweeps) + tuned + frozen > 12
     outputs = re.findall(r"--output results/smoke/(?:runs|grid)/(\w+)/(\w+)\.0\.parquet", shown)

@@ -11,7 +11,7 @@ import yaml
 
 from muon_imbalance.analysis import runs as tables
 
-from .configuration import smoke_config
+from .configuration import drawn, smoke_config
 
 SIDECAR = {
     "id", "title", "scale", "command", "notebook", "data", "experiments", "seeds", "code_sha256", "git_commit",
@@ -46,7 +46,7 @@ def test_sidecars_keep_the_contract(smoke, stem):
 
 def test_runs_tables_keep_the_contract(smoke):
     found = sorted((smoke.folder / "results/smoke/runs").rglob("*.parquet"))
-    sweeps = [one.get("sweep", one.get("optimizers", {})) for one in smoke_config()["experiments"].values()]
+    sweeps = [one.get("sweep", one.get("optimizers", {})) for one in drawn(smoke_config()).values()]
     assert len(found) == sum(map(len, sweeps)) > 10
     for path in found:
         frame = tables.read([path])
