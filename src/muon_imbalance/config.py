@@ -91,12 +91,6 @@ def check_references(config: dict, rules: list[str], notebooks: Path, defaults: 
                 f"data_dir: {config['data_dir']!r}, but datasets.{name} is read from a folder; "
                 "allowed: a folder with the official files"
             )
-    if config["require_real"] and (lacking := stand_ins(config)):
-        told = "; ".join(f"{figure}: {', '.join(names)}" for figure, names in lacking.items())
-        raise UserError(
-            f"require_real: figures without the paper's data: {told}. Allowed: a configuration without stand-ins, as "
-            "scale: paper (official hosts, or your own folder), or one without these figures"
-        )
     for name, optimizer in config["optimizers"].items():
         if "rule" in optimizer:
             _known(optimizer["rule"], rules, f"optimizers.{name}.rule")
@@ -116,23 +110,36 @@ def check_references(config: dict, rules: list[str], notebooks: Path, defaults: 
             raise UserError(f"figures.{name}: there is no notebook {notebook.name} in {notebooks.name}/")
     for path in config.get("provenance", {}):
         _check_path(config, path)
+    if config["require_real"] and (lacking := stand_ins(config)):
+        told = "; ".join(
+            f"{figure}: " + ", ".join(f"{name} stands in for {whose}" for name, whose in found.items())
+            for figure, found in lacking.items()
+        )
+        raise UserError(
+            f"require_real: figures without the paper's data: {told}. Allowed: a configuration without stand-ins, as "
+            "scale: paper (official hosts, or your own folder), or one without these figures"
+        )
 
 
-def stand_ins(config: dict) -> dict[str, list[str]]:
-    """Figures that show a data set in place of the paper's, each with those: ``"tales stands in for tinystories"``."""
-    found: dict[str, list[str]] = {}
+def stand_ins(config: dict) -> dict[str, dict[str, str]]:
+    """Figures that show other data or weights than the paper's, each with what stands in for what, such as
+    ``{"fig_09": {"tales": "TinyStories"}}``; what a data set is made from counts as well.
+    """
+    datasets = config["datasets"]
+    found: dict[str, dict[str, str]] = {}
     for figure, described in config["figures"].items():
         shown = [config["experiments"][name] for name in (*described["experiments"], *described.get("theory", []))]
-        waiting = [one.get("dataset") or one.get("theory", {}).get("dataset") for one in shown]
-        seen: list[str] = []
+        names = [one.get("dataset") or one.get("theory", {}).get("dataset") for one in shown]
+        waiting, seen = list(filter(None, names)) + described.get("datasets", []), set()
         while waiting:
             name = waiting.pop(0)
-            if name is not None and name not in seen:
-                seen.append(name)
-                waiting.append(config["datasets"][name].get("parent"))
-        names = [name for name in seen if "stand_in_for" in config["datasets"][name]]
-        if names:
-            found[figure] = [f"{name} stands in for {config['datasets'][name]['stand_in_for']}" for name in names]
+            if name in seen:
+                continue
+            seen.add(name)
+            entry = datasets[name]
+            waiting += filter(None, [entry.get("parent"), *entry.get("parents", {}).values()])
+            if "stand_in_for" in entry:
+                found.setdefault(figure, {})[entry.get("called", name)] = entry["stand_in_for"]
     return found
 
 

@@ -87,6 +87,7 @@ def make_source(tmp_path):
                 wheel.writestr(f"{about}/RECORD", "")
         source = Source(
             name="toy",
+            dataset="toy",
             ecosystem=ecosystem,
             package="toy-digits",
             version="1.0",

@@ -24,9 +24,11 @@ def test_table_is_complete():
     for name, source in sources.SOURCES.items():
         assert source.name == name and source.kind in ("real", "real-other", "composed", "generated")
         assert source.members and source.licence and source.citation and source.label
-        official = source.dataset.startswith(("cifar", "celeba")) and source.ecosystem != "npm"  # published hashes: md5
+        official = (
+            source.dataset.startswith(("cifar", "celeba")) and source.ecosystem != "npm"
+        )  # md5: and 32 digits are published
         unknown = source.dataset in ("multinli", "bert_base")  # no hash is published
-        wanted = 32 if official else 0 if unknown else 64
+        wanted = 36 if official else 0 if unknown else 64
         assert all(len(digest) == wanted for _, digest in source.members.values())
         if source.ecosystem not in ("folder", "hub", "torchvision"):
             assert len(source.archive_sha256) == 64 and source.version and source.archive_bytes

@@ -9,7 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from muon_imbalance import sweeps
-from muon_imbalance.config import cells, check_claims, check_references, check_schema, without_nulls
+from muon_imbalance.config import cells, check_claims, check_references, check_schema, stand_ins, without_nulls
 from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers import registry
 
@@ -135,13 +135,26 @@ def test_mistakes_in_claims_are_named(edit, message):
 def test_stand_ins_are_an_error_when_real_data_is_required():
     config = load()
     config["require_real"] = True
-    with pytest.raises(UserError, match="require_real: .*fig_09: tales stands in for tinystories.*scale: paper"):
+    with pytest.raises(UserError, match="require_real: .*fig_09: tales stands in for TinyStories.*scale: paper"):
         check(config)
     config["figures"] = {name: config["figures"][name] for name in ("fig_01", "fig_02")}
     check(config)
     config["datasets"]["mnist"]["stand_in_for"] = "MNIST"
     with pytest.raises(UserError, match=r"data: fig_01: mnist stands in for MNIST\. Allowed"):
         check(config)  # a parent counts, a figure without data does not
+
+
+def test_stand_ins_are_named_by_what_they_replace():
+    found = stand_ins(load())
+    text = {"toynli": "MultiNLI", "MiniLM-L6": "BERT-base"}
+    pictures = {"skygroups": "CelebA", "EfficientNet-Lite0": "an ImageNet ResNet"}
+    assert found["fig_08"] == text | pictures
+    assert (found["fig_23"], found["fig_24"]) == (text, pictures)
+    assert found["fig_19"] == {"fractal100": "CIFAR-100"}
+    assert found["fig_28"] == {"toystories": "TinyStories"}
+    assert not {"fig_01", "fig_07", "fig_18"} & set(found)
+    paper = merged(load(), yaml.safe_load((ROOT / "workflow/scales/paper.yaml").read_text()))
+    assert stand_ins(without_nulls(paper)) == {}
 
 
 def test_frozen_hyperparameters_are_those_of_another_experiment():

@@ -1,4 +1,5 @@
 # Functions about the configuration; no rules.
+import functools
 import json
 import sys
 from pathlib import Path
@@ -12,9 +13,11 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from muon_imbalance import own_source, sweeps
 from muon_imbalance.closure import closure
-from muon_imbalance.config import cells, check_claims, check_references, check_schema, without_nulls
+from muon_imbalance.config import cells, check_claims, check_references, check_schema, stand_ins, without_nulls
 from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers import registry as optimizer_registry
+
+closure = functools.cache(closure)  # the rules ask for the same modules again and again
 
 SCALES = ("smoke", "laptop", "paper")
 

@@ -5,6 +5,7 @@ from muon_imbalance.reporting import notebook_source
 
 CLAIM_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "claims").glob("*.yaml"))
 CLAIM_FAMILIES = [yaml.load((ROOT / path).read_text(encoding="utf-8"), yaml.CSafeLoader) for path in CLAIM_FILES]
+STAND_INS = stand_ins(config)
 refuse_bad_claims(dict(zip(CLAIM_FILES, CLAIM_FAMILIES, strict=True)))
 
 
@@ -67,22 +68,9 @@ def figure_seeds(figure):
 
 
 def figure_title(figure):
-    """Title of a figure; data that stand in for the paper's are part of it."""
-    described = config["figures"][figure]
-    shown = {EXPERIMENTS[name].get("dataset") for name in described["experiments"]} & set(config["datasets"])
-    places = {f"{name} in the place of {whose}" for dataset in shown for name, whose in stand_ins(dataset).items()}
-    return f"{described['title']} [{'; '.join(sorted(places))}]" if places else described["title"]
-
-
-def stand_ins(dataset):
-    """What stands in for what in a data set, or in those that it is made from (weights: the data's label says it)."""
-    entry = config["datasets"][dataset]
-    above = config["datasets"].get(entry.get("parent"), entry)
-    found = {above["builder"]: entry["stand_in_for"]} if "stand_in_for" in entry else {}
-    for name in [entry[key] for key in ("parent",) if key in entry] + list(entry.get("parents", {}).values()):
-        if config["datasets"][name]["builder"] != "pretrained":
-            found |= stand_ins(name)
-    return found
+    """Title of a figure; what stands in for the paper's data and weights is part of it."""
+    places = ", ".join(f"{name} for {whose}" for name, whose in STAND_INS.get(figure, {}).items())
+    return f"{config['figures'][figure]['title']} [{places}]" if places else config["figures"][figure]["title"]
 
 
 def figure_provenance(figure):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data import manifest, sources
+from muon_imbalance.data import checked, manifest, sources
 from muon_imbalance.data.options import Options, check_request
 from muon_imbalance.data.store import read_arrays
 from muon_imbalance.errors import UserError
@@ -19,7 +19,6 @@ DEFAULTS = {"source": "celeba_torchvision", "verify": True}
 SOURCES = ("celeba_torchvision", "celeba_folder")
 SPLITS = ("train", "validation", "test")
 GROUPS = ("other_female", "other_male", "blond_female", "blond_male")
-COUNTS = (162770, 19867, 19962)
 CLASS, ATTRIBUTE = "Blond_Hair", "Male"
 PICTURES = "img_align_celeba"
 LOOKED_AT = 256  # training pictures whose pixels the manifest describes
@@ -34,45 +33,35 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     """Write ``{split}_jpeg_bytes`` and ``{split}_jpeg_ends`` (all files, one after the other), ``label`` and ``group``.
 
     Args:
-        config: ``source``; ``verify``: whether the numbers of pictures must be the official ones.
+        config: ``source``; ``verify``: whether the tables must be the official ones (for a folder of the user).
         sources_by_role: ``{attributes, partition: file}``; the folder ``img_align_celeba`` lies beside the first.
         out: folder to write.
 
     Raises:
-        UserError: bad config, a missing file, files that do not fit together, or another number of pictures.
+        UserError: bad config, a missing file, other content, or files that do not fit together.
     """
     options = Options("celeba", config, DEFAULTS)
     source, verify = sources.get(options.choice("source", SOURCES)), options.flag("verify")
-    if missing := sorted(set(source.members) - set(sources_by_role)):
-        raise UserError(f"celeba: source {source.name} gave no file for {', '.join(missing)}")
-    group = _groups(Path(sources_by_role["attributes"]))
-    partition = dict(line.split() for line in Path(sources_by_role["partition"]).read_text().splitlines() if line)
+    files, official = checked.files(source, sources_by_role, verify)
+    group = _groups(files["attributes"])
+    partition = dict(line.split() for line in files["partition"].read_text().splitlines() if line)
     if set(partition) != set(group) or not set(partition.values()) <= {"0", "1", "2"}:
         raise UserError("celeba: attributes and partition name different pictures; get both official files")
-    folder, arrays = Path(sources_by_role["attributes"]).parent / PICTURES, {}
+    folder, arrays = files["attributes"].parent / PICTURES, {}
     names = {split: sorted(n for n, place in partition.items() if place == str(i)) for i, split in enumerate(SPLITS)}
-    found = tuple(len(names[split]) for split in SPLITS)
-    if verify and found != COUNTS:
-        raise UserError(f"celeba: {found} pictures in the three parts, expected {COUNTS}; or set verify: false")
     for split in SPLITS:
         try:
-            files = [(folder / name).read_bytes() for name in names[split]]
+            content = [(folder / name).read_bytes() for name in names[split]]
         except OSError as error:
             raise UserError(f"celeba: {error}; allowed: a folder {PICTURES} with all pictures") from error
-        arrays[f"{split}_jpeg_bytes"] = np.frombuffer(b"".join(files), np.uint8)
-        arrays[f"{split}_jpeg_ends"] = np.cumsum([len(file) for file in files], dtype=np.int64)
+        arrays[f"{split}_jpeg_bytes"] = np.frombuffer(b"".join(content), np.uint8)
+        arrays[f"{split}_jpeg_ends"] = np.cumsum([len(file) for file in content], dtype=np.int64)
         arrays[f"{split}_group"] = np.array([group[name] for name in names[split]], np.int64)
         arrays[f"{split}_label"] = arrays[f"{split}_group"] // 2
-    facts = {
-        "name": "celeba",
-        "kind": "real" if found == COUNTS else "real-other",
-        "label": source.label if found == COUNTS else "portraits of the user in CelebA's format (unverified)",
-        "source": source.provenance() | {"verified_by": "number of pictures" if found == COUNTS else "nothing"},
-        "licence": source.licence,
-        "citation": source.citation,
-        "builder": "celeba",
-        "config": options.values,
-    }
+    facts = source.facts() | {"builder": "celeba", "config": options.values}
+    facts["source"] |= {"verified_by": "both tables" if official else "nothing"}
+    if not official:
+        facts |= {"kind": "real-other", "label": "portraits of the user in CelebA's format (unverified)"}
     manifest.write(out, arrays, facts)
 
 

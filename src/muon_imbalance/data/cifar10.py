@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data import pictures, sources
+from muon_imbalance.data import checked, pictures, sources
 from muon_imbalance.data.digest import arrays_sha256
 from muon_imbalance.data.options import Options
 from muon_imbalance.data.pictures import describe, load  # noqa: F401 (a builder offers them)
@@ -32,7 +32,7 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     """
     options = Options("cifar10", config, DEFAULTS)
     source = sources.get(options.choice("source", SOURCES))
-    files = pictures.checked_files(source, sources_by_role)
+    files, _ = checked.files(source, sources_by_role)
     arrays = _package(files) if source.ecosystem == "npm" else _official(files)
     if (found := arrays_sha256(arrays)) != SHA256:
         raise UserError(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from muon_imbalance.data import pictures, sources
+from muon_imbalance.data import checked, pictures, sources
 from muon_imbalance.data.options import Options
 from muon_imbalance.data.pictures import describe, load  # noqa: F401 (a builder offers them)
 
@@ -24,7 +24,7 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     """
     options = Options("cifar100", config, DEFAULTS)
     source = sources.get(options.choice("source", SOURCES))
-    files = pictures.checked_files(source, sources_by_role)
+    files, _ = checked.files(source, sources_by_role)
     arrays = {}
     for split in pictures.SPLITS:
         arrays[f"{split}_images"], arrays[f"{split}_labels"] = pictures.read_batch(files[split], "fine_labels")

@@ -33,12 +33,20 @@ def content_sha256(path: Path) -> str:
         raise UserError(f"{path} cannot be read to its end ({error})") from error
 
 
-def matches(path: Path, digest: str) -> bool:
-    """Whether a file's content (that of a ``.gz`` file decompressed) has this sha256, or md5 if it is as short."""
-    if len(digest) == 64:
-        return digest in (file_sha256(path), content_sha256(path))
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == digest
+def mismatch(path: Path, digest: str, content: bool = False) -> str:
+    """What is wrong with a file that should have this digest, a sha256 or one with ``md5:`` before it; empty: nothing.
+
+    ``content``: a ``.gz`` file is decompressed first. An empty digest (none is published) fits every file.
+    """
+    if not digest:
+        return ""
+    if digest.startswith("md5:"):
+        with open(path, "rb") as stream:
+            found = "md5:" + hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    else:
+        found = content_sha256(path) if content else file_sha256(path)
+    named = "md5" if digest.startswith("md5:") else "sha256"
+    return "" if found == digest else f"{named} is {found.removeprefix('md5:')}, expected {digest.removeprefix('md5:')}"
 
 
 def copy_and_hash(stream, path: Path) -> str:

@@ -10,11 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from muon_imbalance.data import manifest, nli_grammar, sources
-from muon_imbalance.data.digest import file_sha256
+from muon_imbalance.data import checked, manifest, nli_grammar, sources
 from muon_imbalance.data.options import Options, check_request
 from muon_imbalance.data.store import read_arrays
-from muon_imbalance.errors import UserError
 from muon_imbalance.models import bert
 
 DEFAULTS = {"source": "minilm_l6", "untrained": False, "width": 32, "layers": 2, "seed": 0, "verify": True}
@@ -44,29 +42,16 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
                  "licence": "none: generated", "citation": "none: generated"}  # fmt: skip
     else:
         source = sources.get(options.choice("source", SOURCES))
-        if missing := sorted(set(source.members) - set(sources_by_role)):
-            raise UserError(f"encoder_weights: source {source.name} gave no file for {', '.join(missing)}")
-        files = {role: Path(sources_by_role[role]) for role in source.members}
-        official = _check(source, files, options.flag("verify") or source.ecosystem != "folder")
+        files, official = checked.files(source, sources_by_role, options.flag("verify"))
         sizes, tensors = bert.read_config(files["sizes"]), bert.read_weights(files["weights"])
         tokenizer = files["tokenizer"].read_bytes()
-        facts = {"name": source.dataset, "kind": source.kind if official else "real-other",
-                 "label": source.label if official else f"{source.label} (unverified)", "source": source.provenance(),
-                 "licence": source.licence, "citation": source.citation}  # fmt: skip
+        facts = source.facts()
+        if not official:
+            facts |= {"kind": "real-other", "label": f"{source.label} (unverified)"}
     bert.load(bert.Lower(sizes, sizes["num_hidden_layers"]), tensors)  # all of them there, in the right shapes
     arrays = {f"tensor/{key}": value.numpy() for key, value in tensors.items()}
     arrays |= {"sizes": _bytes(json.dumps(sizes).encode()), "tokenizer": _bytes(tokenizer)}
     manifest.write(out, arrays, facts | {"builder": "encoder_weights", "config": options.values})
-
-
-def _check(source: sources.Source, files: Mapping[str, Path], verify: bool) -> bool:
-    """Whether all files whose hash is known have the recorded content; with ``verify`` anything else is refused."""
-    for role, (_, sha256) in source.members.items():
-        if sha256 and (found := file_sha256(files[role])) != sha256:
-            if not verify:
-                return False
-            raise UserError(f"encoder_weights: {files[role]}: sha256 is {found}, expected {sha256} ({source.name})")
-    return True
 
 
 def _bytes(data: bytes) -> np.ndarray:

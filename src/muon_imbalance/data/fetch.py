@@ -10,12 +10,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from muon_imbalance.data import archives, clients
-from muon_imbalance.data.digest import content_sha256, file_sha256, matches
+from muon_imbalance.data.digest import file_sha256, mismatch
 from muon_imbalance.data.sources import Source
 from muon_imbalance.errors import UserError
 
 log = logging.getLogger("muon_imbalance")
-CIFAR_FOLDERS = ("cifar-10-batches-py/", "cifar-100-python/")
 
 
 def default_cache() -> Path:
@@ -106,9 +105,9 @@ def fetch_folder(
 
     Args:
         data_dir: the folder; ``~`` is expanded.
-        roles: role -> (official name, sha256 of the uncompressed content, or md5). ``train-images-idx3-ubyte``
-            is also found as ``train-images.idx3-ubyte``, and both with ``.gz``; files of CIFAR also in the folder
-            that its archive has.
+        roles: role -> (official name, digest of the uncompressed content). ``train-images-idx3-ubyte`` is also found
+            as ``train-images.idx3-ubyte``, and both with ``.gz``; a file in a folder of the official archive,
+            ``cifar-100-python/test``, also without that folder.
         verify: compare the contents with the recorded hashes.
 
     Raises:
@@ -120,23 +119,18 @@ def fetch_folder(
     if not folder.is_dir():
         raise UserError(f"data_dir = {str(data_dir)!r} is not a folder; allowed: one that holds the official files")
     paths = {}
-    for role, (name, sha256) in roles.items():
-        names = [base + end for base in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
-        if len(sha256) == 32:
-            names = [f"{inner}{name}" for inner in ("", *CIFAR_FOLDERS)]
-        there = [folder / n for n in names if (folder / n).is_file()]
-        if len(sha256) == 32:  # both archives of CIFAR have a file "test"
-            there = [path for path in there if matches(path, sha256)] or there
-        path = next(iter(there), None)
+    for role, (official, digest) in roles.items():
+        plain = dict.fromkeys((official, Path(official).name))
+        names = [base + end for name in plain for base in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
+        names = list(dict.fromkeys(names))
+        path = next((folder / name for name in names if (folder / name).is_file()), None)
         if path is None:
             raise UserError(
                 f"data_dir = {str(data_dir)!r} lacks the file for {role}; allowed names: {', '.join(names)}"
             )
-        if len(sha256) == 32 and not matches(path, sha256):
-            raise UserError(f"{path}: its md5 is not {sha256}: not the official bytes; get the official file")
-        if len(sha256) == 64 and verify and (found := content_sha256(path)) != sha256:
+        if verify and (wrong := mismatch(path, digest, content=True)):
             raise UserError(
-                f"{path}: sha256 of its content is {found}, expected {sha256}: not the official bytes; "
+                f"{path}: {wrong} (of its content): not the official bytes; "
                 "get the official file, or set verify: false (figures then say so)"
             )
         paths[role] = path

@@ -7,6 +7,7 @@ from pathlib import Path
 from muon_imbalance.data.sources import Source
 from muon_imbalance.errors import UserError
 
+SPLITS = {"train": "train", "matched": "validation_matched", "mismatched": "validation_mismatched"}
 LABELS = ("entailment", "neutral", "contradiction")  # their numbers at the host; -1: none
 
 
@@ -42,12 +43,12 @@ def _corpus(source: Source, folder: Path) -> dict[str, Path]:
     import datasets  # takes seconds: only where it is needed
 
     paths = {role: folder / f"{role}.jsonl" for role in source.members}
-    for role, (split, _) in source.members.items():
+    for role in source.members:
         if paths[role].is_file():
             continue
         work = paths[role].with_suffix(".partial")
         with work.open("w", encoding="utf-8") as out:
-            for row in datasets.load_dataset(source.package, split=split):
+            for row in datasets.load_dataset(source.package, split=SPLITS[role]):
                 label = LABELS[row["label"]] if row["label"] >= 0 else "-"
                 entry = {"sentence1": row["premise"], "sentence2": row["hypothesis"], "gold_label": label}
                 out.write(json.dumps(entry, ensure_ascii=False) + "\n")

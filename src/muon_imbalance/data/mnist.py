@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data import idx, manifest, sources
-from muon_imbalance.data.digest import content_sha256, file_sha256
+from muon_imbalance.data import checked, idx, manifest, sources
 from muon_imbalance.data.options import Options, check_request
 from muon_imbalance.data.seeding import stable_seed
 from muon_imbalance.data.store import read_arrays
@@ -36,38 +35,24 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     options = Options("mnist", config, DEFAULTS)
     source = sources.get(options.choice("source", SOURCES))
     verify = options.flag("verify") or source.ecosystem != "folder"
-    if missing := sorted(set(source.members) - set(sources_by_role)):
-        raise UserError(f"mnist: source {source.name} gave no file for {', '.join(missing)}")
-    files = {role: Path(sources_by_role[role]) for role in source.members}
-    official = _check(source, files, verify)
+    files, official = checked.files(source, sources_by_role, verify)
     arrays = _subset(files["digits"]) if source.name == "mnist_5k" else _complete(files)
-    kinds = {"mnist": "MNIST-format digits", "fashion_mnist": "Fashion-MNIST-format images"}
-    label = source.label if official else f"{kinds[source.dataset]} of the user (unverified)"
+    facts = source.facts() | {"builder": "mnist", "config": {"source": source.name, "verify": verify}}
     if source.name == "mnist_5k":
-        label += f", {SUBSET_TEST:,} for testing"
-    facts = {
-        "name": source.dataset,
-        "kind": source.kind if official else "real-other",
-        "label": label,
-        "source": source.provenance() if official else {**source.provenance(), "verified": False},
-        "licence": source.licence if official else "as the user's files",
-        "citation": source.citation if official else "none: the user's own files",
-        "builder": "mnist",
-        "config": {"source": source.name, "verify": verify},
+        facts["label"] += f", {SUBSET_TEST:,} for testing"
+    manifest.write(out, arrays, facts if official else facts | _unverified(source))
+
+
+def _unverified(source: sources.Source) -> dict:
+    """What differs where the files are the user's own."""
+    kinds = {"mnist": "MNIST-format digits", "fashion_mnist": "Fashion-MNIST-format images"}
+    return {
+        "kind": "real-other",
+        "label": f"{kinds[source.dataset]} of the user (unverified)",
+        "source": source.provenance() | {"verified": False},
+        "licence": "as the user's files",
+        "citation": "none: the user's own files",
     }
-    manifest.write(out, arrays, facts)
-
-
-def _check(source: sources.Source, files: Mapping[str, Path], verify: bool) -> bool:
-    """Whether all files have the recorded content; with ``verify`` anything else is refused."""
-    hashed = content_sha256 if source.ecosystem == "folder" else file_sha256
-    for role, (_, sha256) in source.members.items():
-        found = hashed(files[role])
-        if found != sha256:
-            if not verify:
-                return False
-            raise UserError(f"mnist: {files[role]}: sha256 is {found}, expected {sha256} (source {source.name})")
-    return True
 
 
 def _complete(files: Mapping[str, Path]) -> dict[str, np.ndarray]:

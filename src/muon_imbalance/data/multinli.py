@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data import manifest, nli, sources
+from muon_imbalance.data import checked, manifest, nli, sources
 from muon_imbalance.data.options import Options
 from muon_imbalance.data.seeding import stable_seed
 from muon_imbalance.errors import UserError
@@ -39,14 +39,13 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     """
     options = Options("multinli", config, DEFAULTS)
     source, verify = sources.get(options.choice("source", SOURCES)), options.flag("verify")
-    if missing := sorted(set(PAIRS) - set(sources_by_role)):
-        raise UserError(f"multinli: source {source.name} gave no file for {', '.join(missing)}")
-    pairs, labels, official = [], [], True
+    files, official = checked.files(source, sources_by_role, verify)
+    pairs, labels = [], []
     for role, expected in PAIRS.items():
-        found = read(sources_by_role[role])
+        found = read(files[role])
         if len(found) != expected and verify:
             raise UserError(
-                f"multinli: {sources_by_role[role]} has {len(found):,} labelled pairs, expected {expected:,}; "
+                f"multinli: {files[role]} has {len(found):,} labelled pairs, expected {expected:,}; "
                 "get the official file, or set verify: false (figures then say so)"
             )
         official &= len(found) == expected
@@ -57,16 +56,10 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     label, arrays = np.array(labels), {}
     for split, places in zip(SPLITS, np.split(order, ends), strict=True):
         arrays |= nli.arrays_of(split, [pairs[i] for i in places], label[places])
-    facts = {
-        "name": "multinli",
-        "kind": source.kind if official else "real-other",
-        "label": source.label if official else "pairs of the user in MultiNLI's format (unverified)",
-        "source": source.provenance() | {"verified_by": "number of labelled pairs" if official else "nothing"},
-        "licence": source.licence,
-        "citation": source.citation,
-        "builder": "multinli",
-        "config": options.values,
-    }
+    facts = source.facts() | {"builder": "multinli", "config": options.values}
+    facts["source"] |= {"verified_by": "number of labelled pairs" if official else "nothing"}
+    if not official:
+        facts |= {"kind": "real-other", "label": "pairs of the user in MultiNLI's format (unverified)"}
     manifest.write(out, arrays, facts)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from muon_imbalance.data import manifest, sources
-from muon_imbalance.data.digest import matches
 from muon_imbalance.data.options import check_request
 from muon_imbalance.data.store import read_arrays
 from muon_imbalance.errors import UserError
@@ -43,20 +42,6 @@ def read_batch(path: Path, labels: str) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{path} is not an official CIFAR file ({error})") from error
 
 
-def checked_files(source: sources.Source, given: Mapping[str, Path]) -> dict[str, Path]:
-    """The source's files by role.
-
-    Raises:
-        UserError: one is missing or has other content than recorded.
-    """
-    if missing := sorted(set(source.members) - set(given)):
-        raise UserError(f"{source.dataset}: source {source.name} gave no file for {', '.join(missing)}")
-    for role, (_, digest) in source.members.items():
-        if not matches(given[role], digest):
-            raise UserError(f"{source.dataset}: {given[role]}: its hash is not {digest} (source {source.name})")
-    return {role: Path(given[role]) for role in source.members}
-
-
 def write(out: Path, arrays: Mapping[str, np.ndarray], source: sources.Source, config: Mapping, classes: int) -> None:
     """Publish a complete data set read from ``source``.
 
@@ -71,17 +56,7 @@ def write(out: Path, arrays: Mapping[str, np.ndarray], source: sources.Source, c
                 f"{source.dataset}: {split} pictures {pictures.shape} and labels {labels.shape} of {len(counts)} "
                 f"classes are not [n, 32, 32, 3] and [n] with {classes} equally frequent classes"
             )
-    facts = {
-        "name": source.dataset,
-        "kind": source.kind,
-        "label": source.label,
-        "source": source.provenance(),
-        "licence": source.licence,
-        "citation": source.citation,
-        "builder": source.dataset,
-        "config": dict(config),
-    }
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, source.facts() | {"builder": source.dataset, "config": dict(config)})
 
 
 def moments(levels: np.ndarray, scale: float) -> tuple[list[float], list[float]]:

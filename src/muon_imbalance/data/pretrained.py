@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from muon_imbalance.data import manifest, sources
-from muon_imbalance.data.digest import file_sha256
+from muon_imbalance.data import checked, manifest, sources
 from muon_imbalance.data.options import Options, check_request
 from muon_imbalance.data.store import read_arrays
-from muon_imbalance.errors import UserError
 from muon_imbalance.models import efficientnet_lite, pretrained
 
 DEFAULTS = {"source": "efficientnet_lite0", "untrained": "", "seed": 0}
@@ -47,21 +45,9 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     else:
         name = options.choice("source", tuple(pretrained.NAMES))
         source = sources.get(name)
-        if SPLIT not in sources_by_role:
-            raise UserError(f"pretrained: source {name} gave no file for {SPLIT}")
-        path, expected = Path(sources_by_role[SPLIT]), source.members[SPLIT][1]
-        if (found := file_sha256(path)) != expected:
-            raise UserError(f"pretrained: {path}: sha256 is {found}, expected {expected} (source {name})")
-        tensors = pretrained.read(path, name)
-        facts = {
-            "name": source.dataset,
-            "kind": source.kind,
-            "label": source.label,
-            "source": source.provenance(),
-            "licence": source.licence,
-            "citation": source.citation,
-            "config": {"source": name},
-        }
+        files, _ = checked.files(source, sources_by_role)
+        tensors = pretrained.read(files[SPLIT], name)
+        facts = source.facts() | {"config": {"source": name}}
     manifest.write(out, {key: tensor.numpy() for key, tensor in tensors.items()}, facts | {"builder": "pretrained"})
 
 

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data import manifest, sources, text
-from muon_imbalance.data.digest import file_sha256
+from muon_imbalance.data import checked, manifest, sources, text
 from muon_imbalance.data.options import Options
 from muon_imbalance.data.seeding import stable_seed
 from muon_imbalance.data.text import describe, load
-from muon_imbalance.errors import UserError
 
 __all__ = ["build", "describe", "load", "read"]
 
@@ -47,12 +45,8 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     """
     options = Options("tales", config, DEFAULTS)
     source = sources.get(options.choice("source", ("tales_orange",)))
-    if missing := sorted(set(source.members) - set(sources_by_role)):
-        raise UserError(f"tales: source {source.name} gave no file for {', '.join(missing)}")
-    for role, (_, sha256) in source.members.items():
-        if (found := file_sha256(Path(sources_by_role[role]))) != sha256:
-            raise UserError(f"tales: {sources_by_role[role]}: sha256 is {found}, expected {sha256}")
-    tales = [tale.lower() for role in COLUMN for tale in read(Path(sources_by_role[role]), COLUMN[role])]
+    files, _ = checked.files(source, sources_by_role)
+    tales = [tale.lower() for role in COLUMN for tale in read(files[role], COLUMN[role])]
     held_out = options.integer("validation", 1)
     if held_out >= len(tales):
         raise options.refuse(

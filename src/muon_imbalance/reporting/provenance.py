@@ -84,10 +84,11 @@ def data_label(data: Sequence[Mapping]) -> str:
 
 def full_title(title: str, data: Sequence[Mapping]) -> str:
     """The title; where a stand-in takes the place of the paper's data, its label is part of the title, unless the
-    title says so already.
+    title names stand-ins already, in brackets at its end.
     """
-    untold = [entry for entry in data if f"{entry['name']} in the place of " not in title]
-    stand_ins = dict.fromkeys(str(entry["label"]) for entry in untold if entry["kind"] in STAND_INS)
+    if title.endswith("]"):
+        return title
+    stand_ins = dict.fromkeys(str(entry["label"]) for entry in data if entry["kind"] in STAND_INS)
     return f"{title} [{'; '.join(stand_ins)}]" if stand_ins else title
 
 

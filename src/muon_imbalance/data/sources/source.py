@@ -1,0 +1,71 @@
+"""One place that holds a data set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+OFFICIAL = "official host"
+"""Version of what is fetched from the host of its authors or of the library that knows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One place that holds a data set.
+
+    Attributes:
+        name: key in :data:`muon_imbalance.data.sources.SOURCES`.
+        ecosystem: ``npm``, ``pip`` or ``apt`` (an archive fetched by that client), ``torchvision`` or ``hub`` (the
+            official host, through ``torchvision`` or Hugging Face's libraries), or ``folder`` (files the user has).
+        members: role -> (path inside the archive or the user's folder, digest of the content). A digest is a sha256,
+            or with ``md5:`` before it the one that the authors publish; empty where none is known. For a folder it is
+            that of the uncompressed content.
+        dataset: name of the data set that these files are.
+        kind: ``real``, ``real-other``, ``composed`` or ``generated``.
+        label: what a figure drawn from it says.
+        licence, citation: of the data, not of the packaging.
+        package, version: what the client is asked for (of ``torchvision``: ``datasets.<class>`` or
+            ``models.<weights>``; empty for a folder).
+        archive_sha256, archive_bytes: hash and size of the archive (empty and 0 where there is none).
+    """
+
+    name: str
+    ecosystem: str
+    members: Mapping[str, tuple[str, str]]
+    dataset: str
+    kind: str
+    label: str
+    licence: str
+    citation: str
+    package: str = ""
+    version: str = ""
+    archive_sha256: str = ""
+    archive_bytes: int = 0
+
+    def provenance(self) -> dict:
+        """What a manifest records about this source (no path of this machine)."""
+        return {
+            "name": self.name,
+            "ecosystem": self.ecosystem,
+            "package": self.package,
+            "version": self.version,
+            "archive_sha256": self.archive_sha256,
+        }
+
+    def facts(self) -> dict:
+        """What a manifest says of data that are this source's official files."""
+        return {
+            "name": self.dataset,
+            "kind": self.kind,
+            "label": self.label,
+            "source": self.provenance(),
+            "licence": self.licence,
+            "citation": self.citation,
+        }
+
+
+def official_and_folder(ecosystem: str, package: str, **facts) -> tuple[Source, Source]:
+    """Official files, ``<dataset>_<ecosystem>`` from their host and ``<dataset>_folder`` from a folder of the user."""
+    dataset = facts["dataset"]
+    return (
+        Source(name=f"{dataset}_{ecosystem}", ecosystem=ecosystem, package=package, version=OFFICIAL, **facts),
+        Source(name=f"{dataset}_folder", ecosystem="folder", **facts),
+    )
