@@ -198,7 +198,7 @@ def test_builders():
 def test_preparing_does_not_depend_on_how_files_are_fetched():
     """A change to the download code must not rebuild every dataset (and train on it again)."""
     names = {path.name for path in closure("muon_imbalance.prepare", *registry.BUILDERS.values())}
-    assert {"stamps.py", "mnist.py", "sources.py"} <= names
+    assert {"stamps.py", "mnist.py", "digits.py"} <= names
     assert not {"fetch.py", "clients.py", "archives.py", "download.py"} & names
 
 

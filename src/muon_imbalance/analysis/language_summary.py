@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from muon_imbalance.analysis import summary
+from muon_imbalance.analysis import network_summary, summary
 
 Name = tuple[str, str]  # group, metric
 
 
 def by_epoch(frame: pd.DataFrame, experiment: str, names: Sequence[Name], split: str = "validation") -> pd.DataFrame:
-    """The final runs' curves ``(group, metric)`` as ``summary.over_seeds`` gives them, and the column ``epoch``."""
+    """The final runs' curves ``(group, metric)`` as ``network_summary.by_epoch`` gives them."""
     own = frame[frame["experiment"] == experiment]
-    curves = summary.over_seeds(own, [(split, group, metric) for group, metric in names])
-    epochs = own.drop_duplicates("step").set_index("step")["epoch"]
-    return curves.assign(epoch=curves["step"].map(epochs), experiment=experiment)
+    return network_summary.by_epoch(own, [(split, group, metric) for group, metric in names])
 
 
 def pick(curves: pd.DataFrame, optimizer: str, group: str, metric: str) -> pd.DataFrame:

@@ -19,13 +19,6 @@ def _difference(first: Series, second: Series, names: str) -> Series:
     return first[0], first[1] - second[1]
 
 
-def _mean(series: Series, start: float, stop: float) -> float:
-    """Mean over ``start * horizon < t <= stop * horizon``, a record standing for the steps since the one before."""
-    steps, values = series
-    inside = statistics.window(steps, stop * steps[-1]) & ~statistics.window(steps, start * steps[-1])
-    return float(np.average(values[inside], weights=np.diff(steps, prepend=steps[0])[inside]))
-
-
 @register("pair")
 def gap_until(a: Run, b: Run, *, curve: Curve, until: float = 1.0) -> Series:
     """``a - b`` at every record with ``0 < t <= until * horizon``."""
@@ -37,14 +30,16 @@ def gap_until(a: Run, b: Run, *, curve: Curve, until: float = 1.0) -> Series:
 @register("run")
 def mean_group_gap(run: Run, *, curve: Curve, other: Curve, until: float = 1.0) -> Measured:
     """Mean of ``curve - other`` over ``0 < t <= until * horizon``."""
-    return Measured(_mean(_difference(run.curve(curve), run.curve(other), f"{curve} and {other}"), 0.0, until))
+    return Measured(
+        statistics.mean_until(*_difference(run.curve(curve), run.curve(other), f"{curve} and {other}"), until)
+    )
 
 
 @register("pair")
 def early_excess(a: Run, b: Run, *, curve: Curve) -> Measured:
     """``a - b``, its mean over the first half of training minus that over the second."""
     series = _difference(a.curve(curve), b.curve(curve), str(curve))
-    return Measured(_mean(series, 0.0, 0.5) - _mean(series, 0.5, 1.0))
+    return Measured(statistics.mean_until(*series, 0.5) - statistics.mean_until(*series, 1.0, after=0.5))
 
 
 @register("pair")
@@ -52,7 +47,7 @@ def early_group_gap_excess(a: Run, b: Run, *, curve: Curve, other: Curve) -> Mea
     """``curve - other`` of ``a`` minus that of ``b``, its mean over the first half of training minus the second's."""
     names = f"{curve} and {other}"
     series = _difference(*(_difference(run.curve(curve), run.curve(other), names) for run in (a, b)), names)
-    return Measured(_mean(series, 0.0, 0.5) - _mean(series, 0.5, 1.0))
+    return Measured(statistics.mean_until(*series, 0.5) - statistics.mean_until(*series, 1.0, after=0.5))
 
 
 @register("run")

@@ -59,9 +59,12 @@ def value_at_level(values: Array, clock: Array, level: float) -> float:
     return float(values[after - 1] + share * (values[after] - values[after - 1]))
 
 
-def mean_until(steps: Array, values: Array, until: float) -> float:
-    """Mean of a curve over ``0 < t <= until * horizon``, each record standing for the steps since the one before it."""
-    inside = window(steps, until * steps[-1])
+def mean_until(steps: Array, values: Array, until: float, after: float = 0.0) -> float:
+    """Mean of a curve over ``after < t / horizon <= until``, each record standing for the steps since the one before.
+
+    NaN if no record lies there.
+    """
+    inside = window(steps, until * steps[-1]) & ~window(steps, after * steps[-1])
     if not inside.any():
         return float("nan")
     return float(np.average(values[inside], weights=_widths(steps)[inside]))

@@ -18,7 +18,6 @@ from muon_imbalance.progress import Progress
 
 DEFAULTS = {"begin": 15, "side": 64, "size": "lite0"}
 PARENTS = ("samples", "weights")
-BATCH = 100
 describe, weights = cached.describe, cached.weights
 load = partial(cached.load, "image_features")
 
@@ -60,7 +59,11 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
     progress = Progress("features", sum(samples["counts"][split]["all"] for split in cached.SPLITS), "photos")
     for split in cached.SPLITS:
         loaded = source.load(parents["samples"], split)
-        arrays[f"{split}_features"] = _features(module.eval(), loaded["images"][0], begin, side, progress)
+        parts = []
+        for part in efficientnet_lite.lower_outputs(module, loaded["images"][0], begin, side):
+            parts.append(part.astype(np.float16))
+            progress.update(len(part))
+        arrays[f"{split}_features"] = np.ascontiguousarray(np.concatenate(parts))
         arrays |= {f"{split}_{name}": loaded[name][0] for name in ("label", "group")}
     upper = efficientnet_lite.EfficientNetLite(begin=begin, size=size).state_dict()
     arrays |= {cached.PREFIX + name: held[name] for name in upper}
@@ -76,14 +79,3 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
         "config": options.values,
     }  # fmt: skip
     manifest.write(out, arrays, facts)
-
-
-@torch.no_grad()
-def _features(module, images: np.ndarray, begin: int, side: int, progress: Progress) -> np.ndarray:
-    parts = []
-    for part in np.array_split(images, -(-len(images) // BATCH)):
-        inputs = torch.from_numpy(np.ascontiguousarray(part.transpose(0, 3, 1, 2))).float() / 255
-        scaled = efficientnet_lite.scaled(inputs, side).contiguous(memory_format=torch.channels_last)
-        parts.append(module.lower(scaled, begin).half().contiguous().numpy())
-        progress.update(len(part))
-    return np.concatenate(parts)

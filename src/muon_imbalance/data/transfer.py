@@ -17,7 +17,6 @@ DEFAULTS = {"classes": 10, "begin": 0, "side": 64, "new": ["classifier"]}
 SPLITS = ("train", "validation", "test")
 SETS = ("majority", "minority")
 WEIGHT = "weight:"
-BATCH = 100  # pictures per pass
 
 
 def classes(config: Mapping) -> int:
@@ -96,17 +95,12 @@ def _lower(weights: Mapping[str, np.ndarray], size: str, begin: int, side: int):
 
     from muon_imbalance.models import efficientnet_lite
 
-    network = efficientnet_lite.EfficientNetLite(size=size).eval()
+    network = efficientnet_lite.EfficientNetLite(size=size)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
 
-    @torch.no_grad()
     def outputs(images: np.ndarray) -> np.ndarray:
-        parts = []
-        for start in range(0, len(images), BATCH):
-            part = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).permute(0, 3, 1, 2) / 255
-            inputs = efficientnet_lite.scaled(part, side).contiguous(memory_format=torch.channels_last)
-            parts.append(network.lower(inputs, begin).permute(0, 2, 3, 1).contiguous().numpy())
-        return np.concatenate(parts)
+        computed = efficientnet_lite.lower_outputs(network, images, begin, side)
+        return np.ascontiguousarray(np.concatenate([part.transpose(0, 2, 3, 1) for part in computed]))
 
     return outputs
 

@@ -9,6 +9,7 @@ Source: M. Tan, Q. V. Le, EfficientNet, ICML 2019; the Lite variant of its offic
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -122,6 +123,20 @@ def scaled(images: Tensor, side: int) -> Tensor:
     if images.shape[-2:] != (side, side):
         images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False)
     return (images * 255 - 127) / 128
+
+
+@torch.no_grad()
+def lower_outputs(network: EfficientNetLite, images: np.ndarray, end: int, side: int, batch: int = 100):
+    """What the blocks before number ``end`` make of pictures ``[n, H, W, 3]`` uint8, in evaluation mode.
+
+    Yields:
+        Arrays ``[batch, channels, rows, columns]`` float32 in the order of the pictures (the last one may be shorter).
+    """
+    network.eval()
+    for start in range(0, len(images), batch):
+        part = torch.from_numpy(np.ascontiguousarray(images[start : start + batch])).permute(0, 3, 1, 2) / 255
+        inputs = scaled(part, side).contiguous(memory_format=torch.channels_last)
+        yield network.lower(inputs, end).numpy()
 
 
 def build(config: dict, shape: Sequence[int], classes: int) -> EfficientNetLite:

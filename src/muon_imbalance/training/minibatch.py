@@ -4,6 +4,7 @@ What a step sees depends on (experiment, data set, repetition, epoch or step) an
 same batches, crops and dropout, and a run that goes on from a checkpoint equals one that was never interrupted.
 """
 
+import abc
 import contextlib
 from collections.abc import Callable, Iterator
 
@@ -26,7 +27,7 @@ def seeded(device: torch.device, *parts: str | int) -> Iterator[None]:
         yield
 
 
-class Minibatch:
+class Minibatch(abc.ABC):
     """A module and its training samples; sub-classes say what the loss is and what is measured.
 
     Parameters are those of the module that require a gradient, each as ``[1, ...]`` under its own name. Buffers (of
@@ -65,6 +66,7 @@ class Minibatch:
 
     # --- what a sub-class says ---------------------------------------------------------------------------
 
+    @abc.abstractmethod
     def loss(self, outputs_of: OutputsOf, which: Tensor, rng: torch.Generator) -> Tensor:
         """Mean loss of the training samples ``which`` (their numbers, on the CPU), with its graph.
 
@@ -72,11 +74,10 @@ class Minibatch:
             outputs_of: the module; call it once or several times with what its ``forward`` takes.
             rng: random numbers of this step (crops, masks), on the CPU; dropout takes torch's own, seeded as well.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
         """Metrics at a recorded step, each ``[1]``; the module is in evaluation mode and keeps no graph."""
-        raise NotImplementedError
 
     # --- what the training loop asks for -----------------------------------------------------------------
 
