@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from muon_imbalance.data import idx, mnist
+from muon_imbalance.data import idx, mnist, toystories
 from muon_imbalance.data.sources import Source
+
+from .languages import TOY
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",
@@ -173,4 +175,12 @@ def mnist_like(tmp_path_factory, idx_folder) -> Path:
     out = tmp_path_factory.mktemp("data") / "mnist"
     config = {"source": "mnist_folder", "verify": False}
     mnist.build(config, {role: idx_folder / name for role, name in NAMES.items()}, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> Path:
+    """The generated language of :mod:`languages`, built."""
+    out = tmp_path_factory.mktemp("toy") / "toystories"
+    toystories.build(TOY, {}, out)
     return out
