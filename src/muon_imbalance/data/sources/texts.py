@@ -1,8 +1,19 @@
-"""Tales and MultiNLI."""
+"""Tales, TinyStories and MultiNLI."""
 
 from muon_imbalance.data.sources.source import Source, official_and_folder
 
 TABLE = (
+    *official_and_folder(
+        "hub",
+        "roneneldan/TinyStories",
+        members={"train": ("TinyStories-train.txt", ""), "validation": ("TinyStories-valid.txt", "")},
+        dataset="tinystories",
+        kind="real",
+        label="TinyStories",
+        licence="CDLA-Sharing-1.0",
+        citation="R. Eldan, Y. Li. TinyStories: how small can language models be and still speak coherent English? "
+        "2023.",
+    ),
     *official_and_folder(
         "hub",
         "nyu-mll/multi_nli",
