@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from muon_imbalance.data import cached, image_features, manifest, pretrained, skygroups, store
+from muon_imbalance.data.apportion import by_largest_remainder
 from muon_imbalance.errors import UserError
 
 SMALL = {"train": 200, "validation_per_group": 3, "test_per_group": 4}
@@ -41,8 +42,8 @@ def test_blue_border_by_the_formula_pixel_by_pixel():
 
 def test_proportions_groups_and_no_photo_twice(folder):
     counts = manifest.verify(folder)["counts"]
-    assert [counts["train"][name] for name in skygroups.GROUPS] == skygroups.proportional(200)
-    np.testing.assert_array_equal(skygroups.proportional(162770), [71629, 66874, 22880, 1387])
+    assert [counts["train"][name] for name in skygroups.GROUPS] == by_largest_remainder(200, skygroups.CELEBA).tolist()
+    np.testing.assert_array_equal(by_largest_remainder(162770, skygroups.CELEBA).tolist(), [71629, 66874, 22880, 1387])
     assert {counts["test"][name] for name in skygroups.GROUPS} == {4}
     seen = set()
     for split in skygroups.SPLITS:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from muon_imbalance.data import manifest, nli, nli_grammar, store, texts, toynli
+from muon_imbalance.data.apportion import by_largest_remainder
 from muon_imbalance.errors import UserError
 
 SMALL = {"train": 1200, "validation_per_group": 5, "test_per_group": 7}
@@ -39,8 +40,8 @@ def test_every_negation_word_occurs_with_every_label(folder):
 
 def test_proportions_and_balance(folder):
     counts = manifest.verify(folder)["counts"]
-    assert [counts["train"][name] for name in toynli.GROUPS] == toynli.proportional(1200)
-    share = np.array(toynli.proportional(206175)) / 206175
+    assert [counts["train"][name] for name in toynli.GROUPS] == by_largest_remainder(1200, toynli.MULTINLI).tolist()
+    share = np.array(by_largest_remainder(206175, toynli.MULTINLI).tolist()) / 206175
     np.testing.assert_allclose(share, np.array([57498, 11158, 67376, 1521, 66630, 1992]) / 206175)
     assert {counts["validation"][name] for name in toynli.GROUPS} == {5}
     assert {counts["test"][name] for name in toynli.GROUPS} == {7}

@@ -32,6 +32,25 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     return {"counts": counts, "shape": shape, "mean": mean, "std": max(squares / size - mean**2, 0.0) ** 0.5}
 
 
+def facts(owner: str, samples: Mapping, pretrained: Mapping, detail: str, config: Mapping) -> dict:
+    """What the manifest says, from those of the samples and of the pretrained weights; ``detail`` ends the label."""
+    return {
+        "name": owner,
+        "kind": samples["kind"],
+        "label": f"{samples['label']} / {pretrained['label']}{detail}",
+        "source": {
+            "samples_sha256": samples["sha256"],
+            "weights_sha256": pretrained["sha256"],
+            "samples": samples["source"],
+            "weights": pretrained["source"],
+        },
+        "licence": f"samples: {samples['licence']}; weights: {pretrained['licence']}",
+        "citation": f"{samples['citation']} Weights: {pretrained['citation']}",
+        "builder": owner,
+        "config": dict(config),
+    }
+
+
 def load(owner: str, path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``features [1, n, ...]``, ``label [1, n]``, ``group [1, n]``: the same in every repetition; ``groups [G]``."""
     check_request(owner, split, SPLITS, repetitions, max(repetitions, default=0) + 1)

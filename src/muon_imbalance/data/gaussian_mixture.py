@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from muon_imbalance.data import manifest
+from muon_imbalance.data.apportion import by_largest_remainder
 from muon_imbalance.data.options import Options, check_request
 from muon_imbalance.data.seeding import stable_seed
 from muon_imbalance.data.store import read_arrays
@@ -131,10 +132,7 @@ def class_counts(prior: np.ndarray, total: int) -> np.ndarray:
 
     Classes that would get none get one, taken from the largest class.
     """
-    exact = np.asarray(prior) * total
-    counts = np.floor(exact + 1e-9).astype(int)
-    order = np.argsort(-(exact - counts), kind="stable")
-    counts[order[: total - counts.sum()]] += 1
+    counts = by_largest_remainder(total, prior)
     while (counts == 0).any():
         counts[counts.argmax()] -= 1
         counts[counts.argmin()] += 1

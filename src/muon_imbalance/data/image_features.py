@@ -67,15 +67,6 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
         arrays |= {f"{split}_{name}": loaded[name][0] for name in ("label", "group")}
     upper = efficientnet_lite.EfficientNetLite(begin=begin, size=size).state_dict()
     arrays |= {cached.PREFIX + name: held[name] for name in upper}
-    facts = {
-        "name": "image_features",
-        "kind": samples["kind"],
-        "label": f"{samples['label']} / {above['label']}, at {side} px, blocks before {begin} of {module.end} frozen",
-        "source": {"samples_sha256": samples["sha256"], "weights_sha256": above["sha256"],
-                   "samples": samples["source"], "weights": above["source"]},
-        "licence": f"photos: {samples['licence']}; weights: {above['licence']}",
-        "citation": f"{samples['citation']} Weights: {above['citation']}",
-        "builder": "image_features",
-        "config": options.values,
-    }  # fmt: skip
+    detail = f", at {side} px, blocks before {begin} of {module.end} frozen"
+    facts = cached.facts("image_features", samples, above, detail, options.values)
     manifest.write(out, arrays, facts)

@@ -33,17 +33,7 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
     samples, above = manifest.read(parents["samples"]), manifest.read(parents["weights"])
     arrays = read_arrays(parents["samples"])
     arrays |= {cached.PREFIX + name: array for name, array in pretrained.load(parents["weights"]).items()}
-    facts = {
-        "name": "portraits",
-        "kind": samples["kind"],
-        "label": f"{samples['label']} / {above['label']}",
-        "source": {"samples_sha256": samples["sha256"], "weights_sha256": above["sha256"],
-                   "samples": samples["source"], "weights": above["source"]},
-        "licence": f"pictures: {samples['licence']}; weights: {above['licence']}",
-        "citation": f"{samples['citation']} Weights: {above['citation']}",
-        "builder": "portraits",
-        "config": {},
-    }  # fmt: skip
+    facts = cached.facts("portraits", samples, above, "", {})
     manifest.write(out, arrays, facts)
 
 

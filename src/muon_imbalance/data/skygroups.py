@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from muon_imbalance.data import manifest
+from muon_imbalance.data.apportion import by_largest_remainder
 from muon_imbalance.data.options import Options, check_request
 from muon_imbalance.data.seeding import stable_seed
 from muon_imbalance.data.store import read_arrays
@@ -49,14 +50,6 @@ def groups_of(images: np.ndarray, label: np.ndarray) -> np.ndarray:
     return np.where((share > BLUE) | (share < PLAIN), group, -1)
 
 
-def proportional(total: int) -> list[int]:
-    """``total`` split as CelebA's training pictures are, by largest remainder."""
-    share = total * np.array(CELEBA) / sum(CELEBA)
-    counts = np.floor(share).astype(int)
-    counts[np.argsort(counts - share, kind="stable")[: total - counts.sum()]] += 1
-    return counts.tolist()
-
-
 def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
     """Write ``{split}_images [n, 32, 32, 3]`` uint8, ``{split}_label [n]``, ``{split}_group [n]`` in random order.
 
@@ -69,7 +62,7 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
         UserError: bad config, or fewer photos of a group than asked for.
     """
     options = Options("skygroups", config, DEFAULTS)
-    counts = {"train": proportional(options.integer("train", 10))}
+    counts = {"train": by_largest_remainder(options.integer("train", 10), CELEBA).tolist()}
     for split in SPLITS[1:]:
         counts[split] = [options.integer(f"{split}_per_group", 1)] * len(GROUPS)
     rng = np.random.default_rng(stable_seed("skygroups", options.integer("seed", 0)))

@@ -70,17 +70,7 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
     upper = bert.upper_names(tensors, lower, sizes["num_hidden_layers"])
     arrays |= {cached.PREFIX + name: tensors[old].numpy() for name, old in upper.items()}
     frozen = f"{lower} of {sizes['num_hidden_layers']} layers frozen" if lower else "all layers trained"
-    facts = {
-        "name": "text_features",
-        "kind": samples["kind"],
-        "label": f"{samples['label']} / {encoder['label']}, {frozen}",
-        "source": {"samples_sha256": samples["sha256"], "encoder_sha256": encoder["sha256"],
-                   "samples": samples["source"], "encoder": encoder["source"]},
-        "licence": f"samples: {samples['licence']}; encoder: {encoder['licence']}",
-        "citation": f"{samples['citation']} Encoder: {encoder['citation']}",
-        "builder": "text_features",
-        "config": options.values,
-    }  # fmt: skip
+    facts = cached.facts("text_features", samples, encoder, f", {frozen}", options.values)
     manifest.write(out, arrays, facts)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from muon_imbalance.data import manifest, nli, nli_grammar
+from muon_imbalance.data.apportion import by_largest_remainder
 from muon_imbalance.data.options import Options
 from muon_imbalance.data.seeding import stable_seed
 
@@ -26,14 +27,6 @@ def classes(_: Mapping) -> int:
     return len(nli_grammar.LABELS)
 
 
-def proportional(total: int) -> list[int]:
-    """``total`` split as MultiNLI's training pairs are, by largest remainder."""
-    share = total * np.array(MULTINLI) / sum(MULTINLI)
-    counts = np.floor(share).astype(int)
-    counts[np.argsort(counts - share, kind="stable")[: total - counts.sum()]] += 1
-    return counts.tolist()
-
-
 def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     """Write the pairs of each split in random order.
 
@@ -46,7 +39,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         UserError: a value out of range or an unknown key.
     """
     options = Options("toynli", config, DEFAULTS)
-    counts = {"train": proportional(options.integer("train", 100))}
+    counts = {"train": by_largest_remainder(options.integer("train", 100), MULTINLI).tolist()}
     for split in SPLITS[1:]:
         counts[split] = [options.integer(f"{split}_per_group", 1)] * len(GROUPS)
     rng = np.random.default_rng(stable_seed("toynli", options.integer("seed", 0)))
