@@ -1,0 +1,1 @@
+"""Figures that two notebooks draw, each from its own data."""

@@ -1,0 +1,51 @@
+"""What the drawings that two notebooks share make of a runs table."""
+
+import pandas as pd
+import pytest
+
+from muon_imbalance.reporting.plots import network_grid, network_ratios
+
+
+def rows(optimizer, phase, lr, values, step=10, momentum="0.9"):
+    """End values of one cell: majority, minority, training loss."""
+    keys = [("test", "majority", "accuracy"), ("test", "minority", "accuracy"), ("train", "all", "loss")]
+    return [
+        {"optimizer": optimizer, "phase": phase, "lr": lr, "momentum": momentum, "hyper": "{}", "step": at,
+         "split": split, "group": group, "metric": metric, "value": value if at else 0.0}
+        for at in (0, step)
+        for (split, group, metric), value in zip(keys, values, strict=True)
+    ]  # fmt: skip
+
+
+def test_a_grid_shows_its_cells_and_an_optimizer_without_one_its_final_run():
+    frame = pd.DataFrame(
+        rows("muon", "grid", "0.1", (0.5, 0.1, 2.0))
+        + rows("muon", "grid", "0.02", (0.9, 0.3, 1.0))
+        + rows("muon", "final", "0.02", (0.8, 0.2, 1.1))  # other seeds: not part of the grid
+        + rows("adam", "final", "0.001", (0.7, 0.0, 1.5), momentum="0")
+    )
+    shown = network_grid.maps(frame)
+    selected, (majority, minority, loss) = shown["muon"]
+    assert selected == ("0.02", "0.9", "{}")
+    assert list(majority.index) == ["0.02", "0.1"] and majority.iloc[:, 0].tolist() == [90, 50]
+    assert minority.iloc[:, 0].tolist() == [30, 10] and loss.iloc[:, 0].tolist() == [1.0, 2.0]
+    assert shown["adam"][1][0].to_numpy().tolist() == [[70]]
+    fig, table = network_grid.draw(shown, "title")
+    assert len(table) == 9 and [text.get_text() for text in fig.axes[1].get_xticklabels()] in (["default"], ["0.9"])
+    assert network_grid.momenta(["0", "0.9"]) == ["0", "0.9"] and network_grid.momenta(["0"]) == ["default"]
+
+
+def test_the_lead_is_over_the_better_of_the_others():
+    panels = network_ratios.ordered({"a": "CIFAR-10, R = 20", "b": "CIFAR-10, R = 5"})
+    assert list(panels) == ["b", "a"]
+    end = {"nmd": 0.3, "signum": 0.1, "muon": 0.5}
+    curves = pd.DataFrame(
+        {"experiment": name, "optimizer": optimizer, "group": "minority", "epoch": epoch, "mean": epoch / 4 * value}
+        for name in panels
+        for optimizer, value in end.items()
+        for epoch in (0, 1, 2, 3, 4)
+    )
+    lead = network_ratios.leads(curves, panels).set_index(["experiment", "when"])
+    assert lead.loc[("a", "at the end"), "lead"] == pytest.approx(0.2)
+    assert lead.loc[("b", "first half"), "lead"] == pytest.approx(0.2 * 1.5 / 4)
+    assert lead["ratio"].to_dict()[("a", "at the end")] == 20
