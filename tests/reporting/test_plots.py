@@ -1,5 +1,6 @@
 """What the drawings that two notebooks share make of a runs table."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -31,7 +32,8 @@ def test_a_grid_shows_its_cells_and_an_optimizer_without_one_its_final_run():
     assert minority.iloc[:, 0].tolist() == [30, 10] and loss.iloc[:, 0].tolist() == [1.0, 2.0]
     assert shown["adam"][1][0].to_numpy().tolist() == [[70]]
     fig, table = network_grid.draw(shown, "title")
-    assert len(table) == 9 and [text.get_text() for text in fig.axes[1].get_xticklabels()] in (["default"], ["0.9"])
+    plt.close(fig)
+    assert len(table) == 9 and [text.get_text() for text in fig.axes[1].get_xticklabels()] == ["default"]
     assert network_grid.momenta(["0", "0.9"]) == ["0", "0.9"] and network_grid.momenta(["0"]) == ["default"]
 
 
