@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from muon_imbalance.reporting.plots import network_grid, network_ratios
+from muon_imbalance.reporting.plots import heat_map, network_grid, network_ratios
 
 
 def rows(optimizer, phase, lr, values, step=10, momentum="0.9"):
@@ -34,7 +34,9 @@ def test_a_grid_shows_its_cells_and_an_optimizer_without_one_its_final_run():
     fig, table = network_grid.draw(shown, "title")
     plt.close(fig)
     assert len(table) == 9 and [text.get_text() for text in fig.axes[1].get_xticklabels()] == ["default"]
-    assert network_grid.momenta(["0", "0.9"]) == ["0", "0.9"] and network_grid.momenta(["0"]) == ["default"]
+    assert heat_map.headings([("0", "{}"), ("0.9", "{}")]) == ["0", "0.9"]
+    assert heat_map.headings([("0", "{}")]) == ["default"]
+    assert heat_map.headings([("0.9", '{"weight_decay": 0.1}')]) == ["0.9\n0.1"]
 
 
 def test_the_lead_is_over_the_better_of_the_others():

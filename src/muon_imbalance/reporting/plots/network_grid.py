@@ -3,17 +3,17 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from muon_imbalance.analysis import grids
 from muon_imbalance.reporting import figure, style
+from muon_imbalance.reporting.plots import heat_map
 
 ROWS = {
     "majority (%)": (("test", "majority", "accuracy"), 100),
     "minority (%)": (("test", "minority", "accuracy"), 100),
     "training loss": (("train", "all", "loss"), 1),
 }
-Shown = dict[str, tuple[tuple[str, str, str], list[pd.DataFrame]]]
+Shown = dict[str, tuple[heat_map.Cell, list[pd.DataFrame]]]
 
 
 def maps(frame: pd.DataFrame) -> Shown:
@@ -45,7 +45,9 @@ def draw(shown: Shown, title: str) -> tuple[Figure, pd.DataFrame]:
     ]
     for column, (name, (selected, tables)) in enumerate(shown.items()):
         for row, (label, one) in enumerate(zip(ROWS, tables, strict=True)):
-            _map(axes[row, column], one, selected, tallest[row], label)
+            colours = "Blues" if label.startswith("minority") else "Greys"
+            told = "{:.1f}" if label.endswith("(%)") else "{:.2f}"
+            heat_map.draw(axes[row, column], one, selected, colours, 1.15 * tallest[row], told.format)
         axes[0, column].set_title(style.of(name).label)
         axes[-1, column].set_xlabel("β")
     for ax, label in zip(axes[:, 0], ROWS, strict=True):
@@ -60,23 +62,3 @@ def draw(shown: Shown, title: str) -> tuple[Figure, pd.DataFrame]:
         for label, one in zip(ROWS, tables, strict=True)
     ]
     return fig, pd.concat(parts, ignore_index=True)
-
-
-def momenta(values: list[str]) -> list[str]:
-    """Momenta as a figure shows them; where none was set, as for Adam without betas in its grid, "default"."""
-    return [f"{float(value):g}" if any(map(float, values)) else "default" for value in values]
-
-
-def _map(ax, one: pd.DataFrame, selected: tuple[str, str, str], tallest: float, label: str) -> None:
-    ax.imshow(
-        one, cmap="Blues" if label.startswith("minority") else "Greys", vmin=0, vmax=1.15 * tallest, aspect="auto"
-    )
-    for (y, x), value in np.ndenumerate(one.to_numpy()):
-        text = "–" if np.isnan(value) else f"{value:.1f}" if label.endswith("(%)") else f"{value:.2f}"
-        colour = "white" if value > 0.65 * tallest else "black"
-        ax.text(x, y, text, ha="center", va="center", fontsize=style.SMALLEST_FONT, color=colour)
-    y, x = one.index.get_loc(selected[0]), one.columns.get_loc(selected[1:])
-    ax.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor="#D55E00", linewidth=1.8))
-    ax.set_yticks(range(len(one.index)), [f"{float(lr):g}" for lr in one.index])
-    ax.set_xticks(range(len(one.columns)), momenta([beta for beta, _ in one.columns]))
-    ax.grid(False)
