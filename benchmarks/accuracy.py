@@ -1,5 +1,7 @@
 """How near an iteration in low precision comes to itself in float64, for ill-conditioned matrices."""
 
+import math
+
 import torch
 from pytorch_optimizer.optimizer.utils import matrix
 from torch import Tensor
@@ -8,6 +10,11 @@ from muon_imbalance.optimizers import polar
 
 SHAPES = ((64, 576), (128, 1152), (512, 2352))
 CONDITIONS = (1e1, 1e3, 1e5, 1e7)
+SPECTRA = {
+    "log-uniform": lambda k, condition: torch.logspace(0, -math.log10(condition), k, dtype=torch.float64),
+    "one large": lambda k, condition: torch.tensor([1.0] + [1 / condition] * (k - 1), dtype=torch.float64),
+}
+"""Singular values: from 1 down to 1 / condition evenly in the logarithm, or one of 1 and the rest at 1 / condition."""
 A, B, C = 3.4445, -4.7750, 2.0315
 
 
@@ -21,13 +28,12 @@ def plain(x: Tensor, dtype: torch.dtype, steps: int = 5) -> Tensor:
     return x
 
 
-def conditioned(rows: int, columns: int, condition: float, seed: int = 0) -> Tensor:
-    """Float32 [rows, columns] with singular values from 1 down to 1 / condition, log-uniform."""
+def conditioned(rows: int, columns: int, condition: float, spectrum: str, seed: int = 0) -> Tensor:
+    """Float32 [rows, columns] with singular values from 1 down to 1 / condition, as `spectrum` spreads them."""
     generator = torch.Generator().manual_seed(seed)
     factors = [torch.randn(side, rows, generator=generator, dtype=torch.float64) for side in (rows, columns)]
     u, v = (torch.linalg.qr(factor).Q for factor in factors)
-    s = torch.logspace(0, -torch.log10(torch.tensor(condition)).item(), rows, dtype=torch.float64)
-    return ((u * s) @ v.mT).float()
+    return ((u * SPECTRA[spectrum](rows, condition)) @ v.mT).float()
 
 
 METHODS = {
@@ -38,9 +44,9 @@ METHODS = {
 }
 
 
-def errors(shape: tuple[int, int], condition: float) -> dict[str, float]:
+def errors(shape: tuple[int, int], spectrum: str, condition: float) -> dict[str, float]:
     """Relative Frobenius distance of each method from the plain iteration in float64."""
-    x = conditioned(*shape, condition)
+    x = conditioned(*shape, condition, spectrum)
     true = plain(x, torch.float64)
     size = torch.linalg.matrix_norm
     return {name: (size(method(x).double() - true) / size(true)).item() for name, method in METHODS.items()}

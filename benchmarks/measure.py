@@ -1,5 +1,6 @@
 """One complete measurement: what is measured, in which order, with a line of progress for each part."""
 
+import itertools
 import os
 import platform
 import time
@@ -50,7 +51,7 @@ class Results:
     cheap: dict[int, TimesOf] = field(default_factory=dict)
     shampoo: TimesOf = field(default_factory=dict)
     polar: dict[tuple[int, int], dict[str, Times]] = field(default_factory=dict)
-    errors: dict[tuple[tuple[int, int], float], dict[str, float]] = field(default_factory=dict)
+    errors: dict[tuple[tuple[int, int], str, float], dict[str, float]] = field(default_factory=dict)
     memory: dict[str, dict[str, float]] = field(default_factory=dict)
     muon_traps: traps.Found = field(default_factory=dict)
     shampoo_traps: traps.Found = field(default_factory=dict)
@@ -94,8 +95,8 @@ def _times(plan: Plan, contestants, results: Results, say) -> None:
             say(f"polar factor {shape[0]} x {shape[1]}")
             results.polar[shape] = speed.polar_factors(*shape, plan.seconds / 6)
         for shape in plan.conditions:
-            for condition in accuracy.CONDITIONS:
-                results.errors[shape, condition] = accuracy.errors(shape, condition)
+            for case in itertools.product(accuracy.SPECTRA, accuracy.CONDITIONS):
+                results.errors[shape, *case] = accuracy.errors(shape, *case)
 
 
 class Progress:

@@ -177,11 +177,16 @@ def _polar(results: Results) -> str:
     text += table(["shape", "exact (Gram, float64)", "Newton–Schulz", "SVD", "SVD / exact"], lines)
     methods = list(next(iter(results.errors.values())))
     errors = [
-        [f"{rows} x {columns}", f"{condition:.0e}", *[f"{found[name]:.0e}" for name in methods]]
-        for ((rows, columns), condition), found in results.errors.items()
+        [f"{rows} x {columns}", spectrum, f"{condition:.0e}", *[f"{found[name]:.0e}" for name in methods]]
+        for ((rows, columns), spectrum, condition), found in results.errors.items()
     ]
-    text += "\nFive iterations: relative Frobenius distance from the same iteration in float64.\n\n"
-    return text + table(["shape", "condition", *methods], errors)
+    text += """
+Five iterations: relative Frobenius distance from the same iteration in float64. Singular values from 1 down to
+1 / condition: evenly in the logarithm, or one of 1 and all others the smallest, where rounding of the Gram matrix
+shows most.
+
+"""
+    return text + table(["shape", "singular values", "condition", *methods], errors)
 
 
 def _memory(results: Results) -> str:

@@ -235,6 +235,10 @@ def check_precise_gram(polar):
             x = spectrum(64, 320, [1.0] + [1 / condition] * 63, seed).astype(np.float32)
             got = polar.newton_schulz(torch.from_numpy(x)[None])[0]
             close(got, formulas.newton_schulz(x, 5), 7e-4, f"condition {condition}, seed {seed}")
+    for rows, cols in ((520, 1100), (1100, 520)):
+        x = spectrum(rows, cols, [1.0] + [1 / 1000] * 519).astype(np.float32)
+        got = polar.newton_schulz(torch.from_numpy(x)[None])[0]
+        close(got, formulas.newton_schulz(x, 5), 7e-4, f"{rows}x{cols}")
 
 
 def check_tiny(polar):

@@ -98,6 +98,12 @@ MUTANTS = {
     ),
     "Gram matrix of a short side in float32": ("polar.py", "if short <= 32:", "if short <= 0:", newton_schulz),
     "Gram matrix in one part": ("polar.py", "max(2, -(-long // 192))", "1", precise_gram),
+    "half of each product": (
+        "polar.py",
+        "else torch.bmm(total, poly)",
+        "else (lambda product: product.triu() + product.triu(1).mT)(torch.bmm(total, poly))",
+        precise_gram,
+    ),
     "squares of tiny matrices": ("polar.py", "else 1e-20", "else 1e-99", tiny),
     "NaN among signs": ("norms.py", "part_x.clamp(-tiny, tiny)", "part_x.sign() * tiny", nan_signs),
     "NaN among small signs": (
@@ -204,7 +210,7 @@ MUTANTS = {
     ),
     "powers one step late": ("shampoo.py", "t % self.frequency == 0", "(t - 1) % self.frequency == 0", SHAMPOO),
     "accumulators of one beta2 for all": (
-        "shampoo.py", "beta2(old) + torch.bmm(left, right)", "0.5 + torch.bmm(left, right)",
+        "shampoo.py", "old * beta2(old), torch.bmm", "old * 0.5, torch.bmm",
         on_build(checks.check_stack, "shampoo"),
     ),
     "start ignored": (

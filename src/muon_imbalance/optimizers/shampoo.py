@@ -13,7 +13,7 @@ SpecGD. Accumulators hold squares: float32 gradients must lie between 1e-19 and 
 facebookresearch/optimizers (Shi et al. 2023), without its merging of small dimensions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ from muon_imbalance.optimizers.norms import frobenius_size
 
 OPTIMIZERS = ("shampoo",)
 LARGEST = 10**9
+Room = Callable[[Tensor], Tensor]
+"""Says where the new value of a tensor goes."""
 
 
 class Shampoo:
@@ -69,47 +71,58 @@ class Shampoo:
                         state[f"{side}_root.{label}/{name}"] = zeros.clone()
         return state
 
-    @torch.no_grad()
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        return self._step(params, grads, state, torch.empty_like)
+
+    def step_(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        """The same step in the memory of params and state."""
+        return self._step(params, grads, state, lambda tensor: tensor)
+
+    @torch.no_grad()
+    def _step(self, params: Tensors, grads: Tensors, state: Tensors, room: Room) -> tuple[Tensors, Tensors]:
         check(params, grads)
         count = slot(state, "count") + 1
         t = int(count)
         unbias1, unbias2 = self._unbias(self.beta1, t), self._unbias(self.beta2, t)
         new_params, new_state = {}, {"count": count}
         for name, param in params.items():
-            mean = new_state[f"exp_avg/{name}"] = torch.lerp(
-                slot(state, f"exp_avg/{name}"), grads[name], self.fresh1(param)
-            )
+            old = slot(state, f"exp_avg/{name}")
+            mean = new_state[f"exp_avg/{name}"] = torch.lerp(old, grads[name], self.fresh1(param), out=room(old))
             mean = mean * unbias1(param)
-            graft = as_matrix(self._graft(name, grads[name], mean, t, state, new_state))
+            graft = as_matrix(self._graft(name, grads[name], mean, t, state, new_state, room))
             direction = graft.clone() if t < self.start else torch.empty_like(graft)
             for label, rows, columns in self._blocks(graft):
                 place = (slice(None), rows, columns)
                 roots = {}
                 for side, left, right in _grams(param, as_matrix(grads[name])[place]):
                     key = f"{side}.{label}/{name}"
-                    total = new_state[key] = self._sum(slot(state, key), left, right)
+                    total = new_state[key] = self._sum(slot(state, key), left, right, room)
                     roots[side] = self._root(f"{side}_root.{label}/{name}", total, unbias2, param, t, state, new_state)
                 if t >= self.start:
                     block = _product(roots, as_matrix(mean)[place])
                     direction[place] = block if self.grafting == "none" else _rescaled(block, graft[place])
-            kept = param if self.decay is None else param * self.decay(param)
-            new_params[name] = torch.addcmul(kept, direction.reshape(param.shape), self.lr(param), value=-1)
+            new = room(param.detach())
+            kept = param if self.decay is None else torch.mul(param, self.decay(param), out=new)
+            direction = direction.reshape(param.shape)
+            new_params[name] = torch.addcmul(kept, direction, self.lr(param), value=-1, out=new)
         return new_params, new_state
 
-    def _sum(self, old: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    def _sum(self, old: Tensor, left: Tensor, right: Tensor, room: Room) -> Tensor:
         """beta2 old + (1 - beta2) left right; one call where all models share beta2."""
         beta2, fresh2 = self.beta2, self.fresh2
         if len(beta2.value) == 1:
-            return torch.baddbmm(old, left, right, beta=beta2.number(), alpha=fresh2.number())
-        return old * beta2(old) + torch.bmm(left, right) * fresh2(old)
+            return torch.baddbmm(old, left, right, beta=beta2.number(), alpha=fresh2.number(), out=room(old))
+        return torch.add(old * beta2(old), torch.bmm(left, right) * fresh2(old), out=room(old))
 
-    def _graft(self, name: str, grad: Tensor, mean: Tensor, t: int, state: Tensors, new_state: Tensors) -> Tensor:
+    def _graft(
+        self, name: str, grad: Tensor, mean: Tensor, t: int, state: Tensors, new_state: Tensors, room: Room
+    ) -> Tensor:
         """The step whose size is taken: of SGD with momentum, or of Adam."""
         if self.grafting != "adam":
             return mean
         key = f"exp_avg_sq/{name}"
-        square = new_state[key] = torch.lerp(slot(state, key), grad * grad, self.graft_fresh2(grad))
+        old = slot(state, key)
+        square = new_state[key] = torch.lerp(old, grad * grad, self.graft_fresh2(grad), out=room(old))
         size = (square * self._unbias(self.graft_beta2, t)(square)).sqrt_().add_(self.graft_epsilon(square))
         return mean / size.masked_fill_(size == 0, torch.inf)
 
