@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev paper card test test-conda lint bench bench-sweeps lock clean scale
+.PHONY: help setup setup-dev paper card test test-conda lint bench bench-sweeps bench-machine lock clean scale
 
 SCALE ?= laptop
 CORES ?= all
@@ -51,6 +51,9 @@ bench: setup-dev ## our optimizers beside the public ones, 9 min: writes docs/op
 
 bench-sweeps: setup-dev ## a sweep in stacks beside a plain loop and one process per run, 4 min: writes docs/sweeps.md
 	PYTHONPATH=src $(BIN)/python -m benchmarks.sweeps $(ARGS)
+
+bench-machine: setup-dev ## this machine beside the one of the budgets, 1 min: writes docs/machine.md
+	PYTHONPATH=src $(BIN)/python -m benchmarks.machine $(ARGS)
 
 lock: setup-dev ## recompile the lock files and envs/pipeline.yaml (ARGS=--upgrade for newer versions)
 	@eval "$$($(BIN)/python scripts/uv_settings.py)"; set -ex; \

@@ -27,11 +27,11 @@ PAGE = CONFIG.parent / "docs" / "sweeps.md"
 class Progress:
     """Lines with the time since the start."""
 
-    def __init__(self):
-        self.begin = time.monotonic()
+    def __init__(self, name: str = "bench-sweeps"):
+        self.name, self.begin = name, time.monotonic()
 
     def __call__(self, line: str) -> None:
-        print(f"bench-sweeps: {time.monotonic() - self.begin:5.0f} s  {line}", flush=True)
+        print(f"{self.name}: {time.monotonic() - self.begin:5.0f} s  {line}", flush=True)
 
 
 def run(plan: Plan, say: Callable[[str], None], config: Path = CONFIG) -> Results:

@@ -63,8 +63,8 @@ def interleaved(
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     repeats, one_round = {}, 0.0
     for name, work in works.items():
-        spent = _time(work, 1, clock)  # with what is done only once: state, memory, code paths
-        if spent < seconds / 10:
+        spent = _time(work, 1, clock)  # with what is done only once: state, memory, code paths, imports
+        if spent < seconds / 3:
             spent = _time(work, 1, clock)
         repeats[name] = max(1, round(shortest / max(spent, 1e-7)))
         one_round += spent * repeats[name]

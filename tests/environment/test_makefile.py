@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = "setup setup-dev paper card test test-conda lint bench bench-sweeps lock clean".split()
+TARGETS = "setup setup-dev paper card test test-conda lint bench bench-sweeps bench-machine lock clean".split()
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:

@@ -107,8 +107,8 @@ def _exact_small(x: Tensor, rtol: float, rank: int | None) -> Tensor | None:
     """The same through NumPy and LAPACK's QL iteration: for small matrices half of torch's time is around the work."""
     from scipy.linalg import lapack  # a third of a second that stacks do without
 
-    given = x.numpy().reshape(x.shape[-2:])
-    double = given.astype(np.float64)
+    given = x.numpy()
+    double = given.reshape(given.shape[-2:]).astype(np.float64)
     wide = double.shape[0] <= double.shape[1]
     with np.errstate(over="ignore", invalid="ignore"):
         gram = np.dot(double, double.T) if wide else np.dot(double.T, double)
@@ -120,7 +120,7 @@ def _exact_small(x: Tensor, rtol: float, rank: int | None) -> Tensor | None:
         values, vectors = values[dropped:], vectors[:, dropped:]
     root = np.dot(vectors / np.sqrt(values), vectors.T)
     factor = np.dot(root, double) if wide else np.dot(double, root)
-    return torch.from_numpy(factor.astype(given.dtype, copy=False).reshape(x.shape))
+    return torch.from_numpy(factor.astype(given.dtype, copy=False).reshape(given.shape))
 
 
 def _dropped(values: list[float], rtol: float, rank: int | None) -> int | None:
