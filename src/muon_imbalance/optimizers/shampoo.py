@@ -175,20 +175,21 @@ def _rescaled(block: Tensor, graft: Tensor) -> Tensor:
 
 
 def matrix_power(a: Tensor, power: float, epsilon: Tensor) -> Tensor:
-    """(A + epsilon I)^power, power < 0, of symmetric A [S, b, b] >= 0, epsilon [S, 1], in float64.
+    """(A + epsilon I)^power, power < 0, of symmetric A [S, b, b] >= 0, epsilon [S, 1]; eigenvalues in float64.
 
     Where epsilon = 0 it is the power of the pseudo-inverse: eigenvalues below 1e-12 (or, if larger, b times the
     machine precision of A) times the largest count as 0. Negative eigenvalues, which are rounding errors, shift
     the spectrum up. A matrix that is not finite gives NaN and leaves the others alone.
     """
-    largest = a.abs().amax((-2, -1), keepdim=True)
-    finite = largest.isfinite()
-    values, vectors = torch.linalg.eigh(torch.where(finite, a, 0.0).double())
+    finite = a.sum((-2, -1), keepdim=True, dtype=torch.float64).isfinite()
+    usual = bool(finite.all())
+    values, vectors = torch.linalg.eigh((a if usual else torch.where(finite, a, 0.0)).double())
     cut = max(1e-12, a.shape[-1] * torch.finfo(a.dtype).eps)
     kept = (epsilon > 0) | (values > cut * values[..., -1:])
     values = values - values[..., :1].clamp(max=0) + epsilon
-    powers = torch.where(kept, values, torch.inf) ** power
-    return torch.where(finite, (vectors * powers.unsqueeze(-2)) @ vectors.mT, torch.nan).to(a.dtype)
+    powers, vectors = (torch.where(kept, values, torch.inf) ** power).to(a.dtype), vectors.to(a.dtype)
+    powered = (vectors * powers.unsqueeze(-2)) @ vectors.mT
+    return powered if usual else torch.where(finite, powered, torch.nan)
 
 
 def shampoo(
