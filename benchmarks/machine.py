@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from benchmarks.about import Progress, words
 from benchmarks.page import table
-from benchmarks.sweeps import Progress, words
 from benchmarks.timing import Work, interleaved, threads
 from muon_imbalance.errors import run_stage
 from muon_imbalance.models import resnet, transformer

@@ -1,26 +1,16 @@
 """One complete measurement: what is measured, in which order, with a line of progress for each part."""
 
 import itertools
-import os
-import platform
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
-from benchmarks import accuracy, agreement, memory, parallel, references, rows, shapes, speed, traps
+from benchmarks import about, accuracy, agreement, memory, parallel, references, rows, shapes, speed, traps
 from benchmarks.contestants import fetched, ours, public
 from benchmarks.timing import Times, threads
 
 TimesOf = dict[str, dict[str, Times]]
 """Set of shapes -> optimizer -> times."""
-
-
-def cpus() -> int:
-    """As many as this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -34,7 +24,7 @@ class Plan:
     memory: dict[str, tuple[str, ...]] = field(
         default_factory=lambda: {"transformer d256": (*speed.MUONS, *speed.CHEAP[:4]), "MLP": speed.SHAMPOOS}
     )
-    threads: tuple[int, ...] = field(default_factory=lambda: tuple(sorted({1, cpus()})))
+    threads: tuple[int, ...] = field(default_factory=lambda: tuple(sorted({1, about.cpus()})))
     seconds: float = 4.0
     polar: tuple[tuple[int, int], ...] = ((20, 200), (128, 128), (128, 1152), (512, 2352))
     conditions: tuple[tuple[int, int], ...] = accuracy.SHAPES
@@ -97,27 +87,3 @@ def _times(plan: Plan, contestants, results: Results, say) -> None:
         for shape in plan.conditions:
             for case in itertools.product(accuracy.SPECTRA, accuracy.CONDITIONS):
                 results.errors[shape, *case] = accuracy.errors(shape, *case)
-
-
-class Progress:
-    """Lines with the time since the start."""
-
-    def __init__(self):
-        self.begin = time.monotonic()
-
-    def __call__(self, line: str) -> None:
-        print(f"bench: {time.monotonic() - self.begin:5.0f} s  {line}", flush=True)
-
-
-def machine() -> dict[str, str]:
-    """Words for the page: processor, cores for this process, torch."""
-    return {"processor": _processor(), "cores": str(cpus()), "torch": torch.__version__}
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

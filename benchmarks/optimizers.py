@@ -7,11 +7,10 @@ make bench                              which runs: python -m benchmarks.optimiz
 """
 
 import argparse
-import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import agreement, gates, measure, page, references
+from benchmarks import about, agreement, gates, measure, page, references
 from muon_imbalance.errors import UserError, run_stage
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "optimizers.md"
@@ -20,19 +19,16 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "optimizers.md"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--references", metavar="FOLDER", help="checkouts of further public implementations")
-    parser.add_argument("--threads", metavar="N", type=int, default=measure.cpus(), help="the most threads timed with")
+    parser.add_argument("--threads", metavar="N", type=int, default=about.cpus(), help="the most threads timed with")
     parser.add_argument("--output", metavar="FILE", type=Path, default=PAGE, help="the page to write")
     options = parser.parse_args()
-    if not 1 <= options.threads <= measure.cpus():
-        raise UserError(f"--threads = {options.threads}, allowed: 1 to {measure.cpus()}, the CPUs for this process")
+    if not 1 <= options.threads <= about.cpus():
+        raise UserError(f"--threads = {options.threads}, allowed: 1 to {about.cpus()}, the CPUs for this process")
     folder = references.folder(options.references)
-    say = measure.Progress()
+    say = about.Progress("bench")
     plan = measure.Plan(threads=tuple(sorted({1, options.threads})))
-    results = measure.run(plan, folder, say, workers=measure.cpus())
-    words = measure.machine() | {
-        "library": version("pytorch-optimizer"),
-        "date": datetime.date.today().isoformat(),
-    }
+    results = measure.run(plan, folder, say, workers=about.cpus())
+    words = about.words() | {"library": version("pytorch-optimizer")}
     options.output.write_text(page.page(results, words), encoding="utf-8")
     say(f"done: {options.output}")
     for repository in results.missing:

@@ -5,16 +5,11 @@ make bench-sweeps                       which runs: python -m benchmarks.sweeps
 """
 
 import argparse
-import datetime
-import os
-import platform
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
+from benchmarks.about import Progress, words
 from benchmarks.sweep_models import Plan, dataset
 from benchmarks.sweep_page import Results, gates, page
 from benchmarks.sweep_stacks import CONFIG, configured, measure
@@ -22,16 +17,6 @@ from benchmarks.sweep_ways import Workers, against_loop, against_processes
 from muon_imbalance.errors import run_stage
 
 PAGE = CONFIG.parent / "docs" / "sweeps.md"
-
-
-class Progress:
-    """Lines with the time since the start."""
-
-    def __init__(self, name: str = "bench-sweeps"):
-        self.name, self.begin = name, time.monotonic()
-
-    def __call__(self, line: str) -> None:
-        print(f"{self.name}: {time.monotonic() - self.begin:5.0f} s  {line}", flush=True)
 
 
 def run(plan: Plan, say: Callable[[str], None], config: Path = CONFIG) -> Results:
@@ -59,24 +44,11 @@ def run(plan: Plan, say: Callable[[str], None], config: Path = CONFIG) -> Result
     return results
 
 
-def words() -> dict[str, str]:
-    """Date, processor, cores for this process, torch, load average (before the measurement)."""
-    info, processor = Path("/proc/cpuinfo"), platform.processor() or platform.machine()
-    for line in info.read_text(encoding="utf-8").splitlines() if info.is_file() else ():
-        if line.startswith("model name"):
-            processor = line.partition(":")[2].strip()
-            break
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    today = datetime.date.today().isoformat()
-    return {"date": today, "processor": processor, "cores": str(cores), "torch": torch.__version__, "load": load}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", metavar="FILE", type=Path, default=PAGE, help="the page to write")
     options = parser.parse_args()
-    say, about, plan = Progress(), words(), Plan()
+    say, about, plan = Progress("bench-sweeps"), words(), Plan()
     results = run(plan, say)
     options.output.write_text(page(results, plan, about), encoding="utf-8")
     say(f"done: {options.output}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks import sweep_models, sweep_page, sweep_stacks, sweep_ways, sweeps
+from benchmarks import about, sweep_models, sweep_page, sweep_stacks, sweep_ways, sweeps
 from benchmarks.sweep_ways import Cost
 
 PLAN = sweep_models.Plan(
@@ -110,7 +110,7 @@ def test_page_and_bounds():
     assert [(gate.bound, gate.passed) for gate in sweep_page.gates(results)] == [
         (2.5, False), (1.8, True), (4.0, False), (0.85, False),
     ]  # fmt: skip
-    text = sweep_page.page(results, PLAN, sweeps.words())
+    text = sweep_page.page(results, PLAN, about.words())
     assert "| four layers, adam | 2000.00 | 1000.00 | 2.00 | 2.00 |" in text
     assert (
         "| stack of tinted against the loop | 0.50 | 0.85 | no |" in text and "no chains of layers: convolution" in text

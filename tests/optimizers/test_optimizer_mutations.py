@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from . import adapter_checks, checks, norm_checks, property_checks
+from . import adapter_checks, checks, norm_checks, polar_checks, property_checks
 from .package_copies import copied
 
 
@@ -24,19 +24,19 @@ def norms(module):
 
 
 def exact_polar(module):
-    checks.check_exact_polar(module("polar"))
+    polar_checks.check_exact_polar(module("polar"))
 
 
 def newton_schulz(module):
-    checks.check_newton_schulz(module("polar"), shapes=((20, 200), (48, 480)))
+    polar_checks.check_newton_schulz(module("polar"), shapes=((20, 200), (48, 480)))
 
 
 def tiny(module):
-    checks.check_tiny(module("polar"))
+    polar_checks.check_tiny(module("polar"))
 
 
 def precise_gram(module):
-    checks.check_precise_gram(module("polar"))
+    polar_checks.check_precise_gram(module("polar"))
 
 
 def nan_signs(module):
@@ -44,7 +44,7 @@ def nan_signs(module):
 
 
 def scalar_map(module):
-    checks.check_scalar_map(module("polar"))
+    polar_checks.check_scalar_map(module("polar"))
 
 
 def projections(module):
@@ -52,7 +52,7 @@ def projections(module):
 
 
 def polar_express(module):
-    checks.check_polar_express(module("polar"))
+    polar_checks.check_polar_express(module("polar"))
 
 
 def shampoo_is_specgd(module):

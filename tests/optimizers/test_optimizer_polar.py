@@ -6,11 +6,11 @@ import torch
 
 from muon_imbalance.optimizers import norms, polar
 
-from . import checks, formulas
+from . import checks, formulas, polar_checks
 
 
 def test_exact_factor_equals_the_svd():
-    checks.check_exact_polar(polar)
+    polar_checks.check_exact_polar(polar)
 
 
 @pytest.mark.parametrize("condition", [1e2, 1e4, 1e5])
@@ -32,7 +32,7 @@ def test_a_matrix_that_is_not_finite_leaves_the_others_alone(factor, bad):
 
 
 def test_newton_schulz_equals_the_plain_float64_iteration():
-    checks.check_newton_schulz(polar)
+    polar_checks.check_newton_schulz(polar)
 
 
 def test_steps_in_blocks_equal_single_steps_exactly_but_for_rounding():
@@ -54,11 +54,11 @@ def test_matrices_of_other_shapes_in_one_list_do_not_mix():
 
 
 def test_the_gram_matrix_is_precise():
-    checks.check_precise_gram(polar)
+    polar_checks.check_precise_gram(polar)
 
 
 def test_squares_that_vanish_or_overflow_do_no_harm():
-    checks.check_tiny(polar)
+    polar_checks.check_tiny(polar)
 
 
 def test_a_nan_among_signs_shows():
@@ -74,7 +74,7 @@ def test_more_iterations_stay_finite_and_close(steps):
 
 
 def test_one_step_maps_singular_values_as_the_quintic():
-    checks.check_scalar_map(polar)
+    polar_checks.check_scalar_map(polar)
 
 
 def test_five_steps_leave_singular_values_in_the_documented_range():
@@ -98,7 +98,7 @@ def test_zero_stays_zero():
 
 
 def test_polar_express_is_the_published_schedule():
-    checks.check_polar_express(polar)
+    polar_checks.check_polar_express(polar)
 
 
 @pytest.mark.parametrize(("steps", "low", "high"), [(5, 0.84, 1.124), (6, 0.993, 1.002), (8, 0.9999, 1.0001)])

@@ -26,7 +26,7 @@ def draw(ax: Axes, table: pd.DataFrame, selected: Cell, cmap: str, top: float, t
         text, colour = "–" if np.isnan(value) else told(value), "white" if value > 0.58 * top else "black"
         ax.text(x, y, text, ha="center", va="center", fontsize=style.SMALLEST_FONT, color=colour)
     y, x = table.index.get_loc(selected[0]), list(table.columns).index(tuple(selected[1:]))
-    ax.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor="#D55E00", linewidth=1.8))
+    ax.add_patch(Rectangle((x - 0.44, y - 0.44), 0.88, 0.88, fill=False, edgecolor="#D55E00", linewidth=1.8))
     ax.set_yticks(range(len(table.index)), [f"{float(rate):g}" for rate in table.index])
     ax.set_xticks(range(table.shape[1]), headings(list(table.columns)))
     ax.grid(False)
