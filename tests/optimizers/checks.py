@@ -186,7 +186,8 @@ def check_nan_signs(norms):
 def check_grouping(build, names):
     """Equal shapes go through the polar factor together: each parameter moves as it would alone."""
     shapes = {"a": (5, 8), "vector": (8,), "b": (5, 8), "turned": (8, 5), "c": (5, 8), "kernel": (5, 2, 2, 2)}
-    params, grads = draw(models=2, shapes=shapes | {"large": (130, 127), "large too": (130, 127)})
+    shapes |= {"large": (130, 127), "large too": (130, 127), "square": (6, 6), "nearly": (6, 7), "square too": (6, 6)}
+    params, grads = draw(models=2, shapes=shapes)
     for name in names:
         history, _ = run(build(name, lr=0.1), params, grads)
         assert list(history[-1]) == list(params)

@@ -52,7 +52,7 @@ def projections(module):
 
 
 def polar_express(module):
-    polar_checks.check_polar_express(module("polar"))
+    polar_checks.check_polar_express(module("polar"), module("quintics"))
 
 
 def shampoo_is_specgd(module):
@@ -89,9 +89,9 @@ REFUSED = adapter(adapter_checks.check_refusals, "SpecGD")
 SHAMPOO, LION, MUON = (reference(name) for name in ("shampoo", "lion_k", "muon"))
 
 MUTANTS = {
-    "Newton-Schulz coefficient, reference": ("polar.py", "-4.7750", "-4.7760", reference("muon")),
-    "Newton-Schulz coefficient, scalar map": ("polar.py", "-4.7750", "-4.7760", scalar_map),
-    "sign of a coefficient": ("polar.py", "-4.7750", "4.7750", newton_schulz),
+    "Newton-Schulz coefficient, reference": ("quintics.py", "-4.7750", "-4.7760", reference("muon")),
+    "Newton-Schulz coefficient, scalar map": ("quintics.py", "-4.7750", "-4.7760", scalar_map),
+    "sign of a coefficient": ("quintics.py", "-4.7750", "4.7750", newton_schulz),
     "Gram matrix never renewed": ("polar.py", "growth: float = 20000.0", "growth: float = 1e99", newton_schulz),
     "Gram update without its second factor": (
         "polar.py", "gram = torch.bmm(torch.bmm(gram, poly), poly)", "gram = torch.bmm(gram, poly)", newton_schulz
@@ -177,8 +177,8 @@ MUTANTS = {
         "polar.py", "x / torch.where(size > 0, size, 1.0)", "x / size",
         on_build(checks.check_zero_gradient, "specgd"),
     ),
-    "Polar Express without its margin": ("polar.py", "_shrunk(_EXPRESS[0], 1.01**2)", "_EXPRESS[0]", polar_express),
-    "a constant of Polar Express": ("polar.py", "-2.9478499167379106", "-2.9478599167379106", polar_express),
+    "Polar Express without its margin": ("quintics.py", "_shrunk(_EXPRESS[0], 1.01**2)", "_EXPRESS[0]", polar_express),
+    "a constant of Polar Express": ("quintics.py", "-2.9478499167379106", "-2.9478599167379106", polar_express),
     "quintics in reverse": ("polar.py", "chain(coefficients,", "chain(coefficients[::-1],", MUON),
     "always the first quintic": ("polar.py", "repeat(coefficients[-1])", "repeat(coefficients[0])", polar_express),
     "one singular value too many": ("norms.py", "(x, rank=self.k)", "(x, rank=self.k + 1)", norms),
@@ -240,7 +240,12 @@ MUTANTS = {
     "Max norm in place of the spectral": (
         "norms.py", "return self.factor(xs)", "return [x.sign() for x in xs]", turning
     ),
-    "groups in the wrong order": ("polar.py", "torch.cat(grams)", "torch.cat(grams[::-1])", grouped),
+    "groups in the wrong order": (
+        "polar.py", "_stack([_gram(x) for x in xs])", "_stack([_gram(x) for x in xs[::-1]])", grouped
+    ),
+    "matrices of one shape in the wrong order": (
+        "polar.py", "chain(*places)", "chain(*(same[::-1] for same in places))", grouped
+    ),
     "maximize ignored": ("torch_optim.py", "grads = torch._foreach_neg(grads)", "pass", SAME_UPWARDS),
     "maximize ignored without lists": (
         "torch_optim.py", '-grad if group["maximize"] else grad', "grad", MUON_UPWARDS

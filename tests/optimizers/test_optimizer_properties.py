@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from muon_imbalance import optimizers
-from muon_imbalance.optimizers import norms, polar, torch_optim
+from muon_imbalance.optimizers import norms, polar, quintics, torch_optim
 
 from . import checks, property_checks
 
@@ -54,7 +54,9 @@ def test_shampoo_without_epsilon_does_not_depend_on_the_scale():
 
 
 @pytest.mark.parametrize("scale", ROUNDED_SCALES)
-@pytest.mark.parametrize("coefficients", [polar.COEFFICIENTS, polar.POLAR_EXPRESS], ids=["keller_jordan", "express"])
+@pytest.mark.parametrize(
+    "coefficients", [quintics.COEFFICIENTS, quintics.POLAR_EXPRESS], ids=["keller_jordan", "express"]
+)
 def test_newton_schulz_without_eps_does_not_depend_on_the_scale(coefficients, scale):
     x = torch.randn(2, 8, 30)
     expected = polar.newton_schulz(x, 5, coefficients, eps=0.0)

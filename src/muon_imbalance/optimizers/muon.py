@@ -17,6 +17,7 @@ from muon_imbalance.optimizers.adam import Adam
 from muon_imbalance.optimizers.by_shape import ByShape
 from muon_imbalance.optimizers.hyper import choice, flag, hyper, pattern, whole
 from muon_imbalance.optimizers.norms import Spectral
+from muon_imbalance.optimizers.quintics import POLAR_EXPRESS
 from muon_imbalance.optimizers.steepest import Steepest
 
 OPTIMIZERS = ("muon", "muon_ns1", "muon_exact")
@@ -27,7 +28,7 @@ def polar_factor(polar: str, ns_steps: int) -> Callable[[Tensor], Tensor]:
     steps = whole("ns_steps", ns_steps, 1, 99)
     return {
         "newton_schulz": partial(factors.newton_schulz, steps=steps),
-        "polar_express": partial(factors.newton_schulz, steps=steps, coefficients=factors.POLAR_EXPRESS),
+        "polar_express": partial(factors.newton_schulz, steps=steps, coefficients=POLAR_EXPRESS),
         "exact": factors.exact,
     }[choice("polar", polar, ("newton_schulz", "polar_express", "exact"))]
 

@@ -4,6 +4,7 @@ Both work on X [..., m, n] through the smaller of m and n, and keep a zero matri
 """
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain, islice, repeat
 
@@ -11,38 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from muon_imbalance.optimizers.quintics import COEFFICIENTS, Quintic
+
 SMALL_SIDE, SMALL_SIZE = 24, 8192
 """Sides and entries up to which the exact factor of one matrix is taken by NumPy: 1.2 to 1.7 times faster there."""
 NUMPY = (torch.float32, torch.float64)
-
-Quintic = tuple[float, float, float]
-
-COEFFICIENTS: tuple[Quintic, ...] = ((3.4445, -4.7750, 2.0315),)  # Keller Jordan's quintic, steep at 0
-
-_EXPRESS: tuple[Quintic, ...] = (
-    (8.28721201814563, -23.595886519098837, 17.300387312530933),
-    (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
-    (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
-    (3.3184196573706015, -2.488488024314874, 0.51004894012372),
-    (2.300652019954817, -1.6689039845747493, 0.4188073119525673),
-    (1.891301407787398, -1.2679958271945868, 0.37680408948524835),
-    (1.8750014808534479, -1.2500016453999487, 0.3750001645474248),
-    (1.875, -1.25, 0.375),
-)
-
-
-def _shrunk(polynomial: Quintic, factor: float) -> Quintic:
-    """The quintic of s / factor."""
-    return tuple(value / factor ** (2 * i + 1) for i, value in enumerate(polynomial))
-
-
-# Every polynomial but the last sees 1 % smaller values, so that rounding cannot push one out of its interval;
-# the first a further 1 %, which is the published normalisation by 1.01 ||X||_F.
-POLAR_EXPRESS = (
-    _shrunk(_EXPRESS[0], 1.01**2), *(_shrunk(quintic, 1.01) for quintic in _EXPRESS[1:-1]), _EXPRESS[-1]
-)  # fmt: skip
-"""Each quintic is the best one in the maximum norm for the interval the last one left, first [0.001, 1] (Amsel,
-Persson, Musco and Gower 2025, "The Polar Express", Algorithm 1, with its published constants)."""
 
 
 def exact(x: Tensor | list[Tensor], rtol: float = 1e-6, rank: int | None = None) -> Tensor | list[Tensor]:
@@ -166,6 +140,19 @@ def newton_schulz(
     dtype = x[0].dtype
     xs = [matrix.float() for matrix in x] if dtype in (torch.bfloat16, torch.float16) else x
     schedule = list(islice(chain(coefficients, repeat(coefficients[-1])), steps))
+    if key(xs[0])[1]:
+        xs = _iterated(xs, schedule, eps)
+    else:  # each step multiplies the matrices themselves: all of one shape at once
+        places = _by_shape(xs)
+        stacks = _iterated([_stack([xs[i] for i in same]) for same in places], schedule, eps)
+        parts = [stack.split([len(xs[i]) for i in same]) for stack, same in zip(stacks, places, strict=True)]
+        found = dict(zip(chain(*places), chain(*parts), strict=True))
+        xs = [found[i] for i in range(len(xs))]
+    return xs if dtype == xs[0].dtype else [matrix.to(dtype) for matrix in xs]
+
+
+def _iterated(xs: list[Tensor], schedule: list[Quintic], eps: float) -> list[Tensor]:
+    """One matrix after the other through all steps of `schedule`, the polynomials of all in one stack."""
     elongated = key(xs[0])[1]
     xs, gram, factor = _normalised(xs, eps)
     while schedule:
@@ -177,7 +164,19 @@ def newton_schulz(
         xs = _times(total, xs)
         if schedule:
             gram = _grams(xs)
-    return xs if dtype == xs[0].dtype else [matrix.to(dtype) for matrix in xs]
+    return xs
+
+
+def _by_shape(xs: list[Tensor]) -> list[list[int]]:
+    """The places of matrices of one shape."""
+    places = defaultdict(list)
+    for i, x in enumerate(xs):
+        places[x.shape[-2:]].append(i)
+    return list(places.values())
+
+
+def _stack(xs: list[Tensor]) -> Tensor:
+    return xs[0] if len(xs) == 1 else torch.cat(xs)
 
 
 def key(x: Tensor) -> tuple[int, bool]:
@@ -194,8 +193,7 @@ def _rows_first(x: Tensor) -> bool:
 
 def _grams(xs: list[Tensor]) -> Tensor:
     """Gram matrices of all, in one stack."""
-    grams = [_gram(x) for x in xs]
-    return grams[0] if len(grams) == 1 else torch.cat(grams)
+    return _stack([_gram(x) for x in xs])
 
 
 def _gram(x: Tensor) -> Tensor:
@@ -222,8 +220,9 @@ def _gram(x: Tensor) -> Tensor:
 
 def _times(factors: Tensor, xs: list[Tensor]) -> list[Tensor]:
     """Each matrix times its part of a stack of square factors, on the side of its Gram matrix."""
-    pairs = zip(factors.to(xs[0].dtype).split([len(x) for x in xs]), xs, strict=True)
-    return [torch.bmm(factor, x) if _rows_first(x) else torch.bmm(x, factor) for factor, x in pairs]
+    factors = factors.to(xs[0].dtype)
+    parts = [factors] if len(xs) == 1 else factors.split([len(x) for x in xs])
+    return [torch.bmm(part, x) if _rows_first(x) else torch.bmm(x, part) for part, x in zip(parts, xs, strict=True)]
 
 
 def _normalised(xs: list[Tensor], eps: float) -> tuple[list[Tensor], Tensor, Tensor]:
