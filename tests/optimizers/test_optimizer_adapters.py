@@ -186,7 +186,7 @@ def test_a_group_without_muon_takes_adam():
         muon.step()
         adam.step()
     checks.close(head.detach(), other.detach(), 1e-12, "the head")
-    assert set(muon.state[matrix]) == {"step", "momentum"}
+    assert set(muon.state[matrix]) == {"momentum"}
     assert set(muon.state[head]) == {"step", "exp_avg", "exp_avg_sq"}
 
 

@@ -17,10 +17,15 @@ def lmos(norm: Norm, tensors: Tensors) -> Tensors:
     """norm.lmo of every tensor [S, out, ...] as a matrix, in its own shape."""
     directions = {}
     for names in batches(norm, tensors):
-        found = norm.lmo_each([as_matrix(tensors[name]) for name in names])
-        for name, direction in zip(names, found, strict=True):
-            directions[name] = direction.reshape(tensors[name].shape)
+        directions |= lmos_together(norm, {name: tensors[name] for name in names})
     return directions
+
+
+def lmos_together(norm: Norm, tensors: Tensors) -> Tensors:
+    """The same for one of :func:`batches`."""
+    found = norm.lmo_each([as_matrix(tensor) for tensor in tensors.values()])
+    pairs = zip(tensors.items(), found, strict=True)
+    return {name: direction.reshape(tensor.shape) for (name, tensor), direction in pairs}
 
 
 def jointly_normalised(tensors: Tensors) -> Tensors:

@@ -11,13 +11,13 @@ Source: Eq. 1, Eq. 4, App. A.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
-from muon_imbalance.optimizers.grouping import batches, jointly_normalised, lmos
+from muon_imbalance.optimizers.grouping import batches, jointly_normalised, lmos_together
 from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper
 from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
 
@@ -48,7 +48,8 @@ class Steepest:
         self.fresh = None if momentum is None else Hyper(1 - momentum.value, "momentum")
         self.decay = decay(lr, weight_decay)
         self.multiple = scope == "layer" and hasattr(norm, "rate")
-        self.takes_lists = scale == "none" and scope == "layer" and (self.multiple or hasattr(norm, "descend_"))
+        self.shapeless = scale == "none" and (self.multiple or hasattr(norm, "descend_"))
+        self.takes_lists = scope == "layer"
 
     def init(self, params: Tensors) -> Tensors:
         if self.momentum is None:
@@ -87,7 +88,7 @@ class Steepest:
         """What is subtracted, up to the factor of :meth:`_moved`."""
         if self.scope == "global":
             return jointly_normalised(updates)
-        return updates if self.multiple else lmos(self.norm, updates)
+        return updates if self.multiple else lmos_together(self.norm, updates)
 
     def _moved(self, param: Tensor, direction: Tensor, room) -> Tensor:
         """W_t of one parameter."""
@@ -101,6 +102,10 @@ class Steepest:
     @torch.no_grad()
     def step_lists_(self, params: list[Tensor], grads: list[Tensor], state: dict[str, list[Tensor]]) -> None:
         """The same step for one model, in the memory of params and of the lists in state; one dtype, one device."""
+        if not self.shapeless:
+            buffers = {f"{slot}/{i}": tensor for slot, tensors in state.items() for i, tensor in _stacks(tensors)}
+            self.step_(dict(_stacks(params)), dict(_stacks(grads)), buffers)
+            return
         lr, decay, updates = self.lr.number(), self.decay, grads
         if self.momentum is not None:
             updates = state["momentum"]
@@ -119,6 +124,11 @@ class Steepest:
             return 1.0
         rows, cols = (as_matrix(param) if self.scale == "original" else param).shape[-2:]
         return math.sqrt(max(1.0, rows / cols))
+
+
+def _stacks(tensors: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Numbered stacks of one in the memory of the tensors; a scalar is a vector of one entry."""
+    return ((str(i), tensor.reshape(1, *(tensor.shape or (1,)))) for i, tensor in enumerate(tensors))
 
 
 def ngd(*, lr=0.01, weight_decay=0.0) -> Steepest:

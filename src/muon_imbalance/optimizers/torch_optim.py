@@ -92,15 +92,25 @@ class StackedOptimizer(torch.optim.Optimizer):
         for group, params in work:
             rule = self._build(group)
             params = [param for param in params if param.numel()]
-            for param in params:
-                if param not in self.state:
-                    self.state[param].update(self._fresh_state(rule, group, param))
-            if getattr(rule, "takes_lists", False) and _alike(params):
-                self._step_lists(rule, group, params)
-            else:
-                for batch in self._batches(params):
-                    self._step(rule, group, batch)
+            for part, members in self._parts(rule, group, params):
+                for param in members:
+                    if param not in self.state:
+                        self.state[param].update(self._fresh_state(part, group, param))
+                if getattr(part, "takes_lists", False) and _alike(members):
+                    self._step_lists(part, group, members)
+                else:
+                    for batch in self._batches(members):
+                        self._step(part, group, batch)
         return loss
+
+    def _parts(self, rule: core.Optimizer, group: dict, params: list[Tensor]) -> list[tuple]:
+        """Which rule takes which parameters, where there is one for matrices and another for vectors."""
+        if not hasattr(rule, "takes"):
+            return [(rule, params)]
+        matrices, vectors = [], []
+        for param in params:
+            (matrices if rule.takes("", self._stacked(group, param)) else vectors).append(param)
+        return [(rule.matrices, matrices), (rule.vectors, vectors)]
 
     def _batches(self, params: list[Tensor]) -> Iterable[list[Tensor]]:
         """By number of steps taken: a parameter may have had no gradient before."""
@@ -115,7 +125,7 @@ class StackedOptimizer(torch.optim.Optimizer):
         grads = [param.grad for param in params]
         if group["maximize"]:
             grads = torch._foreach_neg(grads)
-        slots = self.state[params[0]]
+        slots = [key for key in self.state[params[0]] if key != "step"]
         state = {key: [self.state[param][key].view_as(param) for param in params] for key in slots}
         rule.step_lists_(params, grads, state)
 
