@@ -6,7 +6,7 @@ import torch
 from pytorch_optimizer.optimizer.utils import matrix
 from torch import Tensor
 
-from muon_imbalance.optimizers import polar
+from muon_imbalance.optimizers.newton_schulz import newton_schulz
 
 SHAPES = ((64, 576), (128, 1152), (512, 2352))
 CONDITIONS = (1e1, 1e3, 1e5, 1e7)
@@ -37,7 +37,7 @@ def conditioned(rows: int, columns: int, condition: float, spectrum: str, seed: 
 
 
 METHODS = {
-    "ours, float32": lambda x: polar.newton_schulz(x[None])[0],
+    "ours, float32": lambda x: newton_schulz(x[None])[0],
     "plain, float32": lambda x: plain(x, torch.float32),
     "plain, bfloat16 (torch, Keller Jordan)": lambda x: plain(x, torch.bfloat16),
     "pytorch-optimizer Gram form, float32": lambda x: matrix.zero_power_via_gram_newton_schulz(x, dtype=torch.float32),

@@ -13,9 +13,10 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from benchmarks.precision import half_precision_taken_out
-from muon_imbalance.optimizers import norms, polar, quintics, torch_optim
+from muon_imbalance.optimizers import norms, quintics, torch_optim
 from muon_imbalance.optimizers.adam import adam
 from muon_imbalance.optimizers.hyper import hyper
+from muon_imbalance.optimizers.newton_schulz import NewtonSchulz
 from muon_imbalance.optimizers.sgd import sgd
 from muon_imbalance.optimizers.steepest import Steepest
 
@@ -52,7 +53,7 @@ def newton_schulz_muon(coefficients: tuple[quintics.Quintic, ...]) -> type[Optim
     """Our Muon on matrices with these coefficients and nothing added to the norm, of which others take a bound."""
 
     def rule(*, lr=0.02, momentum=0.95, weight_decay=0.0):
-        norm = norms.Spectral(partial(polar.newton_schulz, coefficients=coefficients, eps=0.0))
+        norm = norms.Spectral(NewtonSchulz(coefficients=coefficients, eps=0.0))
         numbers = hyper("lr", lr), hyper("momentum", momentum, below=1), hyper("weight_decay", weight_decay)
         return Steepest(norm, *numbers, nesterov=True, scale="original")
 

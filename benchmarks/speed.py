@@ -8,6 +8,7 @@ from benchmarks import shapes
 from benchmarks.contestants import BLOCK, REFRESH, Make
 from benchmarks.timing import Times, Work, interleaved
 from muon_imbalance.optimizers import polar
+from muon_imbalance.optimizers.newton_schulz import newton_schulz
 
 MUONS = (
     "Muon",
@@ -103,5 +104,5 @@ def polar_factors(rows: int, columns: int, seconds: float) -> dict[str, Times]:
         u, _, vt = torch.linalg.svd(x, full_matrices=False)
         u @ vt
 
-    works = {"exact": lambda: polar.exact(x), "Newton-Schulz": lambda: polar.newton_schulz(x), "SVD": svd}
+    works = {"exact": lambda: polar.exact(x), "Newton-Schulz": lambda: newton_schulz(x), "SVD": svd}
     return interleaved(works, seconds)

@@ -136,3 +136,19 @@ def check_late_gradients(module, name):
     others.step()
     for key in ("wide", "vector"):
         assert torch.equal(params[key], late[key]), f"{name} {key}: late first step"
+
+
+def check_kernels(module):
+    """Muon on kernels is Muon on flat matrices, whichever order the entries lie in."""
+    kernel, last = (torch.nn.Parameter(torch.randn(6, 4, 3, 3, dtype=torch.float64)) for _ in range(2))
+    flat = torch.nn.Parameter(kernel.detach().reshape(6, 36).clone())
+    last.data = kernel.detach().clone().to(memory_format=torch.channels_last)
+    grad = torch.randn(6, 4, 3, 3, dtype=torch.float64)
+    kernel.grad, flat.grad = grad.clone(), grad.reshape(6, 36).clone()
+    last.grad = grad.to(memory_format=torch.channels_last)
+    for _ in range(3):
+        for param in (kernel, flat, last):
+            module("torch_optim").Muon([param], lr=0.1, momentum=0.5).step()
+    assert torch.equal(kernel.reshape(6, 36), flat)
+    checks.close(last.detach(), kernel.detach(), 1e-12, "channels last")
+    assert last.is_contiguous(memory_format=torch.channels_last)

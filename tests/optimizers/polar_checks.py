@@ -1,4 +1,4 @@
-"""Checks of the polar factors: exact, Newton-Schulz, Polar Express; `polar` is the module, or a spoilt copy."""
+"""Checks of the polar factors: exact, Newton-Schulz, Polar Express; they are given the modules, or spoilt copies."""
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ SPECTRA = {
 NS_SHAPES = ((20, 200), (48, 480), (64, 576), (576, 64), (48, 64), (32, 32), (2, 128))
 
 
-def check_newton_schulz(polar, shapes=NS_SHAPES):
+def check_newton_schulz(iterations, shapes=NS_SHAPES):
     """In float32 within 1e-3 of the plain float64 iteration, up to condition number 1e7; where the Gram matrix is
     float64 within 2e-4."""
     for rows, cols in shapes:
@@ -59,43 +59,43 @@ def check_newton_schulz(polar, shapes=NS_SHAPES):
             for condition in (1e1, 1e3, 1e5, 1e7):
                 x = spectrum(rows, cols, values(k, condition)).astype(np.float32)
                 for steps in (1, 2, 5, 6):
-                    got = polar.newton_schulz(torch.from_numpy(x)[None], steps)[0]
+                    got = iterations.newton_schulz(torch.from_numpy(x)[None], steps)[0]
                     what = f"{steps} steps on {rows}x{cols}, {kind}, condition {condition:.0e}"
                     close(got, formulas.newton_schulz(x, steps), tolerance, what)
 
 
-def check_precise_gram(polar):
+def check_precise_gram(iterations):
     """The Gram matrix rounds little enough: one large singular value on long rows is the worst case."""
     for condition in (300, 1000):
         for seed in range(5):
             x = spectrum(64, 320, [1.0] + [1 / condition] * 63, seed).astype(np.float32)
-            got = polar.newton_schulz(torch.from_numpy(x)[None])[0]
+            got = iterations.newton_schulz(torch.from_numpy(x)[None])[0]
             close(got, formulas.newton_schulz(x, 5), 7e-4, f"condition {condition}, seed {seed}")
     for rows, cols in ((520, 1100), (1100, 520)):
         x = spectrum(rows, cols, [1.0] + [1 / 1000] * 519).astype(np.float32)
-        got = polar.newton_schulz(torch.from_numpy(x)[None])[0]
+        got = iterations.newton_schulz(torch.from_numpy(x)[None])[0]
         close(got, formulas.newton_schulz(x, 5), 7e-4, f"{rows}x{cols}")
 
 
-def check_tiny(polar):
+def check_tiny(iterations):
     """Float32 matrices whose squares vanish or overflow, beside one of usual size."""
     x = spectrum(40, 90, np.geomspace(1, 0.1, 40)).astype(np.float32)
     stack = torch.stack([torch.from_numpy(x) * scale for scale in (1e-30, 1e-21, 1.0, 1e30)])
-    for got in polar.newton_schulz(stack, eps=0.0):
+    for got in iterations.newton_schulz(stack, eps=0.0):
         close(got, formulas.newton_schulz(x, 5), 1e-3, "scaled matrix")
 
 
-def check_scalar_map(polar):
+def check_scalar_map(iterations):
     """F12: where one step takes singular values; the second entry makes the Frobenius norm 1."""
     for s, mapped in [(0.01, 0.034), (0.1, 0.34), (0.3, 0.91), (0.55, 1.20), (0.7, 1.11), (1.0, 0.70)]:
         x = torch.diag(torch.tensor([s, (1 - s * s) ** 0.5], dtype=torch.float64))
-        got = polar.newton_schulz(x[None], steps=1)[0, 0, 0].item()
+        got = iterations.newton_schulz(x[None], steps=1)[0, 0, 0].item()
         assert abs(got - mapped) <= 0.0051, f"f({s}) = {got}, expected {mapped}"
         exact = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
         assert abs(got - exact) <= 1e-6, f"f({s}) = {got}, expected {exact}"
 
 
-def check_polar_express(polar, quintics):
+def check_polar_express(iterations, quintics):
     """The constants from their definition, and float32 near the plain float64 iteration."""
     schedule = quintics.POLAR_EXPRESS
     for got, expected in zip(schedule, formulas.polar_express_schedule(7), strict=False):
@@ -106,10 +106,10 @@ def check_polar_express(polar, quintics):
             for condition in (1e1, 1e3, 1e7):
                 x = spectrum(rows, cols, values(min(rows, cols), condition)).astype(np.float32)
                 for steps in (1, 3, 5, 6):
-                    got = polar.newton_schulz(torch.from_numpy(x)[None], steps, schedule)[0]
+                    got = iterations.newton_schulz(torch.from_numpy(x)[None], steps, schedule)[0]
                     expected = formulas.newton_schulz(x, steps, schedule)
                     what = f"{steps} steps of Polar Express on {rows}x{cols}, {kind}, condition {condition:.0e}"
                     close(got, expected, 1e-3, what)
     x = spectrum(8, 20, np.geomspace(1, 1e-3, 8))
-    got = polar.newton_schulz(torch.from_numpy(x)[None], 10, schedule)[0]
+    got = iterations.newton_schulz(torch.from_numpy(x)[None], 10, schedule)[0]
     close(got, formulas.newton_schulz(x, 10, schedule), 1e-9, "more steps than quintics")

@@ -161,18 +161,7 @@ def test_copies_and_pickles_go_on(name):
 
 
 def test_kernels_are_flattened_and_may_be_channels_last():
-    kernel, last = (torch.nn.Parameter(torch.randn(6, 4, 3, 3, dtype=torch.float64)) for _ in range(2))
-    flat = torch.nn.Parameter(kernel.detach().reshape(6, 36).clone())
-    last.data = kernel.detach().clone().to(memory_format=torch.channels_last)
-    grad = torch.randn(6, 4, 3, 3, dtype=torch.float64)
-    kernel.grad, flat.grad = grad.clone(), grad.reshape(6, 36).clone()
-    last.grad = grad.to(memory_format=torch.channels_last)
-    for _ in range(3):
-        for param in (kernel, flat, last):
-            torch_optim.Muon([param], lr=0.1, momentum=0.5).step()
-    assert torch.equal(kernel.reshape(6, 36), flat)
-    checks.close(last.detach(), kernel.detach(), 1e-12, "channels last")
-    assert last.is_contiguous(memory_format=torch.channels_last)
+    adapter_checks.check_kernels(module)
 
 
 def test_a_group_without_muon_takes_adam():

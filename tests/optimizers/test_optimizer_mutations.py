@@ -28,15 +28,15 @@ def exact_polar(module):
 
 
 def newton_schulz(module):
-    polar_checks.check_newton_schulz(module("polar"), shapes=((20, 200), (48, 480)))
+    polar_checks.check_newton_schulz(module("newton_schulz"), shapes=((20, 200), (48, 480)))
 
 
 def tiny(module):
-    polar_checks.check_tiny(module("polar"))
+    polar_checks.check_tiny(module("newton_schulz"))
 
 
 def precise_gram(module):
-    polar_checks.check_precise_gram(module("polar"))
+    polar_checks.check_precise_gram(module("newton_schulz"))
 
 
 def nan_signs(module):
@@ -44,7 +44,7 @@ def nan_signs(module):
 
 
 def scalar_map(module):
-    polar_checks.check_scalar_map(module("polar"))
+    polar_checks.check_scalar_map(module("newton_schulz"))
 
 
 def projections(module):
@@ -52,7 +52,7 @@ def projections(module):
 
 
 def polar_express(module):
-    polar_checks.check_polar_express(module("polar"), module("quintics"))
+    polar_checks.check_polar_express(module("newton_schulz"), module("quintics"))
 
 
 def shampoo_is_specgd(module):
@@ -92,19 +92,19 @@ MUTANTS = {
     "Newton-Schulz coefficient, reference": ("quintics.py", "-4.7750", "-4.7760", reference("muon")),
     "Newton-Schulz coefficient, scalar map": ("quintics.py", "-4.7750", "-4.7760", scalar_map),
     "sign of a coefficient": ("quintics.py", "-4.7750", "4.7750", newton_schulz),
-    "Gram matrix never renewed": ("polar.py", "growth: float = 20000.0", "growth: float = 1e99", newton_schulz),
+    "Gram matrix never renewed": ("newton_schulz.py", "growth: float = 20000.0", "growth: float = 1e99", newton_schulz),
     "Gram update without its second factor": (
-        "polar.py", "gram = torch.bmm(torch.bmm(gram, poly), poly)", "gram = torch.bmm(gram, poly)", newton_schulz
+        "newton_schulz.py", "torch.bmm(torch.bmm(gram, poly), poly)", "torch.bmm(gram, poly)", newton_schulz
     ),
-    "Gram matrix of a short side in float32": ("polar.py", "if short <= 32:", "if short <= 0:", newton_schulz),
-    "Gram matrix in one part": ("polar.py", "max(2, -(-long // 192))", "1", precise_gram),
+    "Gram matrix of a short side in float32": ("gram.py", "if short <= 32:", "if short <= 0:", newton_schulz),
+    "Gram matrix in one part": ("gram.py", "max(2, -(-long // 192))", "1", precise_gram),
     "half of each product": (
-        "polar.py",
+        "newton_schulz.py",
         "else torch.bmm(total, poly)",
         "else (lambda product: product.triu() + product.triu(1).mT)(torch.bmm(total, poly))",
         precise_gram,
     ),
-    "squares of tiny matrices": ("polar.py", "else 1e-20", "else 1e-99", tiny),
+    "squares of tiny matrices": ("newton_schulz.py", "else 1e-20", "else 1e-99", tiny),
     "NaN among signs": ("norms.py", "part_x.clamp(-tiny, tiny)", "part_x.sign() * tiny", nan_signs),
     "NaN among small signs": (
         "norms.py", "torch._foreach_clamp_min(few_xs, -tiny)", "[x.sign() * tiny for x in few_xs]", nan_signs
@@ -118,7 +118,7 @@ MUTANTS = {
         "polar.py", "x / torch.where(size > 0, size, 1.0)", "x", exact_polar
     ),
     "no cut-off": ("polar.py", "rtol**2 * values[..., -1:]", "0", exact_polar),
-    "spectral lmo with Newton-Schulz": ("norms.py", "= polar.exact)", "= polar.newton_schulz)", norms),
+    "spectral lmo of the larger half": ("norms.py", "= polar.exact)", "= lambda x: polar.exact(x, 0.5))", norms),
     "lmo of the max norm": ("norms.py", "mul_(1 / tiny)", "mul_(0.99 / tiny)", norms),
     "dual of the max norm": ("norms.py", "x.abs().sum((-2, -1))", "x.abs().mean((-2, -1))", norms),
     "zero gradient of the Frobenius lmo": (
@@ -139,7 +139,14 @@ MUTANTS = {
     "weight decay left out": (
         "steepest.py", "if self.decay is not None:", "if False:", reference("specgd")
     ),
-    "scale left out": ("steepest.py", "-self._factor(param)", "-1", reference("muon_exact")),
+    "weight decay of what is added left out": (
+        "steepest.py", "torch.mul(param, self.decay(param), out=moved)", "None", reference("muon")
+    ),
+    "scale left out": ("steepest.py", "value=-self._factor(param)", "value=-1", reference("muon_exact")),
+    "scale of what is added left out": ("steepest.py", "* -self._factor(param)", "* -1", reference("muon")),
+    "added to kernels in another order": (
+        "steepest.py", "moved.copy_(out.reshape(moved.shape))", "pass", adapter_checks.check_kernels
+    ),
     "norm over the whole stack": (
         "norms.py", "torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, **sum_in)",
         "torch.linalg.vector_norm(x, **sum_in).reshape(1, 1, 1)", on_build(checks.check_stack, "nmd"),
@@ -179,8 +186,10 @@ MUTANTS = {
     ),
     "Polar Express without its margin": ("quintics.py", "_shrunk(_EXPRESS[0], 1.01**2)", "_EXPRESS[0]", polar_express),
     "a constant of Polar Express": ("quintics.py", "-2.9478499167379106", "-2.9478599167379106", polar_express),
-    "quintics in reverse": ("polar.py", "chain(coefficients,", "chain(coefficients[::-1],", MUON),
-    "always the first quintic": ("polar.py", "repeat(coefficients[-1])", "repeat(coefficients[0])", polar_express),
+    "quintics in reverse": ("newton_schulz.py", "chain(coefficients,", "chain(coefficients[::-1],", MUON),
+    "always the first quintic": (
+        "newton_schulz.py", "repeat(coefficients[-1])", "repeat(coefficients[0])", polar_express
+    ),
     "one singular value too many": ("norms.py", "(x, rank=self.k)", "(x, rank=self.k + 1)", norms),
     "Ky Fan without the sum": ("norms.py", "s.sum(-1) / self.k", "s.sum(-1) / 99", norms),
     "dual of Ky Fan": ("norms.py", "[..., : self.k].sum(-1)", "[..., : self.k + 1].sum(-1)", norms),
@@ -241,10 +250,10 @@ MUTANTS = {
         "norms.py", "return self.factor(xs)", "return [x.sign() for x in xs]", turning
     ),
     "groups in the wrong order": (
-        "polar.py", "_stack([_gram(x) for x in xs])", "_stack([_gram(x) for x in xs[::-1]])", grouped
+        "gram.py", "joined([gram(x) for x in xs])", "joined([gram(x) for x in xs[::-1]])", grouped
     ),
     "matrices of one shape in the wrong order": (
-        "polar.py", "chain(*places)", "chain(*(same[::-1] for same in places))", grouped
+        "newton_schulz.py", "zip(same, zip(square", "zip(same[::-1], zip(square", grouped
     ),
     "maximize ignored": ("torch_optim.py", "grads = torch._foreach_neg(grads)", "pass", SAME_UPWARDS),
     "maximize ignored without lists": (

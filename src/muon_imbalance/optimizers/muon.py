@@ -8,15 +8,15 @@ Keller Jordan's code, whose defaults these are.
 """
 
 from collections.abc import Callable
-from functools import partial
 
 from torch import Tensor
 
-from muon_imbalance.optimizers import polar as factors
 from muon_imbalance.optimizers.adam import Adam
 from muon_imbalance.optimizers.by_shape import ByShape
 from muon_imbalance.optimizers.hyper import choice, flag, hyper, pattern, whole
+from muon_imbalance.optimizers.newton_schulz import NewtonSchulz
 from muon_imbalance.optimizers.norms import Spectral
+from muon_imbalance.optimizers.polar import exact
 from muon_imbalance.optimizers.quintics import POLAR_EXPRESS
 from muon_imbalance.optimizers.steepest import Steepest
 
@@ -27,9 +27,9 @@ def polar_factor(polar: str, ns_steps: int) -> Callable[[Tensor], Tensor]:
     """The map X -> U V^T that `polar` names, with `ns_steps` iterations where it iterates."""
     steps = whole("ns_steps", ns_steps, 1, 99)
     return {
-        "newton_schulz": partial(factors.newton_schulz, steps=steps),
-        "polar_express": partial(factors.newton_schulz, steps=steps, coefficients=POLAR_EXPRESS),
-        "exact": factors.exact,
+        "newton_schulz": NewtonSchulz(steps),
+        "polar_express": NewtonSchulz(steps, POLAR_EXPRESS),
+        "exact": exact,
     }[choice("polar", polar, ("newton_schulz", "polar_express", "exact"))]
 
 

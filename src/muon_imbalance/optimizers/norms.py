@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers import polar
+from muon_imbalance.optimizers import gram, polar
 
 
 class Norm(Protocol):
@@ -151,14 +151,16 @@ def _pieces(param: Tensor, x: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
 class Spectral:
     """Largest singular value, dual: sum of the singular values; lmo(G) = U V^T (SpecGD, Muon).
 
-    `factor` computes U V^T, for a list as well; with `polar.newton_schulz` the lmo is Muon's approximation of it.
+    `factor` computes U V^T, for a list as well; with `NewtonSchulz` the lmo is Muon's approximation of it, and `add`
+    (else None) puts it onto parameters.
     """
 
     def __init__(self, factor: Callable = polar.exact):
         self.factor = factor
+        self.add = getattr(factor, "add", None)
 
     def key(self, x: Tensor) -> Hashable:
-        return polar.key(x)
+        return gram.key(x)
 
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
         return self.factor(xs)
@@ -188,7 +190,7 @@ class KyFan:
         self.k = k
 
     def key(self, x: Tensor) -> Hashable:
-        return polar.key(x)
+        return gram.key(x)
 
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
         return polar.exact(xs, rank=self.k)

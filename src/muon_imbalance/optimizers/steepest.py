@@ -50,6 +50,7 @@ class Steepest:
         self.multiple = scope == "layer" and hasattr(norm, "rate")
         self.shapeless = scale == "none" and (self.multiple or hasattr(norm, "descend_"))
         self.takes_lists = scope == "layer"
+        self.add = getattr(norm, "add", None) if scope == "layer" else None
 
     def init(self, params: Tensors) -> Tensors:
         if self.momentum is None:
@@ -71,6 +72,9 @@ class Steepest:
         together = batches(self.norm, grads) if self.scope == "layer" else [list(grads)]
         for names in together:  # one batch at a time, while its tensors are in the cache
             updates = {name: self._update(name, grads[name], state, new_state, room) for name in names}
+            if self.add is not None and updates[names[0]].dtype in (torch.float32, torch.float64):
+                new_params |= self._added(params, updates, room)
+                continue
             for name, direction in self._directions(updates).items():
                 new_params[name] = self._moved(params[name], direction, room)
         return {name: new_params[name] for name in params}, {key: new_state[key] for key in state if key in new_state}
@@ -98,6 +102,23 @@ class Steepest:
         if self.decay is not None:
             kept = torch.mul(param, self.decay(param), out=new)
         return torch.addcmul(kept, direction, lr, value=-self._factor(param), out=new)
+
+    def _added(self, params: Tensors, updates: Tensors, room) -> Tensors:
+        """W_t of parameters whose directions are products, which are added without being stored."""
+        kept, outs, rates, new = [], [], [], {}
+        for name in updates:
+            param = params[name]
+            moved = new[name] = room(param.detach())
+            shrunk = None if self.decay is None else torch.mul(param, self.decay(param), out=moved)
+            in_place = shrunk is not None or moved.data_ptr() == param.data_ptr()
+            outs.append(as_matrix(moved))
+            kept.append(outs[-1] if in_place else as_matrix(param))
+            rates.append(self.lr(outs[-1]) * -self._factor(param))
+        self.add([as_matrix(update) for update in updates.values()], kept, rates, outs)
+        for moved, out in zip(new.values(), outs, strict=True):
+            if out.data_ptr() != moved.data_ptr():  # a kernel whose entries lie in another order
+                moved.copy_(out.reshape(moved.shape))
+        return new
 
     @torch.no_grad()
     def step_lists_(self, params: list[Tensor], grads: list[Tensor], state: dict[str, list[Tensor]]) -> None:
