@@ -85,7 +85,7 @@ NESTEROV = adapter(adapter_checks.check_same_as_core, "Signum", HYPER | {"nester
 SAVED = adapter(adapter_checks.check_round_trip, "Muon", torch.bfloat16)
 LATE = adapter(adapter_checks.check_late_gradients, "Muon")
 ROUNDED = adapter(adapter_checks.check_bfloat16, "NMD")
-REFUSED = adapter(adapter_checks.check_refusals, "SpecGD")
+REFUSED = adapter(adapter_checks.check_refusals, "Muon")
 SHAMPOO, LION, MUON = (reference(name) for name in ("shampoo", "lion_k", "muon"))
 
 MUTANTS = {
@@ -143,7 +143,7 @@ MUTANTS = {
         "steepest.py", "torch.mul(param, self.decay(param), out=moved)", "None", reference("muon")
     ),
     "scale left out": ("steepest.py", "value=-self._factor(param)", "value=-1", reference("muon_exact")),
-    "scale of what is added left out": ("steepest.py", "* -self._factor(param)", "* -1", reference("muon")),
+    "scale of what is added left out": ("steepest.py", "-self._factor(params[name])", "-1", reference("muon")),
     "added to kernels in another order": (
         "steepest.py", "moved.copy_(out.reshape(moved.shape))", "pass", adapter_checks.check_kernels
     ),

@@ -3,6 +3,7 @@
 A zero matrix stays zero.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +29,16 @@ class NewtonSchulz:
     def __call__(self, x: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
         return newton_schulz(x, self.steps, self.coefficients, self.eps)
 
-    def add(self, xs: list[Tensor], params: list[Tensor], rates: list[Tensor], outs: list[Tensor]) -> None:
-        """Every out <- param + rate * factor of x, for [S, m, n] in float32 or float64; rates [S, 1, 1].
+    def add(
+        self, xs: list[Tensor], rate: Tensor, scales: list[float], params: list[Tensor], outs: list[Tensor]
+    ) -> None:
+        """Every out <- param + scale * rate * factor of x, for [S, m, n] in float32 or float64; rate [S, 1, 1].
 
         The last product goes straight onto the parameter: the factor is never stored.
         """
-        products = _products(xs, self.steps, self.coefficients, self.eps)
-        for (square, x), param, rate, out in zip(products, params, rates, outs, strict=True):
-            torch.baddbmm(param, *ordered(square * rate, x), out=out)
+        products = _products(xs, self.steps, self.coefficients, self.eps, rate)
+        for (square, x), scale, param, out in zip(products, scales, params, outs, strict=True):
+            torch.baddbmm(param, *ordered(square, x), alpha=scale, out=out)
 
 
 def newton_schulz(
@@ -64,14 +67,16 @@ def newton_schulz(
     return [factor.to(dtype) for factor in factors] if dtype in HALF else factors
 
 
-def _products(xs: list[Tensor], steps: int, coefficients: Sequence[Quintic], eps: float) -> list[tuple[Tensor, Tensor]]:
-    """Pairs of a square and a matrix, whose products are the factors."""
+def _products(
+    xs: list[Tensor], steps: int, coefficients: Sequence[Quintic], eps: float, rate: Tensor | None = None
+) -> list[tuple[Tensor, Tensor]]:
+    """Pairs of a square and a matrix, whose products are the factors, times the rate [S, 1, 1] of each model."""
     schedule = list(islice(chain(coefficients, repeat(coefficients[-1])), steps))
     if key(xs[0])[1]:
-        squares, xs = _iterated(xs, schedule, eps)
+        squares, xs = _iterated(xs, schedule, eps, rate)
         return list(zip(shares(squares, xs), xs, strict=True))
     places = _by_shape(xs)  # each step multiplies the matrices themselves: all of one shape at once
-    squares, stacks = _iterated([joined([xs[i] for i in same]) for same in places], schedule, eps)
+    squares, stacks = _iterated([joined([xs[i] for i in same]) for same in places], schedule, eps, rate)
     found = {}
     for same, square, stack in zip(places, shares(squares, stacks), stacks, strict=True):
         sizes = [len(xs[i]) for i in same]
@@ -87,7 +92,9 @@ def _by_shape(xs: list[Tensor]) -> list[list[int]]:
     return list(places.values())
 
 
-def _iterated(xs: list[Tensor], schedule: list[Quintic], eps: float) -> tuple[Tensor, list[Tensor]]:
+def _iterated(
+    xs: list[Tensor], schedule: list[Quintic], eps: float, rate: Tensor | None
+) -> tuple[Tensor, list[Tensor]]:
     """The squares of the last block of steps, in one stack, and the matrices they are still to multiply."""
     elongated = key(xs[0])[1]
     xs, gram, factor = _normalised(xs, eps)
@@ -95,6 +102,9 @@ def _iterated(xs: list[Tensor], schedule: list[Quintic], eps: float) -> tuple[Te
         block = _gram_steps(schedule) if elongated else 1
         total = _polynomials(gram, schedule[:block])
         schedule = schedule[block:]
+        if not schedule and rate is not None:
+            rate = rate if len(rate) == len(total) else rate.repeat(len(total) // len(rate), 1, 1)
+            factor = rate if factor is None else factor * rate
         if factor is not None:
             total, factor = total * factor, None
         if not schedule:
@@ -113,17 +123,18 @@ def _normalised(xs: list[Tensor], eps: float) -> tuple[list[Tensor], Tensor, Ten
     usual = [False] * sum(len(x) for x in xs)
     if xs[0].is_cpu:
         gram = grams(xs)
-        square = _traces(gram)
-        usual = [bound < value < 1 / bound or value != value for value in square.flatten().tolist()]
-    scale = 1.0
-    if not all(usual):
-        largest = torch.cat([x.abs().amax((-2, -1), keepdim=True) for x in xs])
-        kept = torch.tensor(usual).to(largest.device)[:, None, None] | ~(largest > 0)
-        scale = torch.where(kept, 1.0, largest)
-        xs = [x / part for x, part in zip(xs, scale.split([len(x) for x in xs]), strict=True)]
-        gram = grams(xs)
-        square = _traces(gram)
-    size = square.sqrt() + eps / scale
+        squares = _traces(gram).flatten().tolist()
+        usual = [bound < square < 1 / bound or square != square for square in squares]
+        if all(usual):  # a few numbers are quicker in Python
+            factors = [1 / (math.sqrt(square) + eps) for square in squares]
+            factor = torch.tensor(factors, dtype=gram.dtype)[:, None, None]
+            return xs, gram * (factor * factor), factor
+    largest = torch.cat([x.abs().amax((-2, -1), keepdim=True) for x in xs])
+    kept = torch.tensor(usual).to(largest.device)[:, None, None] | ~(largest > 0)
+    scale = torch.where(kept, 1.0, largest)
+    xs = [x / part for x, part in zip(xs, scale.split([len(x) for x in xs]), strict=True)]
+    gram = grams(xs)
+    size = _traces(gram).sqrt() + eps / scale
     factor = torch.where(size > 0, size, 1.0).reciprocal().to(gram.dtype)
     return xs, gram * (factor * factor), factor
 

@@ -105,7 +105,7 @@ class Steepest:
 
     def _added(self, params: Tensors, updates: Tensors, room) -> Tensors:
         """W_t of parameters whose directions are products, which are added without being stored."""
-        kept, outs, rates, new = [], [], [], {}
+        kept, outs, new = [], [], {}
         for name in updates:
             param = params[name]
             moved = new[name] = room(param.detach())
@@ -113,8 +113,8 @@ class Steepest:
             in_place = shrunk is not None or moved.data_ptr() == param.data_ptr()
             outs.append(as_matrix(moved))
             kept.append(outs[-1] if in_place else as_matrix(param))
-            rates.append(self.lr(outs[-1]) * -self._factor(param))
-        self.add([as_matrix(update) for update in updates.values()], kept, rates, outs)
+        matrices = [as_matrix(update) for update in updates.values()]
+        self.add(matrices, self.lr(matrices[0]), [-self._factor(params[name]) for name in updates], kept, outs)
         for moved, out in zip(new.values(), outs, strict=True):
             if out.data_ptr() != moved.data_ptr():  # a kernel whose entries lie in another order
                 moved.copy_(out.reshape(moved.shape))
@@ -149,7 +149,7 @@ class Steepest:
 
 def _stacks(tensors: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
     """Numbered stacks of one in the memory of the tensors; a scalar is a vector of one entry."""
-    return ((str(i), tensor.reshape(1, *(tensor.shape or (1,)))) for i, tensor in enumerate(tensors))
+    return ((str(i), tensor[None] if tensor.ndim else tensor.view(1, 1)) for i, tensor in enumerate(tensors))
 
 
 def ngd(*, lr=0.01, weight_decay=0.0) -> Steepest:
