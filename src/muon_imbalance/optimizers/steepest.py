@@ -58,16 +58,17 @@ class Steepest:
         return {f"momentum/{name}": torch.zeros_like(param) for name, param in params.items()}
 
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
+        check(params, grads)
         return self._step(params, grads, state, torch.empty_like)
 
     def step_(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
         """The same step in the memory of params and state."""
+        check(params, grads)
         return self._step(params, grads, state, lambda tensor: tensor)
 
     @torch.no_grad()
     def _step(self, params: Tensors, grads: Tensors, state: Tensors, room: Callable[[Tensor], Tensor]):
         """`room` says where the new value of a tensor goes."""
-        check(params, grads)
         new_params, new_state = {}, {}
         together = batches(self.norm, grads) if self.scope == "layer" else [list(grads)]
         for names in together:  # one batch at a time, while its tensors are in the cache
@@ -125,7 +126,7 @@ class Steepest:
         """The same step for one model, in the memory of params and of the lists in state; one dtype, one device."""
         if not self.shapeless:
             buffers = {f"{slot}/{i}": tensor for slot, tensors in state.items() for i, tensor in _stacks(tensors)}
-            self.step_(dict(_stacks(params)), dict(_stacks(grads)), buffers)
+            self._step(dict(_stacks(params)), dict(_stacks(grads)), buffers, lambda tensor: tensor)
             return
         lr, decay, updates = self.lr.number(), self.decay, grads
         if self.momentum is not None:
