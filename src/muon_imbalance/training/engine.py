@@ -51,6 +51,10 @@ def expand(mask: Tensor, like: Tensor) -> Tensor:
 
 def finite(loss: Tensor, grads: Tensors) -> Tensor:
     """``[S]``: models whose loss and gradients are all finite."""
+    if len(loss) == 1:  # lengths are quicker than sums; where one is not finite, its squares may be too large
+        quick = torch.isfinite(torch.stack(torch._foreach_norm(list(grads.values()))).sum() + loss)
+        if bool(quick):
+            return quick
     return torch.isfinite(sum((grad.flatten(1).sum(1) for grad in grads.values()), loss))
 
 
