@@ -125,3 +125,16 @@ def test_a_checkpoint_of_other_code_is_not_read(tmp_path):
         assert checkpoints.load("stack_0.done") is None
         checkpoints.clear()
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("models", [1, 2])
+def test_only_what_is_not_finite_counts_as_diverged(models):
+    grads = {"a": torch.ones(models, 2, 3), "b": torch.full((models, 4), 1e30)}  # the square of 1e30 is infinite
+    assert engine.finite(torch.ones(models), grads).all()
+    for bad in (np.nan, np.inf, -np.inf):
+        spoilt = {"a": grads["a"].clone(), "b": grads["b"]}
+        spoilt["a"][0, 1, 1] = bad
+        assert engine.finite(torch.ones(models), spoilt).tolist() == [False] + [True] * (models - 1)
+        loss = torch.ones(models)
+        loss[-1] = bad
+        assert engine.finite(loss, grads).tolist() == [True] * (models - 1) + [False]

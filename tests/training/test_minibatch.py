@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from muon_imbalance import train
+from muon_imbalance.data.seeding import stable_seed
 from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers import own, registry
 from muon_imbalance.progress import Progress
@@ -17,7 +18,7 @@ from muon_imbalance.training import engine, schedules
 from muon_imbalance.training.alone import Alone
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.job import Job
-from muon_imbalance.training.minibatch import Minibatch
+from muon_imbalance.training.minibatch import Minibatch, seeded
 
 SAMPLES = 50
 
@@ -260,3 +261,15 @@ def test_records_are_by_epoch():
 def test_what_does_not_go_together_is_refused(changes, message):
     with pytest.raises(UserError, match=message):
         job(**changes)
+
+
+def test_random_numbers_of_a_step_depend_on_its_names_and_disturb_no_others():
+    torch.manual_seed(3)
+    expected = torch.randn(2, 4)
+    torch.manual_seed(stable_seed("e", "dropout", 5) % 2**63)
+    inside = torch.randn(4)
+    torch.manual_seed(3)
+    before = torch.randn(4)
+    with seeded(torch.device("cpu"), "e", "dropout", 5):
+        assert torch.equal(torch.randn(4), inside)
+    assert torch.equal(torch.stack([before, torch.randn(4)]).flatten(), torch.cat([expected[0], expected[1]]))
