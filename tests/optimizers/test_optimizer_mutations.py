@@ -97,7 +97,7 @@ MUTANTS = {
         "newton_schulz.py", "torch.bmm(torch.bmm(gram, poly), poly)", "torch.bmm(gram, poly)", newton_schulz
     ),
     "Gram matrix of a short side in float32": ("gram.py", "if short <= 32:", "if short <= 0:", newton_schulz),
-    "Gram matrix in one part": ("gram.py", "max(2, -(-long // 192))", "1", precise_gram),
+    "Gram matrix in one part": ("gram.py", "max(2, -(-long // 384))", "1", precise_gram),
     "half of each product": (
         "newton_schulz.py",
         "else torch.bmm(total, poly)",

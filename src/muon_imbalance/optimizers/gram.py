@@ -29,7 +29,7 @@ def grams(xs: list[Tensor]) -> Tensor:
 def gram(x: Tensor) -> Tensor:
     """X X^T or X^T X, whichever is smaller. Where steps go in blocks, their growth asks for a precise one.
 
-    For a short side up to 32 it is then float64, which takes no longer there; else the sum of parts over at most 192
+    For a short side up to 32 it is then float64, which takes no longer there; else the sum of parts over at most 384
     entries of the long side, each of which rounds less: together they halve the error.
     """
     wide = rows_first(x)
@@ -40,7 +40,7 @@ def gram(x: Tensor) -> Tensor:
         x = x.double()
         return torch.bmm(x, x.mT) if wide else torch.bmm(x.mT, x)
     long = max(x.shape[-2:])
-    parts = x.chunk(max(2, -(-long // 192)), -1 if wide else -2)
+    parts = x.chunk(max(2, -(-long // 384)), -1 if wide else -2)
     total = None
     for part in parts:
         left, right = (part, part.mT) if wide else (part.mT, part)
