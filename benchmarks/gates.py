@@ -8,7 +8,6 @@ from benchmarks.measure import Results
 from benchmarks.timing import Times, ratio
 
 EXACT_SHAPE = (20, 200)
-ONE = "1 thread"
 
 
 @dataclass(frozen=True)
@@ -27,31 +26,37 @@ class Gate:
 
 
 def gates(results: Results) -> list[Gate]:
-    """All gates that the measurement can judge, with one thread, on every set of shapes."""
-    found = [*_muon(results), *_family(results)] if 1 in results.muon else []
+    """All gates that the measurement can judge: one thread and all, every set of shapes."""
+    found = []
+    for count in results.muon:
+        found += [*_muon(results, count), *_family(results, count)]
     return [*found, *_direction(results), *_exact(results), *_shampoo(results), _agreement(results)]
 
 
-def _muon(results: Results) -> Iterable[Gate]:
-    sets = results.muon[1].values()
+def _on(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _muon(results: Results, count: int) -> Iterable[Gate]:
+    sets = results.muon[count].values()
     for name in ("torch.optim.Muon", "Keller Jordan's Muon"):
         values = [ratio(times["Muon"], times[name]).median for times in sets if name in times]
         if values:
-            yield Gate(f"step time of our Muon / {name}, worst set", ONE, max(values), 0.5)
+            yield Gate(f"step time of our Muon / {name}, worst set", _on(count), max(values), 0.5)
     others = [fastest(times, [name for name in speed.MUONS[1:] if name in times]) for times in sets]
     values = [ratio(times["Muon"], best).median for times, best in zip(sets, others, strict=True)]
-    yield Gate("step time of our Muon / fastest public Muon, worst set", ONE, max(values), 0.9)
+    yield Gate("step time of our Muon / fastest public Muon, worst set", _on(count), max(values), 0.9)
     yield Gate(
         "step time of our Muon / GEMM limit of the standard iteration, worst set",
-        ONE,
-        max(ratio(times["Muon"], limit).median for times, limit in limits(results)),
+        _on(count),
+        max(ratio(times["Muon"], limit).median for times, limit in limits(results, count)),
         1.1,
     )
 
 
-def limits(results: Results) -> list[tuple[dict[str, Times], Times]]:
-    """Times of each set with the GEMM limit there, one thread."""
-    return [(times, speed.limit(results.sets[chosen], times)) for chosen, times in results.muon[1].items()]
+def limits(results: Results, count: int) -> list[tuple[dict[str, Times], Times]]:
+    """Times of each set with the GEMM limit there."""
+    return [(times, speed.limit(results.sets[chosen], times)) for chosen, times in results.muon[count].items()]
 
 
 def fastest(times: dict[str, Times], names: list[str]) -> Times:
@@ -59,10 +64,10 @@ def fastest(times: dict[str, Times], names: list[str]) -> Times:
     return times[min(names, key=lambda name: times[name].median)]
 
 
-def _family(results: Results) -> Iterable[Gate]:
+def _family(results: Results, count: int) -> Iterable[Gate]:
     for name in ("NMD", "Signum"):
-        values = [ratio(t[name], t["torch.optim.SGD, foreach"]).median for t in results.cheap[1].values()]
-        yield Gate(f"step time of {name} / torch.optim.SGD foreach, worst set", ONE, max(values), 1.6)
+        values = [ratio(t[name], t["torch.optim.SGD, foreach"]).median for t in results.cheap[count].values()]
+        yield Gate(f"step time of {name} / torch.optim.SGD foreach, worst set", _on(count), max(values), 1.6)
 
 
 def _direction(results: Results) -> Iterable[Gate]:
@@ -73,14 +78,14 @@ def _direction(results: Results) -> Iterable[Gate]:
 def _exact(results: Results) -> Iterable[Gate]:
     times = results.polar[EXACT_SHAPE]
     value = ratio(times["SVD"], times["exact"]).median
-    yield Gate("time of linalg.svd / our exact polar factor at 20 x 200", ONE, value, 2.5, at_least=True)
+    yield Gate("time of linalg.svd / our exact polar factor at 20 x 200", _on(1), value, 2.5, at_least=True)
 
 
 def _shampoo(results: Results) -> Iterable[Gate]:
     for chosen, times in results.shampoo.items():
         names = [name for name in speed.SHAMPOOS[1:] if name in times and speed.same_blocks(name, results.sets[chosen])]
         value = ratio(times[speed.SHAMPOOS[0]], fastest(times, names)).median
-        yield Gate(f"step time of our Shampoo / fastest public one, {chosen}", ONE, value, 1.0)
+        yield Gate(f"step time of our Shampoo / fastest public one, {chosen}", _on(1), value, 1.0)
 
 
 def _agreement(results: Results) -> Gate:

@@ -71,12 +71,7 @@ def _gates(results: Results) -> str:
         ]
         for g in gates.gates(results)
     ]
-    text = """## Bounds
-
-Fixed before the measurement, for one thread: a run has one process on every core. With several threads the step times
-below are measured, not judged.
-
-"""
+    text = "## Bounds\n\nFixed before the measurement.\n\n"
     return text + table(["what", "where", "measured", "bound", "kept"], lines)
 
 

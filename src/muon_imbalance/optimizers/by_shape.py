@@ -22,15 +22,8 @@ class ByShape:
         return self.matrices.init(matrices) | self.vectors.init(vectors)
 
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
-        return self._step(params, grads, state, self.matrices.step)
-
-    def step_(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
-        """The same step, for the matrices in the memory of params and state."""
-        return self._step(params, grads, state, self.matrices.step_)
-
-    def _step(self, params: Tensors, grads: Tensors, state: Tensors, matrix_step) -> tuple[Tensors, Tensors]:
         (matrices, vectors), (matrix_grads, vector_grads) = self._split(params), self._split(grads)
-        new_matrices, matrix_state = matrix_step(matrices, matrix_grads, state)
+        new_matrices, matrix_state = self.matrices.step(matrices, matrix_grads, state)
         new_vectors, vector_state = self.vectors.step(vectors, vector_grads, state)
         new = new_matrices | new_vectors
         return {name: new[name] for name in params}, matrix_state | vector_state

@@ -6,11 +6,15 @@ kernels [S, out, in, kh, kw], vectors [S, n]. A single model is a stack of one.
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from muon_imbalance.errors import UserError
 
 Tensors = dict[str, Tensor]
+
+HALF = (torch.bfloat16, torch.float16)
+"""What is computed in float32 and rounded in the end."""
 
 
 class Optimizer(Protocol):

@@ -13,10 +13,9 @@ from itertools import chain, islice, repeat
 import torch
 from torch import Tensor
 
+from muon_imbalance.optimizers.core import HALF
 from muon_imbalance.optimizers.gram import grams, joined, key, ordered, shares, times
 from muon_imbalance.optimizers.quintics import COEFFICIENTS, Quintic
-
-HALF = (torch.bfloat16, torch.float16)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.core import Tensors, as_matrix, check, slot
+from muon_imbalance.optimizers.core import HALF, Tensors, as_matrix, check, slot
 from muon_imbalance.optimizers.grouping import batches, jointly_normalised, lmos_together
 from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper
 from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
@@ -73,7 +73,7 @@ class Steepest:
         together = batches(self.norm, grads) if self.scope == "layer" else [list(grads)]
         for names in together:  # one batch at a time, while its tensors are in the cache
             updates = {name: self._update(name, grads[name], state, new_state, room) for name in names}
-            if self.add is not None and updates[names[0]].dtype in (torch.float32, torch.float64):
+            if self.add is not None and updates[names[0]].dtype not in HALF:
                 new_params |= self._added(params, updates, room)
                 continue
             for name, direction in self._directions(updates).items():

@@ -27,12 +27,11 @@ from torch import Tensor
 
 from muon_imbalance.errors import UserError
 from muon_imbalance.optimizers import core
+from muon_imbalance.optimizers.core import HALF
 from muon_imbalance.optimizers.lion_k import lion_k
 from muon_imbalance.optimizers.muon import muon
 from muon_imbalance.optimizers.shampoo import shampoo
 from muon_imbalance.optimizers.steepest import ngd, nmd, signgd, signum, specgd
-
-HALF = (torch.bfloat16, torch.float16)
 
 
 class StackedOptimizer(torch.optim.Optimizer):

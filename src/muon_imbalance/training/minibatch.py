@@ -23,8 +23,8 @@ OutputsOf = Callable[..., Tensor]
 def seeded(device: torch.device, *parts: str | int) -> Iterator[None]:
     """Torch's global random numbers (initial weights, dropout) depend on ``parts`` inside and are as before after.
 
-    As ``torch.manual_seed`` for the CPU and ``device``; that one also writes down the call stack for GPUs not yet in
-    use, which takes 2 ms: a twentieth of a small model's step.
+    As ``torch.manual_seed`` for the CPU and ``device``; a build of torch for GPUs would write down the call stack each
+    time, for those not yet in use, which takes some tenths of a millisecond.
     """
     seed = stable_seed(*parts) % 2**63
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
