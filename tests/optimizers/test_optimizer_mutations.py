@@ -31,6 +31,10 @@ def newton_schulz(module):
     polar_checks.check_newton_schulz(module("newton_schulz"), shapes=((20, 200), (48, 480)))
 
 
+def newton_schulz_of_squares(module):
+    polar_checks.check_newton_schulz(module("newton_schulz"), shapes=((48, 64), (32, 32)))
+
+
 def tiny(module):
     polar_checks.check_tiny(module("newton_schulz"))
 
@@ -94,15 +98,19 @@ MUTANTS = {
     "sign of a coefficient": ("quintics.py", "-4.7750", "4.7750", newton_schulz),
     "Gram matrix never renewed": ("newton_schulz.py", "growth: float = 20000.0", "growth: float = 1e99", newton_schulz),
     "Gram update without its second factor": (
-        "newton_schulz.py", "torch.bmm(torch.bmm(gram, poly), poly)", "torch.bmm(gram, poly)", newton_schulz
+        "newton_schulz.py", "torch.bmm(half, poly, out=gram)", "gram.copy_(half)", newton_schulz
     ),
-    "Gram matrix of a short side in float32": ("gram.py", "if short <= 32:", "if short <= 0:", newton_schulz),
-    "Gram matrix in one part": ("gram.py", "max(2, -(-long // 384))", "1", precise_gram),
+    "Gram matrix of a short side in float32": ("gram.py", "if elongated and short <= 32:", "if False:", newton_schulz),
+    "Gram matrix in one part": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "1", precise_gram),
     "half of each product": (
         "newton_schulz.py",
-        "else torch.bmm(total, poly)",
-        "else (lambda product: product.triu() + product.triu(1).mT)(torch.bmm(total, poly))",
+        "torch.bmm(total, poly, out=half)",
+        "half.copy_((lambda product: product.triu() + product.triu(1).mT)(torch.bmm(total, poly)))",
         precise_gram,
+    ),
+    "a factor for each matrix left out": ("newton_schulz.py", "poly.mul_(factor)", "pass", newton_schulz_of_squares),
+    "steps of squares in one place": (
+        "newton_schulz.py", "rooms[(step - 1) % 2]", "rooms[0]", newton_schulz_of_squares
     ),
     "squares of tiny matrices": ("newton_schulz.py", "else 1e-20", "else 1e-99", tiny),
     "NaN among signs": ("norms.py", "part_x.clamp(-tiny, tiny)", "part_x.sign() * tiny", nan_signs),
@@ -140,12 +148,17 @@ MUTANTS = {
         "steepest.py", "if self.decay is not None:", "if False:", reference("specgd")
     ),
     "weight decay of what is added left out": (
-        "steepest.py", "torch.mul(param, self.decay(param), out=moved)", "None", reference("muon")
+        "steepest.py", "scales, sources, targets, kept)", "scales, sources, targets)", reference("muon")
     ),
     "scale left out": ("steepest.py", "value=-self._factor(param)", "value=-1", reference("muon_exact")),
-    "scale of what is added left out": ("steepest.py", "-self._factor(params[name])", "-1", reference("muon")),
+    "weight decay of each model left out": (
+        "steepest.py", "torch.mul(p, self.decay(p), out=new[name])", "p", on_build(checks.check_stack, "muon")
+    ),
+    "scale of what is added left out": (
+        "steepest.py", "-self._factor(param) for param in before", "-1.0 for param in before", reference("muon")
+    ),
     "added to kernels in another order": (
-        "steepest.py", "moved.copy_(out.reshape(moved.shape))", "pass", adapter_checks.check_kernels
+        "steepest.py", "out.copy_(target.reshape(out.shape))", "pass", adapter_checks.check_kernels
     ),
     "norm over the whole stack": (
         "norms.py", "torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, **sum_in)",
@@ -250,7 +263,7 @@ MUTANTS = {
         "norms.py", "return self.factor(xs)", "return [x.sign() for x in xs]", turning
     ),
     "groups in the wrong order": (
-        "gram.py", "joined([gram(x) for x in xs])", "joined([gram(x) for x in xs[::-1]])", grouped
+        "gram.py", "zip(xs, _places(together, xs)", "zip(xs, _places(together, xs)[::-1]", grouped
     ),
     "matrices of one shape in the wrong order": (
         "newton_schulz.py", "zip(same, zip(square", "zip(same[::-1], zip(square", grouped

@@ -93,6 +93,16 @@ def test_leading_axes_are_a_batch():
         checks.close(factor(x)[1, 2], factor(x[1, 2]), 1e-12, "batch entry alone")
 
 
+@pytest.mark.parametrize("shape", [(2, 5, 40), (2, 5, 6), (1, 6, 6)], ids=str)
+def test_arguments_are_not_changed(shape):
+    x = torch.randn(shape)
+    before = x.clone()
+    for factor in (polar.exact, iterations.newton_schulz):
+        factor(x)
+        factor([x])
+        assert torch.equal(x, before)
+
+
 def test_zero_stays_zero():
     for factor in (polar.exact, iterations.newton_schulz):
         assert torch.equal(factor(torch.zeros(2, 3, 8)), torch.zeros(2, 3, 8))

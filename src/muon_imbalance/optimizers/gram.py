@@ -1,5 +1,7 @@
 """Gram matrices of stacks [S, m, n] on their smaller side, and products of the stacks with squares of that side."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,36 +24,40 @@ def joined(xs: list[Tensor]) -> Tensor:
 
 
 def grams(xs: list[Tensor]) -> Tensor:
-    """Gram matrices of all, in one stack."""
-    return joined([gram(x) for x in xs])
+    """Gram matrices X X^T or X^T X of all, whichever are smaller, in one stack of their own memory.
 
-
-def gram(x: Tensor) -> Tensor:
-    """X X^T or X^T X, whichever is smaller. Where steps go in blocks, their growth asks for a precise one.
-
-    For a short side up to 32 it is then float64, which takes no longer there; else the sum of parts over at most 384
-    entries of the long side, each of which rounds less: together they halve the error.
+    Where steps go in blocks, their growth asks for precise ones. For a short side up to 32 they are then float64, which
+    takes no longer there; else sums of parts over at most 384 entries of the long side, each of which rounds less:
+    together they halve the error.
     """
-    wide = rows_first(x)
-    short, elongated = key(x)
-    if not elongated or x.dtype == torch.float64:
-        return torch.bmm(x, x.mT) if wide else torch.bmm(x.mT, x)
-    if short <= 32:
-        x = x.double()
-        return torch.bmm(x, x.mT) if wide else torch.bmm(x.mT, x)
-    long = max(x.shape[-2:])
-    parts = x.chunk(max(2, -(-long // 384)), -1 if wide else -2)
-    total = None
-    for part in parts:
-        left, right = (part, part.mT) if wide else (part.mT, part)
-        total = torch.bmm(left, right) if total is None else total.baddbmm_(left, right)
-    return total
+    short, elongated = key(xs[0])
+    if elongated and short <= 32:
+        xs = [x.double() for x in xs]
+    together = xs[0].new_empty(sum(x.shape[0] for x in xs), short, short)
+    precise = elongated and together.dtype == torch.float32
+    for x, place in zip(xs, _places(together, xs), strict=True):
+        gram(x, place, precise)
+    return together
 
 
-def shares(squares: Tensor, xs: list[Tensor]) -> list[Tensor]:
+def gram(x: Tensor, out: Tensor, precise: bool = False) -> Tensor:
+    """Gram matrices of one stack, put into `out`."""
+    rows = x if rows_first(x) else x.mT
+    first, *rest = rows.chunk(max(2, -(-rows.shape[-1] // 384)), -1) if precise else (rows,)
+    torch.bmm(first, first.mT, out=out)
+    for part in rest:
+        out.baddbmm_(part, part.mT)
+    return out
+
+
+def _places(stack: Tensor, xs: list[Tensor]) -> Sequence[Tensor]:
+    """The part of a stack that belongs to each of the stacks."""
+    return (stack,) if len(xs) == 1 else stack.split_with_sizes([x.shape[0] for x in xs])
+
+
+def shares(squares: Tensor, xs: list[Tensor]) -> Sequence[Tensor]:
     """The part of a stack of squares that belongs to each stack, in its dtype."""
-    squares = squares.to(xs[0].dtype)
-    return [squares] if len(xs) == 1 else squares.split([len(x) for x in xs])
+    return _places(squares.to(xs[0].dtype), xs)
 
 
 def ordered(square: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from muon_imbalance.optimizers.core import Tensors, as_matrix
 from muon_imbalance.optimizers.norms import Norm
 
-TOGETHER = 8 * 128 * 128
+TOGETHER = 6 * 128 * 128
 """Entries of the square matrices that are worked on together on a CPU, where more of them leave its cache."""
 
 

@@ -16,11 +16,12 @@ class Hyper:
     One number and S equal numbers take the same arithmetic path, so a stack equals its models run one by one.
     """
 
-    __slots__ = ("_cache", "key", "value")
+    __slots__ = ("_cache", "_number", "key", "value")
 
     def __init__(self, value: Tensor, key: str = "a hyperparameter"):
         self.value, self.key = value, key
         self._cache: dict[tuple, Tensor] = {}
+        self._number = value.item() if len(value) == 1 else None
 
     def __call__(self, like: Tensor) -> Tensor:
         """Shape [S, 1, ...], in the dtype and on the device of `like` [S, ...]."""
@@ -37,9 +38,14 @@ class Hyper:
 
     def number(self) -> float:
         """The one value, for rules that act on a single model; raise UserError where there are several."""
-        if len(self.value) != 1:
+        if self._number is None:
             raise UserError(f"{self.key} has {len(self.value)} values, allowed: 1 or one per model, here 1")
-        return self.value.item()
+        return self._number
+
+    def common(self) -> float | None:
+        """The value that all models have, None where they differ."""
+        values = set(self.value.tolist())
+        return values.pop() if len(values) == 1 else None
 
     def is_zero(self) -> bool:
         """True when it is 0 for every model, so that its term can be left out."""

@@ -3,7 +3,6 @@
 A zero matrix stays zero.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.core import HALF
+from muon_imbalance.optimizers.gram import gram as gram_of
 from muon_imbalance.optimizers.gram import grams, joined, key, ordered, shares, times
 from muon_imbalance.optimizers.quintics import COEFFICIENTS, Quintic
 
@@ -30,15 +30,21 @@ class NewtonSchulz:
         return newton_schulz(x, self.steps, self.coefficients, self.eps)
 
     def add(
-        self, xs: list[Tensor], rate: Tensor, scales: list[float], params: list[Tensor], outs: list[Tensor]
+        self,
+        xs: list[Tensor],
+        rate: Tensor,
+        scales: list[float],
+        params: list[Tensor],
+        outs: list[Tensor],
+        kept: float = 1.0,
     ) -> None:
-        """Every out <- param + scale * rate * factor of x, for [S, m, n] in float32 or float64; rate [S, 1, 1].
+        """Every out <- kept * param + scale * rate * factor of x, for [S, m, n] in float32 or float64; rate [S, 1, 1].
 
         The last product goes straight onto the parameter: the factor is never stored.
         """
         products = _products(xs, self.steps, self.coefficients, self.eps, rate)
         for (square, x), scale, param, out in zip(products, scales, params, outs, strict=True):
-            torch.baddbmm(param, *ordered(square, x), alpha=scale, out=out)
+            torch.baddbmm(param, *ordered(square, x), beta=kept, alpha=scale, out=out)
 
 
 def newton_schulz(
@@ -73,13 +79,12 @@ def _products(
     """Pairs of a square and a matrix, whose products are the factors, times the rate [S, 1, 1] of each model."""
     schedule = list(islice(chain(coefficients, repeat(coefficients[-1])), steps))
     if key(xs[0])[1]:
-        squares, xs = _iterated(xs, schedule, eps, rate)
+        squares, xs = _in_blocks(xs, schedule, eps, rate)
         return list(zip(shares(squares, xs), xs, strict=True))
-    places = _by_shape(xs)  # each step multiplies the matrices themselves: all of one shape at once
-    squares, stacks = _iterated([joined([xs[i] for i in same]) for same in places], schedule, eps, rate)
     found = {}
-    for same, square, stack in zip(places, shares(squares, stacks), stacks, strict=True):
-        sizes = [len(xs[i]) for i in same]
+    for same in _by_shape(xs):  # each step multiplies the matrices themselves: all of one shape at once
+        square, stack = _singly(joined([xs[i] for i in same]), schedule, eps, rate)
+        sizes = [xs[i].shape[0] for i in same]
         found |= zip(same, zip(square.split(sizes), stack.split(sizes), strict=True), strict=True)
     return [found[i] for i in range(len(xs))]
 
@@ -92,25 +97,42 @@ def _by_shape(xs: list[Tensor]) -> list[list[int]]:
     return list(places.values())
 
 
-def _iterated(
+def _in_blocks(
     xs: list[Tensor], schedule: list[Quintic], eps: float, rate: Tensor | None
 ) -> tuple[Tensor, list[Tensor]]:
     """The squares of the last block of steps, in one stack, and the matrices they are still to multiply."""
-    elongated = key(xs[0])[1]
     xs, gram, factor = _normalised(xs, eps)
     while True:
-        block = _gram_steps(schedule) if elongated else 1
+        block = _gram_steps(schedule)
         total = _polynomials(gram, schedule[:block])
-        schedule = schedule[block:]
-        if not schedule and rate is not None:
-            rate = rate if len(rate) == 1 else rate.repeat(len(total) // len(rate), 1, 1)
-            factor = rate if factor is None else factor * rate
         if factor is not None:
-            total, factor = total * factor, None
+            total, factor = total.mul_(factor), None
+        schedule = schedule[block:]
         if not schedule:
-            return total, xs
+            return _times_rate(total, rate), xs
         xs = times(total, xs)
         gram = grams(xs)
+
+
+def _singly(x: Tensor, schedule: list[Quintic], eps: float, rate: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The squares of the last step, and the matrices they are still to multiply."""
+    (x,), gram, factor = _normalised([x], eps)
+    poly, rooms = torch.empty_like(gram), [x.new_empty(x.shape) for _ in schedule[1:3]]
+    for step, quintic in enumerate(schedule):
+        if step:
+            x = torch.bmm(*ordered(poly, x), out=rooms[(step - 1) % 2])
+            gram_of(x, out=gram)
+        _polynomial(gram, quintic, out=poly)
+        if not step:
+            poly.mul_(factor)
+    return _times_rate(poly, rate), x
+
+
+def _times_rate(squares: Tensor, rate: Tensor | None) -> Tensor:
+    """In the memory of squares, which may be several for each model."""
+    if rate is None:
+        return squares
+    return squares.mul_(rate if rate.shape[0] == 1 else rate.repeat(squares.shape[0] // rate.shape[0], 1, 1))
 
 
 def _normalised(xs: list[Tensor], eps: float) -> tuple[list[Tensor], Tensor, Tensor]:
@@ -119,29 +141,35 @@ def _normalised(xs: list[Tensor], eps: float) -> tuple[list[Tensor], Tensor, Ten
     ||X||_F^2 is the trace of the Gram matrix. Where squares may over- or underflow, X is first divided by its
     largest entry; everywhere but on a CPU, where finding out would make the host wait.
     """
-    bound = 1e-200 if xs[0].dtype == torch.float64 else 1e-20
-    usual = [False] * sum(len(x) for x in xs)
+    usual = []
     if xs[0].is_cpu:
         gram = grams(xs)
-        squares = _traces(gram).flatten().tolist()
-        usual = [bound < square < 1 / bound or square != square for square in squares]
-        if all(usual):  # a few numbers are quicker in Python
-            factors = [1 / (math.sqrt(square) + eps) for square in squares]
-            factor = torch.tensor(factors, dtype=gram.dtype)[:, None, None]
-            return xs, gram * (factor * factor), factor
+        squares = _traces(gram)
+        usual = _usual(squares)
+        if all(usual):
+            factor = squares.sqrt_().add_(eps).reciprocal_()
+            return xs, gram.mul_(factor * factor), factor
     largest = torch.cat([x.abs().amax((-2, -1), keepdim=True) for x in xs])
-    kept = torch.tensor(usual).to(largest.device)[:, None, None] | ~(largest > 0)
+    kept = ~(largest > 0)
+    if usual:
+        kept |= torch.tensor(usual)[:, None, None]
     scale = torch.where(kept, 1.0, largest)
-    xs = [x / part for x, part in zip(xs, scale.split([len(x) for x in xs]), strict=True)]
+    xs = [x / part for x, part in zip(xs, shares(scale, xs), strict=True)]
     gram = grams(xs)
-    size = _traces(gram).sqrt() + eps / scale
-    factor = torch.where(size > 0, size, 1.0).reciprocal().to(gram.dtype)
-    return xs, gram * (factor * factor), factor
+    size = _traces(gram).sqrt_() + eps / scale
+    factor = torch.where(size > 0, size, 1.0).reciprocal_()
+    return xs, gram.mul_(factor * factor), factor
 
 
-def _traces(grams: Tensor) -> Tensor:
-    """In float64, [S, 1, 1]."""
-    return grams.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=torch.float64)[:, None, None]
+def _usual(squares: Tensor) -> list[bool]:
+    """Whether each is far from where squares under- or overflow, or is NaN."""
+    bound = 1e-200 if squares.dtype == torch.float64 else 1e-20
+    return [bound < square < 1 / bound or square != square for square in squares.flatten().tolist()]
+
+
+def _traces(gram: Tensor) -> Tensor:
+    """Of [S, m, m], as [S, 1, 1]."""
+    return gram.diagonal(dim1=-2, dim2=-1).sum(-1)[:, None, None]
 
 
 def _gram_steps(schedule: Sequence[Quintic], growth: float = 20000.0) -> int:
@@ -164,13 +192,27 @@ def _polynomials(gram: Tensor, schedule: Sequence[Quintic]) -> Tensor:
     All are symmetric but for rounding. Computing one half and copying it to the other would be up to a fifth quicker,
     but then, at 512 rows with one large singular value, errors are 8 to 70 times as large.
     """
-    eye, total = _eye(gram.shape[-1], gram.dtype, gram.device), None
-    for step, (a, b, c) in enumerate(schedule):
+    total, half, poly = None, torch.empty_like(gram), torch.empty_like(gram)
+    for step, quintic in enumerate(schedule):
         if step:
-            gram = torch.bmm(torch.bmm(gram, poly), poly)  # noqa: F821
-        poly = torch.add(gram, eye, alpha=a / b).baddbmm_(gram, gram, beta=b, alpha=c)
-        total = poly if total is None else torch.bmm(total, poly)
+            torch.bmm(gram, poly, out=half)
+            torch.bmm(half, poly, out=gram)
+        if poly is total:
+            poly = torch.empty_like(gram)
+        _polynomial(gram, quintic, out=poly)
+        if total is None:
+            total = poly
+        else:
+            torch.bmm(total, poly, out=half)
+            total, half = half, total
     return total
+
+
+def _polynomial(gram: Tensor, quintic: Quintic, out: Tensor) -> None:
+    """P = a + b A + c A^2, put into `out`."""
+    a, b, c = quintic
+    eye = _eye(gram.shape[-1], gram.dtype, gram.device)
+    torch.add(gram, eye, alpha=a / b, out=out).baddbmm_(gram, gram, beta=b, alpha=c)
 
 
 @lru_cache(maxsize=16)

@@ -47,6 +47,7 @@ class Steepest:
         self.momentum = momentum
         self.fresh = None if momentum is None else Hyper(1 - momentum.value, "momentum")
         self.decay = decay(lr, weight_decay)
+        self.kept = 1.0 if self.decay is None else self.decay.common()
         self.multiple = scope == "layer" and hasattr(norm, "rate")
         self.shapeless = scale == "none" and (self.multiple or hasattr(norm, "descend_"))
         self.takes_lists = scope == "layer"
@@ -106,19 +107,21 @@ class Steepest:
 
     def _added(self, params: Tensors, updates: Tensors, room) -> Tensors:
         """W_t of parameters whose directions are products, which are added without being stored."""
-        kept, outs, new = [], [], {}
-        for name in updates:
-            param = params[name]
-            moved = new[name] = room(param.detach())
-            shrunk = None if self.decay is None else torch.mul(param, self.decay(param), out=moved)
-            in_place = shrunk is not None or moved.data_ptr() == param.data_ptr()
-            outs.append(as_matrix(moved))
-            kept.append(outs[-1] if in_place else as_matrix(param))
+        new = {name: room(params[name].detach()) for name in updates}
+        kept, before = self.kept, {name: params[name] for name in updates}
+        if kept is None:  # more than one factor, and a sum of products takes only one
+            kept, before = 1.0, {name: torch.mul(p, self.decay(p), out=new[name]) for name, p in before.items()}
+        targets = [as_matrix(out) for out in new.values()]
+        sources = [
+            target if param.data_ptr() == out.data_ptr() else as_matrix(param)
+            for param, out, target in zip(before.values(), new.values(), targets, strict=True)
+        ]
         matrices = [as_matrix(update) for update in updates.values()]
-        self.add(matrices, self.lr(matrices[0]), [-self._factor(params[name]) for name in updates], kept, outs)
-        for moved, out in zip(new.values(), outs, strict=True):
-            if out.data_ptr() != moved.data_ptr():  # a kernel whose entries lie in another order
-                moved.copy_(out.reshape(moved.shape))
+        scales = [-self._factor(param) for param in before.values()]
+        self.add(matrices, self.lr(matrices[0]), scales, sources, targets, kept)
+        for out, target in zip(new.values(), targets, strict=True):
+            if target.data_ptr() != out.data_ptr():  # a kernel whose entries lie in another order
+                out.copy_(target.reshape(out.shape))
         return new
 
     @torch.no_grad()
@@ -150,7 +153,7 @@ class Steepest:
 
 def _stacks(tensors: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
     """Numbered stacks of one in the memory of the tensors; a scalar is a vector of one entry."""
-    return ((str(i), tensor[None] if tensor.ndim else tensor.view(1, 1)) for i, tensor in enumerate(tensors))
+    return ((str(i), tensor.unsqueeze(0) if tensor.ndim else tensor.view(1, 1)) for i, tensor in enumerate(tensors))
 
 
 def ngd(*, lr=0.01, weight_decay=0.0) -> Steepest:
