@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benchmarks import agreement, speed
-from benchmarks.measure import Results
+from benchmarks.measure import Results, TimesOf
 from benchmarks.timing import Times, ratio
 
 EXACT_SHAPE = (20, 200)
@@ -29,7 +29,9 @@ def gates(results: Results) -> list[Gate]:
     """All gates that the measurement can judge: one thread and all, every set of shapes."""
     found = []
     for count in results.muon:
-        found += [*_muon(results, count), *_family(results, count)]
+        found += [*_muon(results.muon[count], _on(count)), _gemm(results, count), *_family(results, count)]
+    if results.matrix_units:
+        found += _muon(results.matrix_units, "1 thread, matrix units")
     return [*found, *_direction(results), *_exact(results), *_shampoo(results), _agreement(results)]
 
 
@@ -37,21 +39,20 @@ def _on(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def _muon(results: Results, count: int) -> Iterable[Gate]:
-    sets = results.muon[count].values()
+def _muon(times_of: TimesOf, where: str) -> Iterable[Gate]:
+    sets = times_of.values()
     for name in ("torch.optim.Muon", "Keller Jordan's Muon"):
         values = [ratio(times["Muon"], times[name]).median for times in sets if name in times]
         if values:
-            yield Gate(f"step time of our Muon / {name}, worst set", _on(count), max(values), 0.5)
+            yield Gate(f"step time of our Muon / {name}, worst set", where, max(values), 0.5)
     others = [fastest(times, [name for name in speed.MUONS[1:] if name in times]) for times in sets]
     values = [ratio(times["Muon"], best).median for times, best in zip(sets, others, strict=True)]
-    yield Gate("step time of our Muon / fastest public Muon, worst set", _on(count), max(values), 0.9)
-    yield Gate(
-        "step time of our Muon / GEMM limit of the standard iteration, worst set",
-        _on(count),
-        max(ratio(times["Muon"], limit).median for times, limit in limits(results, count)),
-        1.1,
-    )
+    yield Gate("step time of our Muon / fastest public Muon, worst set", where, max(values), 0.9)
+
+
+def _gemm(results: Results, count: int) -> Gate:
+    value = max(ratio(times["Muon"], limit).median for times, limit in limits(results, count))
+    return Gate("step time of our Muon / GEMM limit of the standard iteration, worst set", _on(count), value, 1.1)
 
 
 def limits(results: Results, count: int) -> list[tuple[dict[str, Times], Times]]:

@@ -5,7 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import about, accuracy, agreement, memory, parallel, references, rows, shapes, speed, traps
+from benchmarks import (
+    about,
+    accuracy,
+    agreement,
+    matrix_units,
+    memory,
+    parallel,
+    references,
+    rows,
+    shapes,
+    speed,
+    traps,
+)
 from benchmarks.contestants import fetched, ours, public
 from benchmarks.timing import Times, threads
 
@@ -15,10 +27,14 @@ TimesOf = dict[str, dict[str, Times]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured: sets of shapes, seconds for each timing, sizes of the polar factor and of conditions."""
+    """What is measured: sets of shapes, seconds for each timing, sizes of the polar factor and of conditions.
+
+    `matrix_units`: the sets on which Muon is timed a second time, with the units that all else is measured without.
+    """
 
     sets: dict[str, list[shapes.Shape]] = field(default_factory=rows.sets)
     muon: tuple[str, ...] = tuple(shapes.SETS)
+    matrix_units: tuple[str, ...] = ()
     cheap: tuple[str, ...] = tuple(shapes.SETS)
     shampoo: tuple[str, ...] = ("MLP", "ResNet-18 w16", "transformer d128")
     memory: dict[str, tuple[str, ...]] = field(
@@ -38,6 +54,7 @@ class Results:
     sets: dict[str, list[shapes.Shape]] = field(default_factory=dict)
     outcomes: list[agreement.Outcome] = field(default_factory=list)
     muon: dict[int, TimesOf] = field(default_factory=dict)
+    matrix_units: TimesOf = field(default_factory=dict)
     cheap: dict[int, TimesOf] = field(default_factory=dict)
     shampoo: TimesOf = field(default_factory=dict)
     polar: dict[tuple[int, int], dict[str, Times]] = field(default_factory=dict)
@@ -59,6 +76,9 @@ def run(plan: Plan, folder: Path | None, say: Callable[[str], None], workers: in
         results.untimed = [speed.FLOAT16]
         del contestants[speed.FLOAT16]
     _times(plan, contestants, results, say)
+    for chosen in plan.matrix_units:
+        say(f"step time with matrix units, 1 thread, {chosen}")
+        results.matrix_units[chosen] = matrix_units.times(chosen, plan.seconds, folder and str(folder))
     say("memory")
     for chosen, names in plan.memory.items():
         there = [name for name in names if name in contestants]

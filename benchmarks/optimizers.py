@@ -10,7 +10,7 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import about, agreement, gates, measure, page, references
+from benchmarks import about, agreement, gates, matrix_units, measure, page, references, shapes
 from muon_imbalance.errors import UserError, run_stage
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "optimizers.md"
@@ -26,7 +26,8 @@ def main() -> None:
         raise UserError(f"--threads = {options.threads}, allowed: 1 to {about.cpus()}, the CPUs for this process")
     folder = references.folder(options.references)
     say = about.Progress("bench")
-    plan = measure.Plan(threads=tuple(sorted({1, options.threads})))
+    units = tuple(shapes.SETS) if matrix_units.leave_out() else ()
+    plan = measure.Plan(threads=tuple(sorted({1, options.threads})), matrix_units=units)
     results = measure.run(plan, folder, say, workers=about.cpus())
     words = about.words() | {"library": version("pytorch-optimizer")}
     options.output.write_text(page.page(results, words), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from benchmarks import agreement, gates, shapes, speed
+from benchmarks import agreement, gates, matrix_units, shapes, speed
 from benchmarks.measure import Results, TimesOf
 from benchmarks.timing import Ratio, Times, ratio
 
@@ -18,6 +18,14 @@ others are `torch.optim`, `pytorch-optimizer` {library}, [KellerJordan/Muon](htt
 A ratio is the median over interleaved rounds in one process (quartiles in brackets); below 1 ours is faster. With one
 thread the clock is the CPU time of the thread, in which waiting for other processes does not count; with several it is
 wall time.
+"""
+
+UNITS = f"""
+This processor has **matrix units for bfloat16** (AMX), with which such products are several times as fast as float32 on
+its vector units. All else here is measured without them ({matrix_units.VARIABLE}={matrix_units.WITHOUT}), as on a
+processor that has none. With them, one thread, the implementations that iterate in bfloat16 are far from the exact
+iteration (see "Polar factors of one matrix"), but quicker on large matrices; ours stays in float32:
+
 """
 
 TOOLS = """## Repeat it
@@ -128,6 +136,8 @@ def _step_times(results: Results) -> str:
             c: t | {"*GEMM limit of the standard iteration*": speed.limit(results.sets[c], t)} for c, t in found.items()
         }
         text += f"\n{_threads(count)}:\n\n" + _times(bounded, "Muon", drop=speed.GEMM)
+    if results.matrix_units:
+        text += UNITS + _times(results.matrix_units, "Muon", drop=speed.GEMM)
     return text
 
 
