@@ -138,6 +138,22 @@ def check_late_gradients(module, name):
         assert torch.equal(params[key], late[key]), f"{name} {key}: late first step"
 
 
+def check_changed_tensors(module):
+    """Hyperparameters that are tensors may be written to between steps: the next step takes what they hold then."""
+    (param,) = params = [torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))]
+    betas = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.99, dtype=torch.float64)
+    optimizer = module("torch_optim").LionK(params, lr=0.1, betas=betas, K="frobenius")
+    state = None
+    for beta in (0.9, 0.1):
+        betas[0].fill_(beta)
+        param.grad = torch.randn(3, 2, dtype=torch.float64)
+        rule = module("registry").build("lion_k", lr=0.1, betas=(beta, 0.99), K="frobenius")
+        stack = {"0": param.detach().clone()[None]}
+        expected, state = rule.step(stack, {"0": param.grad[None]}, state or rule.init(stack))
+        optimizer.step()
+        assert torch.equal(param.detach(), expected["0"][0]), f"beta1 = {beta}"
+
+
 def check_kernels(module):
     """Muon on kernels is Muon on flat matrices, whichever order the entries lie in."""
     kernel, last = (torch.nn.Parameter(torch.randn(6, 4, 3, 3, dtype=torch.float64)) for _ in range(2))

@@ -160,6 +160,10 @@ def test_copies_and_pickles_go_on(name):
         other.step()
 
 
+def test_hyperparameters_may_be_tensors_that_change():
+    adapter_checks.check_changed_tensors(module)
+
+
 def test_kernels_are_flattened_and_may_be_channels_last():
     adapter_checks.check_kernels(module)
 

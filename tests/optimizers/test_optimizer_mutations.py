@@ -89,6 +89,7 @@ NESTEROV = adapter(adapter_checks.check_same_as_core, "Signum", HYPER | {"nester
 SAVED = adapter(adapter_checks.check_round_trip, "Muon", torch.bfloat16)
 LATE = adapter(adapter_checks.check_late_gradients, "Muon")
 ROUNDED = adapter(adapter_checks.check_bfloat16, "NMD")
+CHANGED = adapter_checks.check_changed_tensors
 REFUSED = adapter(adapter_checks.check_refusals, "Muon")
 SHAMPOO, LION, MUON = (reference(name) for name in ("shampoo", "lion_k", "muon"))
 
@@ -158,7 +159,7 @@ MUTANTS = {
         "steepest.py", "-self._factor(param) for param in before", "-1.0 for param in before", reference("muon")
     ),
     "added to kernels in another order": (
-        "steepest.py", "out.copy_(target.reshape(out.shape))", "pass", adapter_checks.check_kernels
+        "core.py", "out.copy_(target.reshape(out.shape))", "pass", adapter_checks.check_kernels
     ),
     "norm over the whole stack": (
         "norms.py", "torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, **sum_in)",
@@ -239,7 +240,14 @@ MUTANTS = {
         "shampoo.py", "graft.clone() if t < self.start", "torch.zeros_like(graft) if t < self.start", SHAMPOO
     ),
     "graft of the whole matrix": ("shampoo.py", "_rescaled(block, graft[place])", "_rescaled(block, graft)", SHAMPOO),
-    "graft left out": ("shampoo.py", 'self.grafting == "none"', "True", SHAMPOO),
+    "graft left out": ("shampoo.py", 'block if self.grafting == "none"', "block if True", SHAMPOO),
+    "graft left out of what is one block": (
+        "shampoo.py", 't >= self.start and self.grafting == "none" and', "t >= self.start and", SHAMPOO
+    ),
+    "decay of what Shampoo adds": (
+        "shampoo.py", "beta=kept, alpha=-1", "beta=1, alpha=-1", on_build(checks.check_stack, "shampoo")
+    ),
+    "bias correction of what Shampoo adds": ("shampoo.py", "self.lr(mean) * unbias(mean)", "self.lr(mean)", SHAMPOO),
     "second moment of the graft": ("shampoo.py", "grad * grad", "grad.abs()", SHAMPOO),
     "right accumulator of the wrong gradient": (
         "shampoo.py", 'yield "right", block.mT, block', 'yield "right", block.mT, block.sign()', turning,
@@ -278,6 +286,9 @@ MUTANTS = {
     "rule of another learning rate": ("torch_optim.py", "_built(self.rule, **hyper)", "_built(self.rule)", SAME_NMD),
     "group ignored": (
         "torch_optim.py", "group[key] for key in self.hyper", "self.hyper[key] for key in self.hyper", SAME_NMD
+    ),
+    "rule of former betas": (
+        "torch_optim.py", "return value if isinstance(value, tuple) else (value,)", "return (value,)", CHANGED
     ),
     "state not kept": ("torch_optim.py", "self.state[params[int(name)]][key] = value", "pass", SAME_MUON),
     "count not kept": ("torch_optim.py", 'self.state[param]["step"] = new_state["count"].clone()', "pass", SAME_MUON),

@@ -46,6 +46,18 @@ def as_matrix(x: Tensor) -> Tensor:
     return x if x.ndim == 3 else x.reshape(*x.shape[:2], -1)
 
 
+def before_and_after(param: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as matrices, of which the second is to be written: one and the same where they share memory."""
+    target = as_matrix(out)
+    return (target if param.data_ptr() == out.data_ptr() else as_matrix(param)), target
+
+
+def settle(out: Tensor, target: Tensor) -> None:
+    """Put what was written into `target` into `out`, if that is a kernel whose entries lie in another order."""
+    if target.data_ptr() != out.data_ptr():
+        out.copy_(target.reshape(out.shape))
+
+
 def check(params: Tensors, grads: Tensors) -> None:
     """Raise UserError unless params and gradients have the same names and shapes [S, n, ...]."""
     if params.keys() != grads.keys():

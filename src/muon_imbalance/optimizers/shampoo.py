@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.core import Tensors, as_matrix, check, is_matrix, slot
+from muon_imbalance.optimizers.core import HALF, Tensors, as_matrix, before_and_after, check, is_matrix, settle, slot
 from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper, two_betas, whole
 from muon_imbalance.optimizers.norms import frobenius_size
 
 OPTIMIZERS = ("shampoo",)
 LARGEST = 10**9
+WHOLE = "0.0"
+"""Label of the only block."""
 Room = Callable[[Tensor], Tensor]
 """Says where the new value of a tensor goes."""
 
@@ -49,6 +51,7 @@ class Shampoo:
         grafting_epsilon: Hyper,
     ):
         self.lr, self.epsilon, self.decay = lr, epsilon, decay(lr, weight_decay)
+        self.kept = 1.0 if self.decay is None else self.decay.common()
         self.beta1, self.beta2 = betas
         self.size, self.frequency, self.start = size, frequency, start
         self.bias_correction, self.grafting = bias_correction, grafting
@@ -88,24 +91,46 @@ class Shampoo:
         for name, param in params.items():
             old = slot(state, f"exp_avg/{name}")
             mean = new_state[f"exp_avg/{name}"] = torch.lerp(old, grads[name], self.fresh1(param), out=room(old))
+            new = new_params[name] = room(param.detach())
+            matrix, roots = as_matrix(grads[name]), {}
+            for label, rows, columns in self._blocks(matrix):
+                for side, left, right in _grams(param, matrix[:, rows, columns]):
+                    key = f"{side}.{label}/{name}"
+                    total = new_state[key] = self._sum(slot(state, key), left, right, room)
+                    root = self._root(f"{side}_root.{label}/{name}", total, unbias2, param, t, state, new_state)
+                    roots[side, label] = root
+            if t >= self.start and self.grafting == "none" and param.dtype not in HALF and self._in_one(matrix):
+                self._add(param, mean, unbias1, roots, new)
+                continue
             mean = mean * unbias1(param)
             graft = as_matrix(self._graft(name, grads[name], mean, t, state, new_state, room))
             direction = graft.clone() if t < self.start else torch.empty_like(graft)
-            for label, rows, columns in self._blocks(graft):
+            for label, rows, columns in self._blocks(matrix) if t >= self.start else ():
                 place = (slice(None), rows, columns)
-                roots = {}
-                for side, left, right in _grams(param, as_matrix(grads[name])[place]):
-                    key = f"{side}.{label}/{name}"
-                    total = new_state[key] = self._sum(slot(state, key), left, right, room)
-                    roots[side] = self._root(f"{side}_root.{label}/{name}", total, unbias2, param, t, state, new_state)
-                if t >= self.start:
-                    block = _product(roots, as_matrix(mean)[place])
-                    direction[place] = block if self.grafting == "none" else _rescaled(block, graft[place])
-            new = room(param.detach())
+                block = _product(roots["left", label], as_matrix(mean)[place], roots.get(("right", label)))
+                direction[place] = block if self.grafting == "none" else _rescaled(block, graft[place])
             kept = param if self.decay is None else torch.mul(param, self.decay(param), out=new)
-            direction = direction.reshape(param.shape)
-            new_params[name] = torch.addcmul(kept, direction, self.lr(param), value=-1, out=new)
+            torch.addcmul(kept, direction.reshape(param.shape), self.lr(param), value=-1, out=new)
         return new_params, new_state
+
+    def _in_one(self, matrix: Tensor) -> bool:
+        """Whether it is not cut into blocks."""
+        return max(matrix.shape[1:]) <= self.size
+
+    def _add(self, param: Tensor, mean: Tensor, unbias: Hyper, roots: dict, new: Tensor) -> None:
+        """new <- W_t of what is one block: the last product goes straight onto the parameter."""
+        kept = self.kept
+        if kept is None:
+            param, kept = torch.mul(param, self.decay(param), out=new), 1.0
+        source, target = before_and_after(param, new)
+        mean = as_matrix(mean)
+        rate = self.lr(mean) * unbias(mean)
+        if ("right", WHOLE) in roots:
+            factors = torch.bmm(roots["left", WHOLE], mean).mul_(rate), roots["right", WHOLE]
+        else:
+            factors = roots["left", WHOLE], mean * rate
+        torch.baddbmm(source, *factors, beta=kept, alpha=-1, out=target)
+        settle(new, target)
 
     def _sum(self, old: Tensor, left: Tensor, right: Tensor, room: Room) -> Tensor:
         """beta2 old + (1 - beta2) left right; one call where all models share beta2."""
@@ -157,15 +182,15 @@ def _fresh(beta: Hyper) -> Hyper:
 
 def _grams(param: Tensor, block: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
     """The factors of G G^T as "left" and, for a matrix, of G^T G as "right"; at least in float32."""
-    block = block.float() if block.dtype in (torch.bfloat16, torch.float16) else block
+    block = block.float() if block.dtype in HALF else block
     yield "left", block, block.mT
     if is_matrix(param):
         yield "right", block.mT, block
 
 
-def _product(roots: Tensors, block: Tensor) -> Tensor:
-    product = roots["left"] @ block.to(roots["left"].dtype)
-    return (product @ roots["right"] if "right" in roots else product).to(block.dtype)
+def _product(left: Tensor, block: Tensor, right: Tensor | None) -> Tensor:
+    product = left @ block.to(left.dtype)
+    return (product if right is None else product @ right).to(block.dtype)
 
 
 def _rescaled(block: Tensor, graft: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.core import HALF, Tensors, as_matrix, check, slot
+from muon_imbalance.optimizers.core import HALF, Tensors, as_matrix, before_and_after, check, settle, slot
 from muon_imbalance.optimizers.grouping import batches, jointly_normalised, lmos_together
 from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper
 from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
@@ -111,17 +111,13 @@ class Steepest:
         kept, before = self.kept, {name: params[name] for name in updates}
         if kept is None:  # more than one factor, and a sum of products takes only one
             kept, before = 1.0, {name: torch.mul(p, self.decay(p), out=new[name]) for name, p in before.items()}
-        targets = [as_matrix(out) for out in new.values()]
-        sources = [
-            target if param.data_ptr() == out.data_ptr() else as_matrix(param)
-            for param, out, target in zip(before.values(), new.values(), targets, strict=True)
-        ]
+        pairs = [before_and_after(param, out) for param, out in zip(before.values(), new.values(), strict=True)]
+        sources, targets = zip(*pairs, strict=True)
         matrices = [as_matrix(update) for update in updates.values()]
         scales = [-self._factor(param) for param in before.values()]
         self.add(matrices, self.lr(matrices[0]), scales, sources, targets, kept)
         for out, target in zip(new.values(), targets, strict=True):
-            if target.data_ptr() != out.data_ptr():  # a kernel whose entries lie in another order
-                out.copy_(target.reshape(out.shape))
+            settle(out, target)
         return new
 
     @torch.no_grad()

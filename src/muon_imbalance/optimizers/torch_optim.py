@@ -161,7 +161,7 @@ class StackedOptimizer(torch.optim.Optimizer):
 
     def _build(self, group: dict) -> core.Optimizer:
         hyper = {key: group[key] for key in self.hyper}
-        fixed = not any(isinstance(value, Tensor | list | tuple) for value in hyper.values())
+        fixed = not any(isinstance(part, Tensor | list) for value in hyper.values() for part in _parts_of(value))
         try:
             return _built(self.rule, **hyper) if fixed else self.rule(**hyper)
         except UserError as error:
@@ -186,6 +186,10 @@ class StackedOptimizer(torch.optim.Optimizer):
 def _built(rule: Callable[..., core.Optimizer], **hyper) -> core.Optimizer:
     """rule(**hyper), built once for values that cannot change behind its back; a rule keeps no state."""
     return rule(**hyper)
+
+
+def _parts_of(value: object) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _alike(params: list[Tensor]) -> bool:
