@@ -12,12 +12,13 @@ matrix. Source: the second paper; Chen, Liu, Liang and Liu 2024, "Lion Secretly 
 """
 
 import torch
+from torch import Tensor
 
 from muon_imbalance.optimizers.core import Tensors, check, slot
 from muon_imbalance.optimizers.grouping import lmos
 from muon_imbalance.optimizers.hyper import Hyper, choice, decay, hyper, two_betas, whole
 from muon_imbalance.optimizers.muon import polar_factor
-from muon_imbalance.optimizers.norms import Frobenius, KyFan, Max, Norm, Spectral
+from muon_imbalance.optimizers.norms import Frobenius, KyFan, Max, Norm, Spectral, portions
 
 OPTIMIZERS = ("lion_k",)
 
@@ -28,6 +29,7 @@ class LionK:
     def __init__(self, norm: Norm, lr: Hyper, beta1: Hyper, beta2: Hyper, weight_decay: Hyper):
         self.norm, self.lr, self.decay = norm, lr, decay(lr, weight_decay)
         self.fresh1, self.fresh2 = Hyper(1 - beta1.value, "beta1"), Hyper(1 - beta2.value, "beta2")
+        self.takes_lists = hasattr(norm, "descend_")
 
     def init(self, params: Tensors) -> Tensors:
         return {f"momentum/{name}": torch.zeros_like(param) for name, param in params.items()}
@@ -46,6 +48,16 @@ class LionK:
             kept = param if self.decay is None else param * self.decay(param)
             new_params[name] = torch.addcmul(kept, direction, self.lr(param), value=-1)
         return {name: new_params[name] for name in params}, new_state
+
+    @torch.no_grad()
+    def step_lists_(self, params: list[Tensor], grads: list[Tensor], state: dict[str, list[Tensor]]) -> None:
+        """The same step for one model, in the memory of params and momentum; for norms that do not ask for shapes."""
+        for some, some_grads, momentum in portions(params, grads, state["momentum"]):
+            updates = torch._foreach_lerp(momentum, some_grads, self.fresh1.number())
+            torch._foreach_lerp_(momentum, some_grads, self.fresh2.number())
+            if self.decay is not None:
+                torch._foreach_mul_(some, self.decay.number())
+            self.norm.descend_(some, updates, self.lr.number())
 
 
 def lion_k(*, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, K="l1", k=1, polar="exact", ns_steps=5) -> LionK:

@@ -5,7 +5,7 @@ Every function acts on the last two axes of [..., m, n]. `lmo(G)` is the D with 
 the dual norm. lmo(0) = 0. `project(X)` is the nearest point (in Frobenius distance) with ||X|| <= 1.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Protocol
 
 import torch
@@ -118,18 +118,12 @@ class Max(Alone):
         if lr >= 2:  # lr/t is not a number of this dtype
             torch._foreach_sub_(params, [self.lmo(x) for x in xs], alpha=lr)
             return
-        few, few_xs = [], []
-        for param, x in zip(params, xs, strict=True):
-            if x.is_cpu and x.numel() > FEW:
-                for part, part_x in _pieces(param, x):
-                    part.sub_(part_x.clamp(-tiny, tiny), alpha=lr / tiny)
-            else:
-                few.append(param)
-                few_xs.append(x)
-        if few:
-            clipped = torch._foreach_clamp_min(few_xs, -tiny)
-            torch._foreach_clamp_max_(clipped, tiny)
-            torch._foreach_sub_(few, clipped, alpha=lr / tiny)
+        if len(xs) == 1:
+            params[0].sub_(xs[0].clamp(-tiny, tiny), alpha=lr / tiny)
+            return
+        clipped = torch._foreach_clamp_min(xs, -tiny)
+        torch._foreach_clamp_max_(clipped, tiny)
+        torch._foreach_sub_(params, clipped, alpha=lr / tiny)
 
     def project(self, x: Tensor) -> Tensor:
         return x.clamp(-1, 1)
@@ -137,15 +131,25 @@ class Max(Alone):
 
 FEW, PIECE = 2**15, 2**16
 """Entries of tensors on a CPU up to which one call for all of them is quicker than one for each, and from which on
-one call for each part is, since what is subtracted stays in the cache."""
+one call for each part is, since what one operation leaves for the next stays in the cache."""
 
 
-def _pieces(param: Tensor, x: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
-    """Parts of at most PIECE entries, if both are contiguous; else the whole."""
-    if x.numel() <= PIECE or not (param.is_contiguous() and x.is_contiguous()):
-        return [(param, x)]
-    count = -(-x.numel() // PIECE)
-    return zip(param.view(-1).chunk(count), x.view(-1).chunk(count), strict=True)
+def portions(*lists: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
+    """Lists of tensors of the same shapes in portions, for what is done entry by entry: on a CPU all small ones in one,
+    then each larger one, in parts of at most PIECE entries if it is contiguous in all lists; elsewhere all in one."""
+    few = []
+    for tensors in zip(*lists, strict=True):
+        size = tensors[0].numel()
+        if not tensors[0].is_cpu or size <= FEW:
+            few.append(tensors)
+        elif size <= PIECE or not all(tensor.is_contiguous() for tensor in tensors):
+            yield tuple([tensor] for tensor in tensors)
+        else:
+            count = -(-size // PIECE)
+            for parts in zip(*(tensor.view(-1).chunk(count) for tensor in tensors), strict=True):
+                yield tuple([part] for part in parts)
+    if few:
+        yield tuple(map(list, zip(*few, strict=True)))
 
 
 class Spectral:

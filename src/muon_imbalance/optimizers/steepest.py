@@ -19,7 +19,7 @@ from torch import Tensor
 from muon_imbalance.optimizers.core import HALF, Tensors, as_matrix, before_and_after, check, settle, slot
 from muon_imbalance.optimizers.grouping import batches, jointly_normalised, lmos_together
 from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper
-from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral
+from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral, portions
 
 OPTIMIZERS = ("ngd", "signgd", "specgd", "nmd", "signum")
 
@@ -127,18 +127,23 @@ class Steepest:
             buffers = {f"{slot}/{i}": tensor for slot, tensors in state.items() for i, tensor in _stacks(tensors)}
             self._step(dict(_stacks(params)), dict(_stacks(grads)), buffers, lambda tensor: tensor)
             return
-        lr, decay, updates = self.lr.number(), self.decay, grads
-        if self.momentum is not None:
-            updates = state["momentum"]
-            torch._foreach_lerp_(updates, grads, self.fresh.number())
-            if self.nesterov:
-                updates = torch._foreach_lerp(grads, updates, self.momentum.number())
-        if decay is not None:
-            torch._foreach_mul_(params, decay.number())
-        if self.multiple:
-            torch._foreach_addcmul_(params, updates, self.norm.rates(updates, lr), value=-1)
-        else:
-            self.norm.descend_(params, updates, lr)
+        if self.multiple:  # by the norm of each whole tensor
+            params, updates = self._before_lists(params, grads, state.get("momentum"))
+            torch._foreach_addcmul_(params, updates, self.norm.rates(updates, self.lr.number()), value=-1)
+            return
+        momentum = [] if self.momentum is None else [state["momentum"]]
+        for some, *given in portions(params, grads, *momentum):
+            self.norm.descend_(*self._before_lists(some, *given), self.lr.number())
+
+    def _before_lists(self, params: list[Tensor], grads: list[Tensor], momentum: list[Tensor] | None = None):
+        """The params, decayed in place, and Z_t of each; puts M_t into `momentum`."""
+        updates = grads
+        if momentum is not None:
+            torch._foreach_lerp_(momentum, grads, self.fresh.number())
+            updates = torch._foreach_lerp(grads, momentum, self.momentum.number()) if self.nesterov else momentum
+        if self.decay is not None:
+            torch._foreach_mul_(params, self.decay.number())
+        return params, updates
 
     def _factor(self, param: Tensor) -> float:
         if self.scale == "none":
