@@ -25,6 +25,7 @@ def card_parameters(optimizer):
     """Parameters of the card's notebook, beside those that the runner sets itself."""
     groups = {
         name: {key: described[key] for key in ("label", "majority", "minority")}
+        | {"split": described.get("split", "test")}
         for name, described in CARD["experiments"].items()
     }
     return json.dumps(

@@ -1,11 +1,12 @@
 """A report card: how one optimizer learns the tail, against others, by step and at equal progress.
 
-Majority and minority are means of test accuracy over given groups. Besides the step there are two clocks that do not
-reward being earlier: the training loss, and the majority's error. Differences are paired by seed.
+Majority and minority are means of accuracy over given groups; the majority's counts as a share of the best that any of
+the compared optimizers reaches. Besides the step there are two clocks that do not reward being earlier: the training
+loss, and how much the majority lacks of that best. Differences are paired by seed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,15 @@ from muon_imbalance.analysis import intervals, runs, statistics
 from muon_imbalance.errors import UserError
 
 GATE = 0.9
-"""Majority accuracy from which the minority's counts: a model that predicts one class is right on some of it."""
+"""Share of the best majority accuracy from which the minority's counts: a model that predicts one class is right on
+some of it."""
 LEVELS = 25
 STEP, LOSS, MAJORITY = "by step", "equal training loss", "equal majority accuracy"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One optimizer's runs, each a table ``[steps, seeds]`` without runs that diverged."""
+    """One optimizer's runs, each a table ``[steps, seeds]`` without runs that diverged; ``majority`` is a share."""
 
     optimizer: str
     minority: pd.DataFrame
@@ -33,15 +35,28 @@ class Progress:
         return set(self.minority.columns)
 
 
-def progress(frame: pd.DataFrame, optimizer: str, majority: Sequence[str], minority: Sequence[str]) -> Progress:
-    """Curves of one optimizer from a runs table (final phase).
+def progress(
+    frame: pd.DataFrame,
+    optimizers: Sequence[str],
+    majority: Sequence[str],
+    minority: Sequence[str],
+    split: str = "test",
+) -> list[Progress]:
+    """Curves of the optimizers that are compared, from a runs table (final phase).
 
     Raises:
         UserError: no such runs or groups.
     """
+    found = [_curves(frame, optimizer, majority, minority, split) for optimizer in optimizers]
+    best = max((entry.majority.mean(axis=1).max() for entry in found if entry.seeds), default=1.0)
+    return [replace(entry, majority=entry.majority / best) for entry in found]
 
+
+def _curves(
+    frame: pd.DataFrame, optimizer: str, majority: Sequence[str], minority: Sequence[str], split: str
+) -> Progress:
     def mean(groups: Sequence[str]) -> pd.DataFrame:
-        return sum(runs.curves(frame, optimizer, "accuracy", "test", group) for group in groups) / len(groups)
+        return sum(runs.curves(frame, optimizer, "accuracy", split, group) for group in groups) / len(groups)
 
     tables = mean(minority), mean(majority), runs.curves(frame, optimizer, "loss", "train")
     finished = tables[2].columns[np.logical_and.reduce([np.isfinite(table).all() for table in tables])]
@@ -49,7 +64,8 @@ def progress(frame: pd.DataFrame, optimizer: str, majority: Sequence[str], minor
 
 
 def levels(entries: Sequence[Progress]) -> dict[str, np.ndarray]:
-    """Levels of the two clocks: the loss from half its start to the smallest at the end; error from 10 % to 0.5 %."""
+    """Levels of the two clocks: the loss from half its start to the smallest at the end; what the majority lacks of the
+    best from 10 % to 0.5 %."""
     finished = [entry for entry in entries if entry.seeds]
     if not finished:
         raise UserError("every run of every optimizer diverged; there is nothing to compare")
@@ -72,7 +88,7 @@ def at_levels(entry: Progress, clock: str, values: np.ndarray) -> pd.DataFrame:
 
 
 def areas(entry: Progress) -> pd.Series:
-    """Mean minority accuracy over all steps, counted only while the majority is at 90 % or more, per seed."""
+    """Mean minority accuracy over all steps, counted only while the majority is at 90 % of the best, per seed."""
     steps = entry.minority.index.to_numpy()
     found = {
         seed: statistics.gated_area(steps, entry.minority[seed].to_numpy(), entry.majority[seed].to_numpy(), GATE)
