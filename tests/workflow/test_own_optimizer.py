@@ -95,7 +95,7 @@ def test_a_report_card(finished):
 
 @pytest.mark.parametrize(("scale", "trained"), [("laptop", 4), ("paper", 2 + 2 * 3)])
 def test_every_card_can_be_planned(fresh, scale, trained):
-    """One final job for each experiment; at paper scale one for each of three seeds where training takes minibatches."""
+    """One final job for each experiment; at paper scale one for each of three seeds on minibatches."""
     config = yaml.safe_load((fresh.folder / "config.yaml").read_text())
     for name in list(config["optimizers"])[:: 1 if scale == "laptop" else 6]:
         jobs = fresh.planned(f"results/{scale}/cards/{name}/index.html", scale=scale)
