@@ -43,9 +43,13 @@ def equal(first, second, what):
         assert torch.equal(first[key], second[key]), f"{what}: {key} differs"
 
 
-def check_same_as_core(module, name, hyper, maximize=False):
+LARGE = {"small": (5, 4), "middle": (200, 200), "large": (300, 300), "larger": (700, 200), "vector": (70_001,)}
+"""Around the bounds of `norms.portions`."""
+
+
+def check_same_as_core(module, name, hyper, maximize=False, shapes=SHAPES):
     """Bit for bit the steps of the stacked core on a stack of one."""
-    params, draw_gradients = weights()
+    params, draw_gradients = weights(shapes=shapes)
     rule = module("registry").build(CLASSES[name], **hyper)
     stacked = {key: value[None].reshape(1, *(value.shape or (1,))) for key, value in snapshot(params).items()}
     state = rule.init(stacked)

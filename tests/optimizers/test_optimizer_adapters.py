@@ -160,6 +160,12 @@ def test_copies_and_pickles_go_on(name):
         other.step()
 
 
+@pytest.mark.parametrize("name", ["LionK", "Signum", "SignGD"])
+def test_large_tensors_in_portions_are_updated_as_in_the_core(name):
+    hyper = {"lr": 0.1, "weight_decay": 0.1}
+    adapter_checks.check_same_as_core(module, name, hyper, shapes=adapter_checks.LARGE)
+
+
 def test_hyperparameters_may_be_tensors_that_change():
     adapter_checks.check_changed_tensors(module)
 

@@ -85,6 +85,7 @@ SAME_NMD = adapter(adapter_checks.check_same_as_core, "NMD", HYPER)
 SAME_MUON = adapter(adapter_checks.check_same_as_core, "Muon", HYPER)
 SAME_UPWARDS = adapter(adapter_checks.check_same_as_core, "Signum", HYPER, True)
 MUON_UPWARDS = adapter(adapter_checks.check_same_as_core, "Muon", HYPER, True)
+LION_LISTS = adapter(adapter_checks.check_same_as_core, "LionK", HYPER, False, adapter_checks.LARGE)
 NESTEROV = adapter(adapter_checks.check_same_as_core, "Signum", HYPER | {"nesterov": True})
 SAVED = adapter(adapter_checks.check_round_trip, "Muon", torch.bfloat16)
 LATE = adapter(adapter_checks.check_late_gradients, "Muon")
@@ -114,9 +115,9 @@ MUTANTS = {
         "newton_schulz.py", "rooms[(step - 1) % 2]", "rooms[0]", newton_schulz_of_squares
     ),
     "squares of tiny matrices": ("newton_schulz.py", "else 1e-20", "else 1e-99", tiny),
-    "NaN among signs": ("norms.py", "part_x.clamp(-tiny, tiny)", "part_x.sign() * tiny", nan_signs),
-    "NaN among small signs": (
-        "norms.py", "torch._foreach_clamp_min(few_xs, -tiny)", "[x.sign() * tiny for x in few_xs]", nan_signs
+    "NaN among signs": ("norms.py", "xs[0].clamp(-tiny, tiny)", "xs[0].sign() * tiny", nan_signs),
+    "NaN among signs of several": (
+        "norms.py", "torch._foreach_clamp_min(xs, -tiny)", "[x.sign() * tiny for x in xs]", nan_signs
     ),
     "signs at a large rate": ("norms.py", "if lr >= 2:", "if False:", nan_signs),
     "cut-off too high": ("polar.py", "rtol**2 * values[..., -1:]", "1e-8", exact_polar),
@@ -146,7 +147,7 @@ MUTANTS = {
         "steepest.py", "if self.nesterov else buffer", "if False else buffer", reference("nmd")
     ),
     "weight decay left out": (
-        "steepest.py", "if self.decay is not None:", "if False:", reference("specgd")
+        "steepest.py", "kept = torch.mul(param, self.decay(param), out=new)", "pass", reference("specgd")
     ),
     "weight decay of what is added left out": (
         "steepest.py", "scales, sources, targets, kept)", "scales, sources, targets)", reference("muon")
@@ -280,9 +281,14 @@ MUTANTS = {
     "maximize ignored without lists": (
         "torch_optim.py", '-grad if group["maximize"] else grad', "grad", MUON_UPWARDS
     ),
-    "decay of lists": ("steepest.py", "torch._foreach_mul_(params, decay.number())", "pass", SAME_NMD),
+    "decay of lists": ("steepest.py", "torch._foreach_mul_(params, self.decay.number())", "pass", SAME_NMD),
     "momentum of lists": ("steepest.py", "grads, self.fresh.number()", "grads, self.momentum.number()", SAME_NMD),
-    "Nesterov of lists": ("steepest.py", "grads, updates, self.momentum.number()", "grads, updates, 0.1", NESTEROV),
+    "Nesterov of lists": ("steepest.py", "grads, momentum, self.momentum.number()", "grads, momentum, 0.1", NESTEROV),
+    "betas of Lion's lists": ("lion_k.py", "some_grads, self.fresh1.number()", "some_grads, 0.5", LION_LISTS),
+    "momentum of Lion's lists": ("lion_k.py", "some_grads, self.fresh2.number()", "some_grads, 0.5", LION_LISTS),
+    "decay of Lion's lists": ("lion_k.py", "torch._foreach_mul_(some, self.decay.number())", "pass", LION_LISTS),
+    "small tensors left out": ("norms.py", "    if few:", "    if False:", LION_LISTS),
+    "a part left out": ("norms.py", "tensor.view(-1).chunk(count)", "tensor.view(-1).chunk(count)[1:]", LION_LISTS),
     "rule of another learning rate": ("torch_optim.py", "_built(self.rule, **hyper)", "_built(self.rule)", SAME_NMD),
     "group ignored": (
         "torch_optim.py", "group[key] for key in self.hyper", "self.hyper[key] for key in self.hyper", SAME_NMD
