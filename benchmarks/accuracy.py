@@ -6,7 +6,7 @@ import torch
 from pytorch_optimizer.optimizer.utils import matrix
 from torch import Tensor
 
-from muon_imbalance.optimizers.newton_schulz import newton_schulz
+from muon_imbalance.optimizers.geometry.newton_schulz import newton_schulz
 
 SHAPES = ((64, 576), (128, 1152), (512, 2352))
 CONDITIONS = (1e1, 1e3, 1e5, 1e7)

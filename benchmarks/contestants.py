@@ -13,10 +13,11 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from benchmarks.precision import half_precision_taken_out
-from muon_imbalance.optimizers import norms, quintics, torch_optim
+from muon_imbalance.optimizers import torch_optim
 from muon_imbalance.optimizers.adam import adam
-from muon_imbalance.optimizers.hyper import hyper
-from muon_imbalance.optimizers.newton_schulz import NewtonSchulz
+from muon_imbalance.optimizers.base.hyperparameters import hyper
+from muon_imbalance.optimizers.geometry import norms, quintic_coefficients
+from muon_imbalance.optimizers.geometry.newton_schulz import NewtonSchulz
 from muon_imbalance.optimizers.sgd import sgd
 from muon_imbalance.optimizers.steepest import Steepest
 
@@ -49,7 +50,7 @@ class GramMuonInFloat32(pytorch_optimizer.Muon):
             return super().step(closure)
 
 
-def newton_schulz_muon(coefficients: tuple[quintics.Quintic, ...]) -> type[Optimizer]:
+def newton_schulz_muon(coefficients: tuple[quintic_coefficients.Quintic, ...]) -> type[Optimizer]:
     """Our Muon on matrices with these coefficients and nothing added to the norm, of which others take a bound."""
 
     def rule(*, lr=0.02, momentum=0.95, weight_decay=0.0):
@@ -72,7 +73,7 @@ def ours() -> dict[str, Make]:
         "Muon": partial(muon, **MUON),
         "Muon without decay": partial(muon, lr=MUON["lr"]),
         "Muon, scale of the kernel": partial(muon, **MUON, scale="kernel"),
-        "Muon, nothing added to the norm": partial(newton_schulz_muon(quintics.COEFFICIENTS), **MUON),
+        "Muon, nothing added to the norm": partial(newton_schulz_muon(quintic_coefficients.COEFFICIENTS), **MUON),
         "Muon, Polar Express": partial(muon, **MUON, polar="polar_express"),
         "Muon, their Polar Express": partial(newton_schulz_muon(THEIR_EXPRESS), **MUON),
         "Adam": partial(Adam, **ADAM),

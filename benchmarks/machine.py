@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from benchmarks.about import Progress, words
 from benchmarks.page import table
 from benchmarks.timing import Work, interleaved, threads
-from muon_imbalance.errors import run_stage
-from muon_imbalance.models import resnet, transformer
+from muon_imbalance.common.errors import run_stage
+from muon_imbalance.models.modules import resnet, transformer
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "machine.md"

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import about, agreement, gates, matrix_units, measure, page, references, shapes
-from muon_imbalance.errors import UserError, run_stage
+from muon_imbalance.common.errors import UserError, run_stage
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "optimizers.md"
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 VARIABLE = "OPTIMIZER_REFERENCES"
 KNOWN = {

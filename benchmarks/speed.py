@@ -7,8 +7,8 @@ import torch
 from benchmarks import shapes
 from benchmarks.contestants import BLOCK, REFRESH, Make
 from benchmarks.timing import Times, Work, interleaved
-from muon_imbalance.optimizers import polar
-from muon_imbalance.optimizers.newton_schulz import newton_schulz
+from muon_imbalance.optimizers.geometry import polar
+from muon_imbalance.optimizers.geometry.newton_schulz import newton_schulz
 
 MUONS = (
     "Muon",

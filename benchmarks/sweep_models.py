@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from muon_imbalance.data import colored_mnist, manifest
-from muon_imbalance.train import make_task
-from muon_imbalance.training.job import Job
+from muon_imbalance.data.digits import colored_mnist
+from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.plan.job import Job
+from muon_imbalance.stages.train import make_task
 
 RANGE = (-1, 1)
 

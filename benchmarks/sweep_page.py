@@ -75,8 +75,9 @@ def page(results: Results, plan: Plan, words: dict[str, str]) -> str:
         "",
         "## Against one process per run",
         "",
-        f"`python -m muon_imbalance.train` with {plan.run_steps} updates, starts counted, {plan.workers} processes at "
-        "a time in both ways; adam. What a sweep saves is the start of each run; the longer a run, the less that is.",
+        f"`python -m muon_imbalance.stages.train` with {plan.run_steps} updates, starts counted, "
+        f"{plan.workers} processes at a time in both ways; adam. "
+        "What a sweep saves is the start of each run; the longer a run, the less that is.",
         "",
         *_table(
             "model", {_sizes(plan, model): rounds for model, rounds in results.processes.items()}, "one process per run"

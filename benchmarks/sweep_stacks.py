@@ -13,12 +13,12 @@ from torch import Tensor
 from benchmarks.sweep_models import RANGE, module, torch_optimizers, train_step
 from benchmarks.sweep_ways import Cost, one_thread
 from muon_imbalance.models import registry as models
-from muon_imbalance.models.chain import Chain
-from muon_imbalance.models.inputs import Tinted
+from muon_imbalance.models.stacked.chain import Chain
+from muon_imbalance.models.stacked.inputs import Tinted
 from muon_imbalance.optimizers import registry as optimizers
-from muon_imbalance.training.batches import COLOUR_GROUPS, Block, Split
-from muon_imbalance.training.classification import Classification
 from muon_imbalance.training.engine import finite
+from muon_imbalance.training.stacked_data import COLOUR_GROUPS, Block, Split
+from muon_imbalance.training.tasks.classification import Classification
 
 CONFIG = Path(__file__).resolve().parents[1] / "config.yaml"
 

@@ -14,7 +14,7 @@ from benchmarks.sweep_models import Plan, dataset
 from benchmarks.sweep_page import Results, gates, page
 from benchmarks.sweep_stacks import CONFIG, configured, measure
 from benchmarks.sweep_ways import Workers, against_loop, against_processes
-from muon_imbalance.errors import run_stage
+from muon_imbalance.common.errors import run_stage
 
 PAGE = CONFIG.parent / "docs" / "sweeps.md"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from muon_imbalance.errors import UserError, run_stage
+from muon_imbalance.common.errors import UserError, run_stage
 
 SCALES = ("smoke", "laptop", "paper")
 

@@ -11,8 +11,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis import claims
-from muon_imbalance.analysis.evidence import Experiment
+from muon_imbalance.analysis.claims.judging import judging
+from muon_imbalance.analysis.statistics.evidence import Experiment
 
 from .linear_runs import CONFIG, moments, quintic
 from .synthetic import rows, stated
@@ -149,4 +149,4 @@ def judged(claim: str, frame: pd.DataFrame | None = None, settings: bool = True)
     frame = MAKERS[name]() if frame is None else frame
     new = Experiment(name, frame, CONFIG[name] if settings else None)
     _, experiment = _EXPERIMENTS.setdefault((id(frame), settings), (frame, new))
-    return claims.judge(stated()[claim], experiment, "laptop")
+    return judging.judge(stated()[claim], experiment, "laptop")

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from muon_imbalance.analysis import claims
-from muon_imbalance.analysis.evidence import Experiment
+from muon_imbalance.analysis.claims.judging import judging
+from muon_imbalance.analysis.statistics.evidence import Experiment
 
 from .synthetic import ROOT, rows, stated
 
@@ -177,4 +177,4 @@ def judged(claim: str, frame: pd.DataFrame | None = None, scale: str = "laptop")
     name = stated()[claim].experiment
     frame = MAKERS[name]() if frame is None else frame
     _, experiment = _EXPERIMENTS.setdefault(id(frame), (frame, Experiment(name, frame, CONFIG[name])))
-    return claims.judge(stated()[claim], experiment, scale)
+    return judging.judge(stated()[claim], experiment, scale)

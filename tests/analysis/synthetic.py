@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis import claim_files, claims
-from muon_imbalance.analysis.evidence import Experiment
-from muon_imbalance.analysis.runs import COLUMNS, THEORY_COLUMNS
+from muon_imbalance.analysis.claims.judging import claim_records, judging
+from muon_imbalance.analysis.statistics.evidence import Experiment
+from muon_imbalance.runs.frames import COLUMNS, THEORY_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 CLAIMS, SCHEMA = ROOT / "claims", ROOT / "workflow" / "schemas" / "claims.schema.yaml"
@@ -225,9 +225,9 @@ def collapsed(frame: pd.DataFrame, optimizer: str) -> pd.DataFrame:
 
 
 @functools.cache
-def stated() -> dict[str, claim_files.Claim]:
+def stated() -> dict[str, claim_records.Claim]:
     """The repository's claims by id."""
-    return {claim.id: claim for claim in claim_files.load(CLAIMS, SCHEMA)}
+    return {claim.id: claim for claim in claim_records.load(CLAIMS, SCHEMA)}
 
 
 def record(claim: str, frame: pd.DataFrame | None, scale: str = "laptop", **other) -> dict:
@@ -236,7 +236,7 @@ def record(claim: str, frame: pd.DataFrame | None, scale: str = "laptop", **othe
     name = stated()[claim].experiment
     if name == "population_linear":
         other = {"settings": {"mixture": MIXTURE}, "theory": closed_forms()} | other
-    return claims.judge(stated()[claim], Experiment(name, frame, **other), scale, "real", figures)
+    return judging.judge(stated()[claim], Experiment(name, frame, **other), scale, "real", figures)
 
 
 def verdict(claim: str, frame: pd.DataFrame | None, scale: str = "laptop", **other) -> str:

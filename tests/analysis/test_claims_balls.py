@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from muon_imbalance.analysis.evidence import Experiment
-from muon_imbalance.analysis.registry import STATISTICS
-from muon_imbalance.errors import UserError
+from muon_imbalance.analysis.statistics.evidence import Experiment
+from muon_imbalance.analysis.statistics.registry import STATISTICS
+from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory import constraints, newton_schulz
 
 from . import ball_runs as made

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis import quantities, summary
-from muon_imbalance.analysis.evidence import Curve, Experiment, Run
-from muon_imbalance.errors import UserError
+from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Run
+from muon_imbalance.analysis.statistics.reductions import quantities
+from muon_imbalance.analysis.summaries import mean_curves
+from muon_imbalance.common.errors import UserError
 
 from .synthetic import changed, diverged, record, rows, stated, swapped, verdict, without
 
@@ -145,7 +146,7 @@ def test_fraction_at_fraction_by_hand():
 
 def test_over_first_divides_each_curve_of_each_run(frame):
     shuffled = frame.sample(frac=1, random_state=0)
-    shares = summary.over_first(shuffled)
+    shares = mean_curves.over_first(shuffled)
     assert (shares.loc[shares["step"] == 0, "value"] == 1).all()
     key = (frame["optimizer"] == "muon") & (frame["seed"] == 1) & (frame["group"] == "all")
     np.testing.assert_allclose(shares["value"].reindex(frame.index)[key], frame["value"][key] / FIRST, rtol=1e-12)

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis import language_summary, quantities
-from muon_imbalance.analysis.evidence import Curve, Experiment, Run
-from muon_imbalance.errors import UserError
+from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Run
+from muon_imbalance.analysis.statistics.reductions import quantities
+from muon_imbalance.analysis.summaries import language_summary
+from muon_imbalance.common.errors import UserError
 
 from .synthetic import changed, diverged, record, rows, stated, swapped, verdict, without
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from muon_imbalance.analysis import components
-from muon_imbalance.analysis.evidence import Experiment, Missing
-from muon_imbalance.errors import UserError
+from muon_imbalance.analysis.statistics.evidence import Experiment, Missing
+from muon_imbalance.analysis.statistics.reductions import components
+from muon_imbalance.common.errors import UserError
 
 from . import linear_runs as made
 from .linear_runs import judged

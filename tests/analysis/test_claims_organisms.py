@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis import concept_quantities, concept_summary
-from muon_imbalance.analysis.evidence import Experiment
-from muon_imbalance.data import concepts, organisms
-from muon_imbalance.errors import UserError
+from muon_imbalance.analysis.statistics.evidence import Experiment
+from muon_imbalance.analysis.statistics.reductions import concept_quantities
+from muon_imbalance.analysis.summaries import concept_summary
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.tables import concepts, organisms
 
 from .synthetic import changed, record, rows, stated, swapped, verdict, without
 

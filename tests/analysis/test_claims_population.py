@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 from .synthetic import (
     MIXTURE,

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis import claim_files, claims, epochwise
-from muon_imbalance.analysis.evidence import Experiment
-from muon_imbalance.errors import UserError
+from muon_imbalance.analysis.claims.judging import claim_records, judging
+from muon_imbalance.analysis.statistics.evidence import Experiment
+from muon_imbalance.analysis.statistics.reductions import epochwise
+from muon_imbalance.common.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 SEEDS, EPOCHS = (0, 1, 2), (0, 1, 2, 3)
@@ -87,8 +88,8 @@ def verdicts(kind, **levels):
     experiment = Experiment(f"fine_tune_{kind}", frame=frame, settings={"sweep": {}})
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(ROOT / "claims" / f"fine_tune_{kind}.yaml", folder)
-        family = claim_files.load(Path(folder), ROOT / "workflow/schemas/claims.schema.yaml")
-    return {claim.id: claims.judge(claim, experiment, "laptop", "generated")["verdict"] for claim in family}
+        family = claim_records.load(Path(folder), ROOT / "workflow/schemas/claims.schema.yaml")
+    return {claim.id: judging.judge(claim, experiment, "laptop", "generated")["verdict"] for claim in family}
 
 
 @pytest.mark.parametrize("kind", ["text", "images"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from muon_imbalance.analysis.selection import select
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 from .synthetic import diverged, rows
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import references
 from benchmarks.contestants import fetched
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from muon_imbalance.data import idx, mnist, toystories
+from muon_imbalance.data.digits import idx, mnist
 from muon_imbalance.data.sources import Source
+from muon_imbalance.data.text.corpus import toystories
 
 from .languages import TOY
 
@@ -35,7 +36,7 @@ cp "$FAKE_ARCHIVE" "./package.${FAKE_ARCHIVE##*.}"
 FETCH = """
 import json, sys
 from pathlib import Path
-from muon_imbalance.data.fetch import fetch
+from muon_imbalance.data.sources.fetch import fetch
 from muon_imbalance.data.sources import Source
 paths = fetch(Source(**json.loads(sys.argv[1])), Path(sys.argv[2]))
 print(json.dumps({role: str(path) for role, path in paths.items()}))
@@ -59,7 +60,7 @@ def debian_package(files: bytes) -> bytes:
 @pytest.fixture(autouse=True)
 def _source_tree(monkeypatch):
     """Processes that a test starts import the package from this tree."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(mnist.__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(mnist.__file__).parents[3]))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def check(folder: Path, stages: int) -> str:
 
 @pytest.fixture
 def record(tmp_path):
-    def write(*executables: str, command: str = "python -m muon_imbalance.train") -> None:
+    def write(*executables: str, command: str = "python -m muon_imbalance.stages.train") -> None:
         lines = [json.dumps([executable, command]) for executable in executables]
         (tmp_path / "interpreters.jsonl").write_text("".join(line + "\n" for line in lines))
 

@@ -34,7 +34,7 @@ def test_generated_files_are_ignored_and_sources_are_not(tmp_path):
     ):
         assert ignored(tmp_path, name), name
     for name in (
-        "src/muon_imbalance/data/idx.py",
+        "src/muon_imbalance/data/digits/idx.py",
         "figures/README.md",
         "tests/data/test_idx.py",
         "docs/figures/a.png",

@@ -76,7 +76,7 @@ def test_a_stage_that_outlived_its_snakemake_counts(tmp_path):
     (tmp_path / "muon_imbalance" / "train.py").write_text("open('started', 'w').close(); import time; time.sleep(60)")
     (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
     (tmp_path / ".snakemake" / "locks" / "0.output.lock").touch()
-    process = subprocess.Popen([sys.executable, "-m", "muon_imbalance.train"], cwd=tmp_path)
+    process = subprocess.Popen([sys.executable, "-m", "muon_imbalance.stages.train"], cwd=tmp_path)
     try:
         wait_for((tmp_path / "started").exists)
         assert unlock(tmp_path).returncode == 1

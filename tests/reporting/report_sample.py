@@ -7,8 +7,8 @@ from pathlib import Path
 
 import nbformat
 
-from muon_imbalance import publish
 from muon_imbalance.reporting import provenance
+from muon_imbalance.stages import publish
 
 REPORT = Path("results/laptop/report/index.html")
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from muon_imbalance.reporting.plots import heat_map, network_grid, network_ratios
+from muon_imbalance.reporting.figures.plots import heat_map, network_grid, network_ratios
 
 
 def rows(optimizer, phase, lr, values, step=10, momentum="0.9"):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from muon_imbalance.errors import UserError
-from muon_imbalance.reporting import promote, provenance
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.reporting import provenance, publish_files
 
 
 def test_code_hash_follows_content_and_name_only(project):
@@ -84,18 +84,18 @@ def test_promotion_is_all_or_nothing(tmp_path):
         (tmp_path / name).write_text(name)
     (tmp_path / "taken").mkdir()
     with pytest.raises(UserError, match="nothing was published"):
-        promote.promote({tmp_path / "a": tmp_path / "out/a", tmp_path / "b": tmp_path / "taken"})
+        publish_files.promote({tmp_path / "a": tmp_path / "out/a", tmp_path / "b": tmp_path / "taken"})
     assert list((tmp_path / "out").iterdir()) == []
     assert not list(tmp_path.glob(".*.part"))
     (tmp_path / "a").write_text("a")
-    promote.promote({tmp_path / "a": tmp_path / "out/a"})
+    publish_files.promote({tmp_path / "a": tmp_path / "out/a"})
     assert (tmp_path / "out/a").read_text() == "a"
 
 
 def test_workshop_starts_empty_and_vanishes(tmp_path):
-    with pytest.raises(RuntimeError), promote.workshop(tmp_path, "x") as folder:
+    with pytest.raises(RuntimeError), publish_files.workshop(tmp_path, "x") as folder:
         (folder / "left").write_text("by a run that was killed")
-        with promote.workshop(tmp_path, "x") as again:
+        with publish_files.workshop(tmp_path, "x") as again:
             assert list(again.iterdir()) == []
             again.joinpath("y").write_text("1")
         raise RuntimeError

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from muon_imbalance import publish
-from muon_imbalance.errors import run_stage
-from muon_imbalance.reporting import offline, site
+from muon_imbalance.common.errors import run_stage
+from muon_imbalance.reporting.site.index_page import index_page, offline
+from muon_imbalance.stages import publish
 
 from .report_sample import REPORT, make
 
@@ -86,7 +86,7 @@ def test_mixed_environments_are_told(built):
 
 
 def test_names():
-    assert [site.name(text) for text in ("fig_04", "fig_30", "fig_s1", "tab_1")] == [
+    assert [index_page.name(text) for text in ("fig_04", "fig_30", "fig_s1", "tab_1")] == [
         "Figure 4",
         "Figure 30",
         "Figure S1",

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 from .report_sample import REPORT, make
 

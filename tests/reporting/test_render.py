@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from muon_imbalance import render
-from muon_imbalance.errors import UserError, run_stage
+from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.reporting import provenance
+from muon_imbalance.stages import render
 
 from .conftest import PLOT
 
@@ -168,7 +168,7 @@ def test_command_line_says_one_line_and_exits_2(project, write_notebook, spec, m
 
 def test_papermill_is_loaded_without_pyarrow_which_can_be_imported_afterwards():
     code = (
-        "import sys; from muon_imbalance.reporting.slim import papermill;"
+        "import sys; from muon_imbalance.reporting.notebooks.light_papermill import papermill;"
         "assert not [name for name in sys.modules if name.startswith('pyarrow')];"
         "import pyarrow.fs; assert papermill is sys.modules['papermill']"
     )

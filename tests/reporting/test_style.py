@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from muon_imbalance.errors import UserError
-from muon_imbalance.reporting import figure, style
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.reporting.figures import figure, style
 
 # colour-vision deficiency as linear maps of linear RGB (Machado, Oliveira & Fernandes 2009, severity 1)
 VISION = {

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from muon_imbalance.errors import UserError
-from muon_imbalance.reporting import markdown, mathml, notebook_source, offline, scrub, tables
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.reporting.notebooks import notebook_file, scrub
+from muon_imbalance.reporting.site.index_page import markdown, mathml, offline, tables
 
 from .conftest import PARAMETERS, cell
 
@@ -138,13 +139,13 @@ def notebook(*cells, kernel="python3"):
 def test_parameters_and_imports_are_read_from_the_source():
     code = cell("%matplotlib inline\nimport numpy as np\nfrom muon_imbalance.reporting import figure")
     made = notebook(cell(PARAMETERS + "n: int = 3\n", tags=["parameters"]), code)
-    assert notebook_source.parameters(made, "x")["n"] == 3
-    assert notebook_source.imports(made, "x") == [
+    assert notebook_file.parameters(made, "x")["n"] == 3
+    assert notebook_file.imports(made, "x") == [
         "muon_imbalance.reporting",
-        "muon_imbalance.reporting.figure",
+        "muon_imbalance.reporting.figures.figure",
         "numpy",
     ]
-    assert notebook_source.problems(made, "x") == []
+    assert notebook_file.problems(made, "x") == []
 
 
 @pytest.mark.parametrize(
@@ -160,12 +161,12 @@ def test_parameters_and_imports_are_read_from_the_source():
 )
 def test_bad_parameter_cells(cells, message):
     with pytest.raises(UserError, match=message):
-        notebook_source.parameters(notebook(*cells), "x")
+        notebook_file.parameters(notebook(*cells), "x")
 
 
 def test_problems_of_a_notebook_that_was_run():
     run = cell("1") | {"outputs": [{}], "execution_count": 3}
-    found = notebook_source.problems(notebook(cell("a = 1"), run, kernel="mine"), "x")
+    found = notebook_file.problems(notebook(cell("a = 1"), run, kernel="mine"), "x")
     for part in ("0 cells tagged", "kernel is 'mine'", "cell 2 has outputs", "cell 2 has an execution count"):
         assert any(part in problem for problem in found), part
 
@@ -173,18 +174,18 @@ def test_problems_of_a_notebook_that_was_run():
 def test_unreadable_notebooks(tmp_path):
     path = tmp_path / "x.ipynb"
     with pytest.raises(UserError, match="does not exist"):
-        notebook_source.read(path)
+        notebook_file.read(path)
     path.write_text("not json")
     with pytest.raises(UserError, match="not valid JSON"):
-        notebook_source.read(path)
+        notebook_file.read(path)
     path.write_text(json.dumps({"nbformat": 3, "worksheets": []}))
     with pytest.raises(UserError, match="format 4"):
-        notebook_source.read(path)
+        notebook_file.read(path)
     path.write_text(json.dumps(notebook() | {"metadata": {"kernelspec": {"name": "ir", "language": "R"}}}))
     with pytest.raises(UserError, match="written in 'R'"):
-        notebook_source.read(path)
+        notebook_file.read(path)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)
 def test_committed_notebooks(path):
-    assert notebook_source.problems(notebook_source.read(path), path.name) == []
+    assert notebook_file.problems(notebook_file.read(path), path.name) == []

@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from muon_imbalance import train
-from muon_imbalance.data import barcoded_mnist
+from muon_imbalance.data.digits import barcoded_mnist
+from muon_imbalance.plan.job import Job
+from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.classification import Classification
-from muon_imbalance.training.job import Job
+from muon_imbalance.training.tasks.classification import Classification
 
 CONFIG = {"resolution": 14, "bits": 2, "train": 160, "validation": 160, "per_class": 4, "repetitions": 3}
 SETTINGS = {
@@ -23,7 +23,7 @@ SETTINGS = {
 def folder(tmp_path_factory):
     import numpy as np
 
-    from muon_imbalance.data import manifest
+    from muon_imbalance.data.store.array_files import manifest
 
     base, rng, arrays = tmp_path_factory.mktemp("data"), np.random.default_rng(0), {}
     for split, n in (("train", 400), ("test", 20)):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from muon_imbalance import train
-from muon_imbalance.data import concepts, organisms
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.tables import concepts, organisms
 from muon_imbalance.optimizers import registry
-from muon_imbalance.training.bilinear import Bilinear
+from muon_imbalance.plan.job import Job
+from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.job import Job
+from muon_imbalance.training.tasks.bilinear import Bilinear
 
 SETTINGS = {"dataset": {"name": "organisms", "builder": "organisms", "config": {}},
             "model": {"name": "bilinear", "hidden": [20], "init_std": 0.01}}  # fmt: skip

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from muon_imbalance.data import colored_mnist, manifest
-from muon_imbalance.errors import UserError
-from muon_imbalance.training.classification import Classification
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.digits import colored_mnist
+from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.training.tasks.classification import Classification
 
 SETTINGS = {
     "dataset": {"name": "colored", "builder": "colored_mnist", "config": {}},
@@ -87,9 +88,9 @@ def test_evaluation_shows_every_image_in_both_colours(task, folder, split):
 
 def test_swapped_groups_are_noticed(task, folder, monkeypatch):
     """Mutation: calling the minority majority must break the comparison above."""
-    from muon_imbalance.training import batches
+    from muon_imbalance.training import stacked_data
 
-    monkeypatch.setattr(batches, "COLOUR_GROUPS", ("minority", "majority"))
+    monkeypatch.setattr(stacked_data, "COLOUR_GROUPS", ("minority", "majority"))
     wrong = Classification(SETTINGS, "test", [2, 0], torch.float64, "cpu", 64, folder)
     with pytest.raises(AssertionError):
         test_train_metrics(wrong, folder)
@@ -134,7 +135,7 @@ def test_weights_make_groups_count_alike(task, folder):
 
 def test_weights_that_are_not_inverse_to_size_are_noticed(task, folder, monkeypatch):
     """Mutation: weights in proportion to the size of the group must break the comparison above."""
-    from muon_imbalance.training import classification
+    from muon_imbalance.training.registry import classification
 
     def wrong(split, dtype):
         return [1 / weight for weight in right(split, dtype)]
@@ -146,7 +147,7 @@ def test_weights_that_are_not_inverse_to_size_are_noticed(task, folder, monkeypa
 
 
 def test_an_empty_group_cannot_be_weighted(folder):
-    from muon_imbalance.training.classification import group_weights
+    from muon_imbalance.training.tasks.classification import group_weights
 
     split = Classification(SETTINGS, "test", [0], torch.float64, "cpu", 64, folder).train
     for block in split.blocks:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as data_sets
-from muon_imbalance.errors import UserError
-from muon_imbalance.training import decoding, tasks
-from muon_imbalance.training.decoding import Samples
-from muon_imbalance.training.job import Job
+from muon_imbalance.plan.job import Job
+from muon_imbalance.training import registry as tasks
+from muon_imbalance.training.registry import decoding
+from muon_imbalance.training.tasks.decoding import Samples
 
 
 def samples(seed: int, core: float, spurious: float, each: int = 60) -> Samples:

@@ -7,7 +7,7 @@ import torch
 from muon_imbalance.optimizers import registry
 from muon_imbalance.theory import trajectories
 from muon_imbalance.theory.moments import Mixture, population_moments
-from muon_imbalance.training.deep_linear import DeepLinear
+from muon_imbalance.training.tasks.deep_linear import DeepLinear
 
 MIXTURE = {"k": 3, "d": 4, "p": [0.5, 0.3, 0.2], "mu": 1.0, "sigma2": 0.1}
 

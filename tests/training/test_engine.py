@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.progress import Progress
 from muon_imbalance.optimizers import registry
-from muon_imbalance.progress import Progress
 from muon_imbalance.training import engine
 from muon_imbalance.training.checkpoints import Checkpoints
 

@@ -9,12 +9,15 @@ import torch
 import torch.nn.functional as F
 from torchvision import models
 
-from muon_imbalance.data import fractal100, manifest, pretrained, sources, step_imbalance, transfer
-from muon_imbalance.errors import UserError
-from muon_imbalance.models import depthwise
-from muon_imbalance.models.efficientnet_lite import EfficientNetLite, scaled
-from muon_imbalance.training import finetuning
-from muon_imbalance.training.job import Job
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data import sources
+from muon_imbalance.data.photos import fractal100, step_imbalance
+from muon_imbalance.data.pretrained.network_weights import network_weights, transfer
+from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.models.modules import depthwise
+from muon_imbalance.models.modules.efficientnet_lite import EfficientNetLite, scaled
+from muon_imbalance.plan.job import Job
+from muon_imbalance.training.registry import finetuning
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +27,7 @@ def parents(tmp_path_factory):
     config = {"parent": "fractal", "classes": 4, "ratio": 2, "majority": 8, "half": "even", "resolution": 32}
     config |= {"validation": 2, "test": 3, "repetitions": 2}
     step_imbalance.build(config, {"fractal": folder / "fractal"}, folder / "pictures")
-    pretrained.build({"untrained": "tiny"}, {}, folder / "weights")
+    network_weights.build({"untrained": "tiny"}, {}, folder / "weights")
     return {role: folder / role for role in ("pictures", "weights")}
 
 
@@ -49,7 +52,7 @@ def job(begin: int, **model) -> Job:
 def whole_network(parents) -> EfficientNetLite:
     network = EfficientNetLite(size="tiny").eval()
     network.load_state_dict(
-        {name: torch.from_numpy(value) for name, value in pretrained.load(parents["weights"]).items()}
+        {name: torch.from_numpy(value) for name, value in network_weights.load(parents["weights"]).items()}
     )
     return network
 
@@ -152,7 +155,7 @@ def test_the_papers_network(parents, tmp_path, monkeypatch):
     digest = hashlib.sha256((tmp_path / "file").read_bytes()).hexdigest()
     source = dataclasses.replace(sources.get("resnet18_imagenet"), members={"weights": ("file", digest)})
     monkeypatch.setitem(sources.SOURCES, source.name, source)
-    pretrained.build({"source": source.name}, {"weights": tmp_path / "file"}, tmp_path / "weights")
+    network_weights.build({"source": source.name}, {"weights": tmp_path / "file"}, tmp_path / "weights")
     config = {"classes": 4, "begin": 0, "new": ["conv1", "fc"]}
     transfer.build(config, {**parents, "weights": tmp_path / "weights"}, tmp_path / "data")
     settings = {

@@ -8,13 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from muon_imbalance import train
-from muon_imbalance.data import addk, store, text, toystories
-from muon_imbalance.errors import UserError
-from muon_imbalance.models import transformer
-from muon_imbalance.training import language
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.store.array_files import array_files
+from muon_imbalance.data.text.corpus import addk, corpus, toystories
+from muon_imbalance.models.modules import transformer
+from muon_imbalance.plan.job import Job
+from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.job import Job
+from muon_imbalance.training.registry import language
 
 WORDS = {"names": 8, "things": 12, "qualities": 6, "verbs": 4, "places": 4, "sounds": 6}
 SIZES = {"layers": 2, "width": 12, "heads": 3, "feed_forward": 20}
@@ -147,7 +148,7 @@ def test_the_loss_is_the_mean_over_tokens_without_padding(toy):
     made.module.eval()
     which = torch.tensor([3, 0, 7])
     loss = made.loss(made.outputs_of, which, torch.Generator())
-    windows = text.load(toy, "train", [0])["windows"][which.numpy()]
+    windows = corpus.load(toy, "train", [0])["windows"][which.numpy()]
     inputs, targets = torch.from_numpy(windows[:, :-1].clip(0)), torch.from_numpy(windows[:, 1:])
     expected = F.cross_entropy(made.module(inputs).flatten(0, 1), targets.flatten(), ignore_index=-1)
     torch.testing.assert_close(loss, expected)
@@ -159,9 +160,9 @@ def test_metrics_are_recounted_from_the_logits(toy):
     params = {name: torch.randn_like(value) * 0.3 for name, value in made.init().items()}
     found = made.evaluate(params)
     made.module.eval()
-    held = store.read_arrays(toy)
+    held = array_files.read_arrays(toy)
     totals = {}
-    for window, best in zip(*(text.load(toy, "validation", [0])[key] for key in ("windows", "best_1")), strict=True):
+    for window, best in zip(*(corpus.load(toy, "validation", [0])[key] for key in ("windows", "best_1")), strict=True):
         logits = made.module(torch.from_numpy(window[None, :-1].clip(0)))[0].detach().numpy().astype(float)
         for scores, target, known in zip(logits, window[1:], best, strict=True):
             if target <= 0:
@@ -169,7 +170,7 @@ def test_metrics_are_recounted_from_the_logits(toy):
             order = np.argsort(-scores, kind="stable")
             nats = np.log(np.exp(scores).sum()) - scores[target]
             row = [order[0] == target, target in order[:5], nats, 1.0, known]
-            names = ["all"] + [name for name in text.BUCKETS if text.in_bucket(held, name)[target]]
+            names = ["all"] + [name for name in corpus.BUCKETS if corpus.in_bucket(held, name)[target]]
             for name in names:
                 totals.setdefault(name, []).append(row)
     for name, rows in totals.items():
@@ -184,7 +185,7 @@ def test_metrics_are_recounted_from_the_logits(toy):
 def test_exact_match_is_greedy_decoding(mixture):
     """A model made to favour a held-out answer solves that line; free decoding writes the same tokens."""
     made = task(mixture, "addk")
-    held = store.read_arrays(mixture)
+    held = array_files.read_arrays(mixture)
     rows, marked = held["additions"], held["answers"]
     params = {name: value.clone() for name, value in made.init().items()}
     adam = job("addk", rule="adam", optimizer="adam", cells=[{"lr": "0.02"}], hyper={})
@@ -225,7 +226,7 @@ def test_a_run_learns_and_is_the_same_again(toy, tmp_path):
     assert first.equals(second) and sorted(first["epoch"].unique()) == [0, 1, 2]
     loss = first[(first["metric"] == "loss") & (first["group"] == "all") & (first["split"] == "validation")]
     assert loss["value"].is_monotonic_decreasing and not first["diverged"].any()
-    assert np.exp(loss["value"].iloc[0]) == pytest.approx(len(store.read_arrays(toy)["count"]), rel=0.1)
+    assert np.exp(loss["value"].iloc[0]) == pytest.approx(len(array_files.read_arrays(toy)["count"]), rel=0.1)
 
 
 def test_optimizers_see_the_same_batches_and_weights(toy):

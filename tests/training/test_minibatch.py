@@ -9,15 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from muon_imbalance import train
-from muon_imbalance.data.seeding import stable_seed
-from muon_imbalance.errors import UserError
-from muon_imbalance.optimizers import own, registry
-from muon_imbalance.progress import Progress
-from muon_imbalance.training import engine, schedules
-from muon_imbalance.training.alone import Alone
+from muon_imbalance.common import schedules
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.progress import Progress
+from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.optimizers import registry
+from muon_imbalance.optimizers.base.in_place import Alone
+from muon_imbalance.optimizers.torch_bridge import torch_class as own
+from muon_imbalance.plan.job import Job
+from muon_imbalance.stages import train
+from muon_imbalance.training import engine
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.job import Job
 from muon_imbalance.training.minibatch import Minibatch, seeded
 
 SAMPLES = 50

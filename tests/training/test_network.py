@@ -9,15 +9,15 @@ import pytest
 import torch
 import yaml
 
-from muon_imbalance import train
-from muon_imbalance.config import without_nulls
+from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as data_sets
-from muon_imbalance.errors import UserError
-from muon_imbalance.models import resnet
+from muon_imbalance.models.modules import resnet
+from muon_imbalance.plan.config import without_nulls
+from muon_imbalance.plan.job import Job
+from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.images import Images, crop_and_flip
-from muon_imbalance.training.job import Job
-from muon_imbalance.training.network import stratified
+from muon_imbalance.training.image_data import Images, crop_and_flip
+from muon_imbalance.training.tasks.network import stratified
 
 SIZES = {"train": 26, "validation": 12, "test": 20}
 

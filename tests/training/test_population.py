@@ -6,7 +6,7 @@ import torch
 
 from muon_imbalance.theory import losses, trajectories
 from muon_imbalance.theory.moments import Mixture, population_moments
-from muon_imbalance.training.population import Population, random_rotation
+from muon_imbalance.training.tasks.population import Population, random_rotation
 
 MIXTURE = {"k": 3, "d": 5, "p": [0.5, 0.3, 0.2], "mu": 1.3, "sigma2": 0.4}
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from muon_imbalance.data import gaussian_mixture, store
-from muon_imbalance.errors import UserError
-from muon_imbalance.training.sample_moments import SampleMoments
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.store.array_files import array_files
+from muon_imbalance.data.tables import gaussian_mixture
+from muon_imbalance.training.tasks.sample_moments import SampleMoments
 
 MIXTURE = {"k": 3, "d": 4, "p": [0.5, 0.3, 0.2], "mu": 1.5, "sigma2": 0.09}
 DATA = {"classes": 3, "dimension": 4, "prior": [0.5, 0.3, 0.2], "mean_norm": 1.5, "means": "orthogonal", "noise": 0.3,
@@ -47,7 +48,7 @@ def test_loss_and_gradient_are_those_of_the_sample(data):
 
 def test_the_population_basis_is_that_of_the_means(data):
     task = task_of(data, "keep", "keep", seeds=[1, 2])
-    means = store.read_arrays(data)["means"][[1, 2]]
+    means = array_files.read_arrays(data)["means"][[1, 2]]
     np.testing.assert_allclose(task.v[:, :, :3].mT.numpy(), means / 1.5, atol=1e-12)
     identity = torch.eye(4, dtype=torch.float64).expand(2, 4, 4)
     torch.testing.assert_close(task.v.mT @ task.v, identity)

@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis import runs as tables
+from muon_imbalance.runs import frames as tables
 
 
 def values(path):

@@ -33,12 +33,14 @@ def test_one_figure_builds_only_its_ancestors(fresh):
 
 
 def test_a_changed_network_reruns_its_figure(finished):
-    finished.edit("src/muon_imbalance/models/cnn.py", "side >> len(channels)", "side // 2 ** len(channels)")
+    finished.edit("src/muon_imbalance/models/stacked/cnn.py", "side >> len(channels)", "side // 2 ** len(channels)")
     assert finished.planned() == {"train_sgd": 1, "train_shampoo": 1, "train_muon": 1, "render_fig_30": 1} | AFTER
 
 
 def test_a_changed_model_reruns_its_experiment(finished):
-    finished.edit("src/muon_imbalance/models/mlp.py", "[features, *hidden, classes]", "[features] + [*hidden, classes]")
+    finished.edit(
+        "src/muon_imbalance/models/stacked/mlp.py", "[features, *hidden, classes]", "[features] + [*hidden, classes]"
+    )
     others = {
         "train_nmd": 3,
         "train_nmd_global": 1,
@@ -60,7 +62,7 @@ def test_a_changed_optimizer_reruns_its_jobs(finished):
 
 
 def test_a_changed_colour_reruns_notebooks_only(finished):
-    finished.edit("src/muon_imbalance/reporting/style.py", "#0072B2", "#0072B3")
+    finished.edit("src/muon_imbalance/reporting/figures/style.py", "#0072B2", "#0072B3")
     figures = [name for name in smoke_config()["figures"] if name.startswith("fig_")]
     assert {f"render_{figure}" for figure in figures} <= set(finished.planned())
     allowed = {f"render_{figure}" for figure in (*figures, "tab_1")} | {"publish", "all"}
@@ -79,7 +81,7 @@ def test_a_changed_learning_rate_reruns_its_sweep_only(finished):
 
 
 def test_a_comment_in_a_data_module_does_not_retrain_unrelated_experiments(finished):
-    finished.edit("src/muon_imbalance/data/colored_mnist.py", '"""', '"""\n')
+    finished.edit("src/muon_imbalance/data/digits/colored_mnist.py", '"""', '"""\n')
     jobs = finished.planned()
     assert {"build_dataset", "train_nmd"} <= set(jobs)
     assert jobs["train_specgd"] == 1  # Fig. 6
@@ -92,7 +94,7 @@ def test_a_changed_table_reruns_its_figure_only(finished):
 
 
 def test_a_changed_table_of_organisms_reruns_its_experiment(finished):
-    finished.edit("src/muon_imbalance/data/organisms.csv", "has scales", "has fins")
+    finished.edit("src/muon_imbalance/data/tables/organisms.csv", "has scales", "has fins")
     jobs = {"build_dataset": 1, "train_gd": 1, "train_muon_ns1": 1, "render_fig_27": 1}
     assert finished.planned() == jobs | AFTER
 

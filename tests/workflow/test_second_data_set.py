@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.data import idx
+from muon_imbalance.data.digits import idx
 
 PARENT = ("config.yaml", "parent: mnist # or fashion_mnist", "parent: fashion_mnist")
 

@@ -1,11 +1,11 @@
 # What judging and the report are given.
-from muon_imbalance.reporting import audit
+from muon_imbalance.reporting.site import audit
 
 AUDIT, AUDIT_SCHEMA = "workflow/report/audit.yaml", "workflow/schemas/audit.schema.yaml"
 JUDGED = sorted({family["experiment"] for family in CLAIM_FAMILIES})
 TEMPLATES = sorted(
     str(path.relative_to(ROOT))
-    for path in (ROOT / "src/muon_imbalance/reporting/templates").iterdir()
+    for path in (ROOT / "src/muon_imbalance/reporting/site/templates").iterdir()
     if path.is_file()
 )
 

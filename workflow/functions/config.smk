@@ -11,10 +11,13 @@ while not (ROOT / "config.yaml").is_file():
     ROOT = ROOT.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from muon_imbalance import own_source, sweeps
-from muon_imbalance.closure import closure
-from muon_imbalance.config import cells, check_claims, check_references, check_schema, stand_ins, without_nulls
-from muon_imbalance.errors import UserError
+from muon_imbalance.optimizers.torch_bridge import user_code
+from muon_imbalance.plan import sweeps
+from muon_imbalance.common.closure import closure, module_file
+from muon_imbalance.plan.config import cells, check_claims, check_references, check_schema, stand_ins, without_nulls
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data import registry as builders
+from muon_imbalance.models import registry as models
 from muon_imbalance.optimizers import registry as optimizer_registry
 
 closure = functools.cache(closure)  # the rules ask for the same modules again and again
@@ -51,4 +54,5 @@ def refuse_bad_claims(families):
 
 def sources(*modules):
     """Files of the package that a job running these modules depends on."""
-    return [str(path.relative_to(ROOT)) for path in closure(*(f"muon_imbalance.{module}" for module in modules))]
+    names = [module if module.startswith("muon_imbalance.") else f"muon_imbalance.{module}" for module in modules]
+    return [str(path.relative_to(ROOT)) for path in closure(*names)]

@@ -21,10 +21,10 @@ def builder_sources(wildcards):
     """Files that building runs: the stage, its builder (with its own table where it has one), and those of its parents."""
     dataset = config["datasets"][wildcards.dataset]
     builder, parents = dataset["builder"], dataset.get("parents", {}).values()
-    table = Path("src/muon_imbalance/data") / f"{builder}.csv"
-    builders = {builder, *(config["datasets"][name]["builder"] for name in parents)}
-    return sources("prepare", *(f"data.{name}" for name in sorted(builders))) + (
-        [str(table)] if (ROOT / table).is_file() else []
+    table = module_file(builders.module_name(builder)).with_suffix(".csv")
+    named = {builder, *(config["datasets"][name]["builder"] for name in parents)}
+    return sources("stages.build_dataset", *(builders.module_name(name) for name in sorted(named))) + (
+        [str(table.relative_to(ROOT))] if table.is_file() else []
     )
 
 

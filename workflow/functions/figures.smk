@@ -1,7 +1,7 @@
 # What figures and tables are drawn from, and the claims about them.
 import yaml
 
-from muon_imbalance.reporting import notebook_source
+from muon_imbalance.reporting.notebooks import notebook_file as notebook_files
 
 CLAIM_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "claims").glob("*.yaml"))
 CLAIM_FAMILIES = [yaml.load((ROOT / path).read_text(encoding="utf-8"), yaml.CSafeLoader) for path in CLAIM_FILES]
@@ -34,7 +34,7 @@ def notebook_file(figure):
 def figure_sources(figure):
     """Files that rendering a figure runs (Table 1 shows every update rule)."""
     path = ROOT / notebook_file(figure)
-    files = notebook_source.source_files(notebook_source.read(path), path)
+    files = notebook_files.source_files(notebook_files.read(path), path)
     files += closure(*optimizer_modules()) if figure.startswith("tab_") else []
     return sorted({str(file.relative_to(ROOT)) for file in files})
 

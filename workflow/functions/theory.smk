@@ -12,8 +12,8 @@ def theory_sources(wildcards):
     """Files that solving runs: the stage, and the table's module and data set's loader where it has them."""
     theory = EXPERIMENTS[wildcards.experiment]["theory"]
     modules = [f"theory.tables.{theory['table']}"] if "table" in theory else []
-    modules += [f"data.{config['datasets'][theory['dataset']]['builder']}"] if "dataset" in theory else []
-    return sources("solve", *modules)
+    modules += [builders.module_name(config["datasets"][theory["dataset"]]["builder"])] if "dataset" in theory else []
+    return sources("stages.solve", *modules)
 
 
 def theory_config(wildcards):

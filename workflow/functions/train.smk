@@ -1,5 +1,5 @@
 # What a training job reads and is told.
-from muon_imbalance.training import tasks
+from muon_imbalance.training import registry as tasks
 
 SETTINGS = (
     *("model", "metrics", "evaluate", "mixture", "pixel_range", "labels", "off_diagonal", "weighting"),
@@ -52,14 +52,14 @@ def data_inputs(wildcards):
 def training_sources(wildcards, optimizer):
     """Files that this job runs: the stage, its task, its model, its data set's loader, its optimizer."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    modules = ["train", f"training.{experiment['task']}"]
+    modules = ["stages.train", tasks.module_name(experiment["task"])]
     if experiment["task"] in tasks.NAMED:
-        modules += [f"models.{experiment['model']['name']}"]
-        modules += [f"data.{config['datasets'][experiment['dataset']]['builder']}"]
+        modules += [models.module_name(experiment["model"]["name"])]
+        modules += [builders.module_name(config["datasets"][experiment["dataset"]]["builder"])]
     if is_own(optimizer):
-        return sources(*modules, "optimizers.own") + own_files(optimizer)
+        return sources(*modules, "optimizers.torch_bridge.torch_class") + own_files(optimizer)
     rule_modules = optimizer_registry.modules(config["optimizers"][optimizer]["rule"])
-    return sources(*modules, *(name.removeprefix("muon_imbalance.") for name in rule_modules))
+    return sources(*modules, *rule_modules)
 
 
 def is_own(optimizer):
@@ -76,13 +76,13 @@ def own_settings(optimizer):
 def own_files(optimizer):
     """Files of a torch class (its package, if it is one of your own; the named module, if it is installed)."""
     described = config["optimizers"][optimizer]
-    return [str(path) for path in own_source.origin(described["class"], described.get("path"))[0]]
+    return [str(path) for path in user_code.origin(described["class"], described.get("path"))[0]]
 
 
 def own_version(optimizer):
     """Version of the installed package that a torch class is from."""
     described = config["optimizers"][optimizer]
-    return own_source.origin(described["class"], described.get("path"))[1]
+    return user_code.origin(described["class"], described.get("path"))[1]
 
 
 def own_check(optimizer):
@@ -115,7 +115,7 @@ def fixed_hyper(experiment, optimizer):
 
 
 def job(wildcards, optimizer, phase):
-    """What `muon_imbalance.train` is told: only the settings that this job depends on."""
+    """What `muon_imbalance.stages.train` is told: only the settings that this job depends on."""
     experiment = EXPERIMENTS[wildcards.experiment]
     grid = sweep_cells(wildcards.experiment, optimizer)
     seeds = list(range(experiment["seeds"] if phase == "final" else experiment.get("grid_seeds", 1)))

@@ -5,7 +5,7 @@ CARD_NOTEBOOK = "notebooks/card_optimizer.ipynb"
 rule measure:
     input:
         data=data_inputs,
-        src=lambda wildcards: training_sources(wildcards, wildcards.optimizer) + sources("measure"),
+        src=lambda wildcards: training_sources(wildcards, wildcards.optimizer) + sources("stages.measure"),
         checked=lambda wildcards: own_check(wildcards.optimizer),
     output:
         f"{RESULTS}/measured/{{experiment}}/{{optimizer}}.json",
@@ -20,7 +20,7 @@ rule measure:
     message:
         "Timing {wildcards.optimizer} on {wildcards.experiment}"
     shell:
-        "python -m muon_imbalance.measure --job {params.job:q} {params.data} --output {output} 2>&1 | tee {log}"
+        "python -m muon_imbalance.stages.measure --job {params.job:q} {params.data} --output {output} 2>&1 | tee {log}"
 
 
 rule card:
@@ -31,7 +31,7 @@ rule card:
         manifests=card_manifests(),
         src=[
             str(file.relative_to(ROOT))
-            for file in notebook_source.source_files(notebook_source.read(ROOT / CARD_NOTEBOOK), CARD_NOTEBOOK)
+            for file in notebook_files.source_files(notebook_files.read(ROOT / CARD_NOTEBOOK), CARD_NOTEBOOK)
         ],
         templates=TEMPLATES,
     output:
@@ -52,6 +52,6 @@ rule card:
     message:
         "Drawing the report card of {wildcards.optimizer}"
     shell:
-        "python -m muon_imbalance.render --id card --notebook {input.notebook} --parameters {params.parameters:q}"
+        "python -m muon_imbalance.stages.render --id card --notebook {input.notebook} --parameters {params.parameters:q}"
         " --provenance {params.provenance:q} --figures-dir {params.folder} --executed {output.executed}"
         " --log-notebook {log.notebook} --page {output.page} 2>&1 | tee {log.text}"

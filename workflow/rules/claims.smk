@@ -6,7 +6,7 @@ rule judge:
         unpack(judge_inputs),
         claims=CLAIM_FILES,
         schema="workflow/schemas/claims.schema.yaml",
-        src=sources("judge"),
+        src=sources("stages.judge"),
     output:
         f"{RESULTS}/claims.json",
     log:
@@ -22,7 +22,7 @@ rule judge:
     message:
         "Judging the paper's claims"
     shell:
-        "python -m muon_imbalance.judge --claims claims --scale {params.scale} --runs {params.runs:q}"
+        "python -m muon_imbalance.stages.judge --claims claims --scale {params.scale} --runs {params.runs:q}"
         " --theory {params.theory:q} --manifests {params.manifests:q} --experiments {params.experiments:q}"
         " --own {params.own:q}"
         " --output {output} {params.strict} 2>&1 | tee {log}"
@@ -60,7 +60,7 @@ rule publish:
         notebooks=[executed_notebook(figure) for figure in config["figures"]],
         audit=AUDIT,
         audit_schema=AUDIT_SCHEMA,
-        src=sources("publish"),
+        src=sources("stages.publish"),
         templates=TEMPLATES,
     output:
         index=f"{RESULTS}/report/index.html",
@@ -76,7 +76,7 @@ rule publish:
     message:
         "Writing the report"
     shell:
-        "python -m muon_imbalance.publish --claims {input.claims} --figures {params.figures:q}"
+        "python -m muon_imbalance.stages.publish --claims {input.claims} --figures {params.figures:q}"
         " --audit {input.audit} --scale {params.scale} --scale-note={params.note:q} --output {output.index}"
         " 2>&1 | tee {log}"
 

@@ -1,7 +1,7 @@
 # Sources -> data sets. Archives are kept in a cache shared by all checkouts and checked before use.
 rule download:
     input:
-        src=sources("download"),
+        src=sources("stages.download"),
     output:
         stamp="data/sources/{source}.json",
     log:
@@ -13,7 +13,7 @@ rule download:
     message:
         "Downloading and checking {wildcards.source}"
     shell:
-        "python -m muon_imbalance.download --source {wildcards.source} {params.options} --output {output.stamp}"
+        "python -m muon_imbalance.stages.download --source {wildcards.source} {params.options} --output {output.stamp}"
         " 2>&1 | tee {log}"
 
 
@@ -38,5 +38,5 @@ rule build_dataset:
     message:
         "Building data set {wildcards.dataset}"
     shell:
-        "python -m muon_imbalance.prepare --name {wildcards.dataset} --builder {params.builder}"
+        "python -m muon_imbalance.stages.build_dataset --name {wildcards.dataset} --builder {params.builder}"
         " --config {params.config:q} --inputs {params.inputs:q} --output {params.folder} 2>&1 | tee {log}"

@@ -28,7 +28,7 @@ for figure in config["figures"]:
         message:
             f"Rendering {figure}"
         shell:
-            "python -m muon_imbalance.render --id {params.id} --notebook {input.notebook}"
+            "python -m muon_imbalance.stages.render --id {params.id} --notebook {input.notebook}"
             " --parameters {params.parameters:q} --provenance {params.provenance:q} --figures-dir {params.figures}"
             " --executed {output.executed} --log-notebook {log.notebook} 2>&1 | tee {log.text}"
 

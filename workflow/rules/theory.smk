@@ -19,7 +19,7 @@ rule solve:
     message:
         "Evaluating the closed forms of {wildcards.experiment}"
     shell:
-        "python -m muon_imbalance.solve --name {wildcards.experiment} --config {params.config:q} {params.data}"
+        "python -m muon_imbalance.stages.solve --name {wildcards.experiment} --config {params.config:q} {params.data}"
         " --output {output} 2>&1 | tee {log}"
 
 

@@ -27,7 +27,7 @@ for name in config["optimizers"]:
         message:
             f"Tuning {name} on {{wildcards.experiment}}"
         shell:
-            "python -m muon_imbalance.train --job {params.job:q} {params.data} --checkpoints {params.checkpoints}"
+            "python -m muon_imbalance.stages.train --job {params.job:q} {params.data} --checkpoints {params.checkpoints}"
             " --output {output} --sources {input.src} 2>&1 | tee {log}"
 
     rule:
@@ -57,13 +57,13 @@ for name in config["optimizers"]:
         message:
             f"Training {name} on {{wildcards.experiment}}"
         shell:
-            "python -m muon_imbalance.train --job {params.job:q} {params.data} {params.tuned}"
+            "python -m muon_imbalance.stages.train --job {params.job:q} {params.data} {params.tuned}"
             " --checkpoints {params.checkpoints} --output {output} --sources {input.src} 2>&1 | tee {log}"
 
 
 rule check_own:
     input:
-        src=sources("check_own"),
+        src=sources("stages.check_class"),
         own=lambda wildcards: own_files(wildcards.optimizer),
     output:
         f"{RESULTS}/optimizers/{{optimizer}}.json",
@@ -79,14 +79,14 @@ rule check_own:
     message:
         "Trying out the class of {wildcards.optimizer}"
     shell:
-        "python -m muon_imbalance.check_own --name {wildcards.optimizer} --own {params.own:q} --cases {params.cases:q}"
+        "python -m muon_imbalance.stages.check_class --name {wildcards.optimizer} --own {params.own:q} --cases {params.cases:q}"
         " --output {output} 2>&1 | tee {log}"
 
 
 rule select_cell:
     input:
         grid=lambda wildcards: grid_tables(wildcards.experiment, wildcards.optimizer),
-        src=sources("select_cell"),
+        src=sources("stages.select_cell"),
     output:
         f"{RESULTS}/selection/{{experiment}}/{{optimizer}}.json",
     log:
@@ -99,5 +99,5 @@ rule select_cell:
     message:
         "Selecting the hyperparameters of {wildcards.optimizer} on {wildcards.experiment}"
     shell:
-        "python -m muon_imbalance.select_cell --grid {input.grid} --rule {params.rule:q}"
+        "python -m muon_imbalance.stages.select_cell --grid {input.grid} --rule {params.rule:q}"
         " --grid-values {params.values:q} --output {output} 2>&1 | tee {log}"

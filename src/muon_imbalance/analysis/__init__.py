@@ -1,1 +1,1 @@
-"""From tidy tables to selected hyperparameters, statistics and verdicts on the paper's claims."""
+"""From tidy tables to selected hyperparameters, statistics and verdicts on the papers' claims."""

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.errors import UserError
-from muon_imbalance.tokens import numbers
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.tokens import numbers
 
 RULE = {"metric": None, "split": None, "group": None, "at": ("end", "best"), "goal": ("max", "min")}
 CONTRACT = ("hyper", "rule", "split", "seeds", "score", "edge")

@@ -1,1 +1,1 @@
-"""Data: where bytes come from and how they are checked, and one module for each dataset."""
+"""Data: where bytes come from (`sources`), how arrays are kept (`store`), and one builder a file, by kind of data."""

@@ -6,33 +6,33 @@ A builder offers ``build(config, sources, out)``, ``load(path, split, repetition
 import importlib
 from types import ModuleType
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 BUILDERS = {
-    "addk": "muon_imbalance.data.addk",
-    "barcoded_mnist": "muon_imbalance.data.barcoded_mnist",
-    "celeba": "muon_imbalance.data.celeba",
-    "cifar10": "muon_imbalance.data.cifar10",
-    "cifar100": "muon_imbalance.data.cifar100",
-    "colored_mnist": "muon_imbalance.data.colored_mnist",
-    "dominoes": "muon_imbalance.data.dominoes",
-    "encoder_weights": "muon_imbalance.data.encoder_weights",
-    "fractal100": "muon_imbalance.data.fractal100",
-    "gaussian_mixture": "muon_imbalance.data.gaussian_mixture",
-    "image_features": "muon_imbalance.data.image_features",
-    "mnist": "muon_imbalance.data.mnist",
-    "multinli": "muon_imbalance.data.multinli",
-    "organisms": "muon_imbalance.data.organisms",
-    "portraits": "muon_imbalance.data.portraits",
-    "pretrained": "muon_imbalance.data.pretrained",
-    "skygroups": "muon_imbalance.data.skygroups",
-    "step_imbalance": "muon_imbalance.data.step_imbalance",
-    "tales": "muon_imbalance.data.tales",
-    "text_features": "muon_imbalance.data.text_features",
-    "tinystories": "muon_imbalance.data.tinystories",
-    "toynli": "muon_imbalance.data.toynli",
-    "toystories": "muon_imbalance.data.toystories",
-    "transfer": "muon_imbalance.data.transfer",
+    "addk": "muon_imbalance.data.text.addk",
+    "barcoded_mnist": "muon_imbalance.data.digits.barcoded_mnist",
+    "celeba": "muon_imbalance.data.photos.celeba",
+    "cifar10": "muon_imbalance.data.photos.cifar10",
+    "cifar100": "muon_imbalance.data.photos.cifar100",
+    "colored_mnist": "muon_imbalance.data.digits.colored_mnist",
+    "dominoes": "muon_imbalance.data.photos.dominoes",
+    "encoder_weights": "muon_imbalance.data.pretrained.encoder_weights",
+    "fractal100": "muon_imbalance.data.photos.fractal100",
+    "gaussian_mixture": "muon_imbalance.data.tables.gaussian_mixture",
+    "image_features": "muon_imbalance.data.pretrained.image_features",
+    "mnist": "muon_imbalance.data.digits.mnist",
+    "multinli": "muon_imbalance.data.text.multinli",
+    "organisms": "muon_imbalance.data.tables.organisms",
+    "portraits": "muon_imbalance.data.pretrained.portraits",
+    "pretrained": "muon_imbalance.data.pretrained.network_weights",
+    "skygroups": "muon_imbalance.data.photos.skygroups",
+    "step_imbalance": "muon_imbalance.data.photos.step_imbalance",
+    "tales": "muon_imbalance.data.text.tales",
+    "text_features": "muon_imbalance.data.pretrained.text_features",
+    "tinystories": "muon_imbalance.data.text.tinystories",
+    "toynli": "muon_imbalance.data.text.toynli",
+    "toystories": "muon_imbalance.data.text.toystories",
+    "transfer": "muon_imbalance.data.pretrained.transfer",
 }
 
 

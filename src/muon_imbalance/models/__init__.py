@@ -1,1 +1,1 @@
-"""Stacked models: every parameter tensor has a leading model axis ``S``."""
+"""Networks and linear models: `stacked` ones train many at once, `modules` one at a time."""

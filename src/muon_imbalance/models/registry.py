@@ -3,17 +3,17 @@
 import importlib
 from types import ModuleType
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 MODELS = {
-    "cnn": "muon_imbalance.models.cnn",
-    "efficientnet_lite": "muon_imbalance.models.efficientnet_lite",
-    "encoder": "muon_imbalance.models.encoder",
-    "linear": "muon_imbalance.models.linear",
-    "mlp": "muon_imbalance.models.mlp",
-    "one_hidden": "muon_imbalance.models.one_hidden",
-    "resnet": "muon_imbalance.models.resnet",
-    "transformer": "muon_imbalance.models.transformer",
+    "cnn": "muon_imbalance.models.stacked.cnn",
+    "efficientnet_lite": "muon_imbalance.models.modules.efficientnet_lite",
+    "encoder": "muon_imbalance.models.modules.encoder",
+    "linear": "muon_imbalance.models.stacked.linear",
+    "mlp": "muon_imbalance.models.stacked.mlp",
+    "one_hidden": "muon_imbalance.models.stacked.one_hidden",
+    "resnet": "muon_imbalance.models.modules.resnet",
+    "transformer": "muon_imbalance.models.modules.transformer",
 }
 
 

@@ -10,8 +10,8 @@ With beta1 = beta2 = eps = 0 it is SignGD. Source: App. A, torch.optim.Adam.
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.core import Tensors, check, slot
-from muon_imbalance.optimizers.hyper import Hyper, decay, flag, hyper, two_betas
+from muon_imbalance.optimizers.base.hyperparameters import Hyper, decay, flag, hyper, two_betas
+from muon_imbalance.optimizers.base.protocol import Tensors, check, slot
 
 OPTIMIZERS = ("adam",)
 

@@ -14,11 +14,11 @@ matrix. Source: the second paper; Chen, Liu, Liang and Liu 2024, "Lion Secretly 
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.core import Tensors, check, slot
-from muon_imbalance.optimizers.grouping import lmos
-from muon_imbalance.optimizers.hyper import Hyper, choice, decay, hyper, two_betas, whole
+from muon_imbalance.optimizers.base.hyperparameters import Hyper, choice, decay, hyper, two_betas, whole
+from muon_imbalance.optimizers.base.protocol import Tensors, check, slot
+from muon_imbalance.optimizers.geometry.batched import lmos
+from muon_imbalance.optimizers.geometry.norms import Frobenius, KyFan, Max, Norm, Spectral, portions
 from muon_imbalance.optimizers.muon import polar_factor
-from muon_imbalance.optimizers.norms import Frobenius, KyFan, Max, Norm, Spectral, portions
 
 OPTIMIZERS = ("lion_k",)
 

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from torch import Tensor
 
 from muon_imbalance.optimizers.adam import Adam
-from muon_imbalance.optimizers.by_shape import ByShape
-from muon_imbalance.optimizers.hyper import choice, flag, hyper, pattern, whole
-from muon_imbalance.optimizers.newton_schulz import NewtonSchulz
-from muon_imbalance.optimizers.norms import Spectral
-from muon_imbalance.optimizers.polar import exact
-from muon_imbalance.optimizers.quintics import POLAR_EXPRESS
+from muon_imbalance.optimizers.base.hyperparameters import choice, flag, hyper, pattern, whole
+from muon_imbalance.optimizers.base.matrices_and_vectors import ByShape
+from muon_imbalance.optimizers.geometry.newton_schulz import NewtonSchulz
+from muon_imbalance.optimizers.geometry.norms import Spectral
+from muon_imbalance.optimizers.geometry.polar import exact
+from muon_imbalance.optimizers.geometry.quintic_coefficients import POLAR_EXPRESS
 from muon_imbalance.optimizers.steepest import Steepest
 
 OPTIMIZERS = ("muon", "muon_ns1", "muon_exact")

@@ -13,10 +13,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 if TYPE_CHECKING:
-    from muon_imbalance.optimizers.core import Optimizer
+    from muon_imbalance.optimizers.base.protocol import Optimizer
 
 HERE = Path(__file__).parent
 PACKAGE = "muon_imbalance.optimizers"

@@ -9,8 +9,8 @@ Source: App. A, torch.optim.SGD (without dampening).
 
 import torch
 
-from muon_imbalance.optimizers.core import Tensors, check, slot
-from muon_imbalance.optimizers.hyper import Hyper, flag, hyper
+from muon_imbalance.optimizers.base.hyperparameters import Hyper, flag, hyper
+from muon_imbalance.optimizers.base.protocol import Tensors, check, slot
 
 OPTIMIZERS = ("sgd", "gd")
 

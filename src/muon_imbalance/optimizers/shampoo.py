@@ -18,9 +18,18 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.core import HALF, Tensors, as_matrix, before_and_after, check, is_matrix, settle, slot
-from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper, two_betas, whole
-from muon_imbalance.optimizers.norms import frobenius_size
+from muon_imbalance.optimizers.base.hyperparameters import Hyper, choice, decay, flag, hyper, two_betas, whole
+from muon_imbalance.optimizers.base.protocol import (
+    HALF,
+    Tensors,
+    as_matrix,
+    before_and_after,
+    check,
+    is_matrix,
+    settle,
+    slot,
+)
+from muon_imbalance.optimizers.geometry.norms import frobenius_size
 
 OPTIMIZERS = ("shampoo",)
 LARGEST = 10**9

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.core import HALF, Tensors, as_matrix, before_and_after, check, settle, slot
-from muon_imbalance.optimizers.grouping import batches, jointly_normalised, lmos_together
-from muon_imbalance.optimizers.hyper import Hyper, choice, decay, flag, hyper
-from muon_imbalance.optimizers.norms import Frobenius, Max, Norm, Spectral, portions
+from muon_imbalance.optimizers.base.hyperparameters import Hyper, choice, decay, flag, hyper
+from muon_imbalance.optimizers.base.protocol import HALF, Tensors, as_matrix, before_and_after, check, settle, slot
+from muon_imbalance.optimizers.geometry.batched import batches, jointly_normalised, lmos_together
+from muon_imbalance.optimizers.geometry.norms import Frobenius, Max, Norm, Spectral, portions
 
 OPTIMIZERS = ("ngd", "signgd", "specgd", "nmd", "signum")
 

@@ -25,9 +25,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from muon_imbalance.errors import UserError
-from muon_imbalance.optimizers import core
-from muon_imbalance.optimizers.core import HALF
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.optimizers.base import protocol
+from muon_imbalance.optimizers.base.protocol import HALF
 from muon_imbalance.optimizers.lion_k import lion_k
 from muon_imbalance.optimizers.muon import muon
 from muon_imbalance.optimizers.shampoo import shampoo
@@ -43,11 +43,11 @@ class StackedOptimizer(torch.optim.Optimizer):
     then no parameter has been changed.
     """
 
-    rule: Callable[..., core.Optimizer]
+    rule: Callable[..., protocol.Optimizer]
     hyper: dict[str, object]
     group_options: dict[str, object] = {}
 
-    def __init_subclass__(cls, rule: Callable[..., core.Optimizer], without: tuple[str, ...] = (), **kwargs):
+    def __init_subclass__(cls, rule: Callable[..., protocol.Optimizer], without: tuple[str, ...] = (), **kwargs):
         """`without`: hyperparameters that tell parameters apart by name, in the place of which are groups here."""
         super().__init_subclass__(**kwargs)
         cls.rule = staticmethod(rule)
@@ -102,7 +102,7 @@ class StackedOptimizer(torch.optim.Optimizer):
                         self._step(part, group, batch)
         return loss
 
-    def _parts(self, rule: core.Optimizer, group: dict, params: list[Tensor]) -> list[tuple]:
+    def _parts(self, rule: protocol.Optimizer, group: dict, params: list[Tensor]) -> list[tuple]:
         """Which rule takes which parameters, where there is one for matrices and another for vectors."""
         if not hasattr(rule, "takes"):
             return [(rule, params)]
@@ -119,7 +119,7 @@ class StackedOptimizer(torch.optim.Optimizer):
             batches[None if count is None else int(count)].append(param)
         return batches.values()
 
-    def _step_lists(self, rule: core.Optimizer, group: dict, params: list[Tensor]) -> None:
+    def _step_lists(self, rule: protocol.Optimizer, group: dict, params: list[Tensor]) -> None:
         """All tensors at once in a few calls: the Python between the kernels costs more than small tensors."""
         grads = [param.grad for param in params]
         if group["maximize"]:
@@ -128,7 +128,7 @@ class StackedOptimizer(torch.optim.Optimizer):
         state = {key: [self.state[param][key].view_as(param) for param in params] for key in slots}
         rule.step_lists_(params, grads, state)
 
-    def _step(self, rule: core.Optimizer, group: dict, params: list[Tensor]) -> None:
+    def _step(self, rule: protocol.Optimizer, group: dict, params: list[Tensor]) -> None:
         weights, grads, state = {}, {}, {"count": torch.zeros((), dtype=torch.int64)}
         for i, param in enumerate(params):
             name = str(i)
@@ -159,7 +159,7 @@ class StackedOptimizer(torch.optim.Optimizer):
                 if slot != "step":
                     self.state[param][slot] = value.to(param.device, copy=True)
 
-    def _build(self, group: dict) -> core.Optimizer:
+    def _build(self, group: dict) -> protocol.Optimizer:
         hyper = {key: group[key] for key in self.hyper}
         fixed = not any(isinstance(part, Tensor | list) for value in hyper.values() for part in _parts_of(value))
         try:
@@ -167,7 +167,7 @@ class StackedOptimizer(torch.optim.Optimizer):
         except UserError as error:
             raise UserError(f"{type(self).__name__}: {error}") from None
 
-    def _fresh_state(self, rule: core.Optimizer, group: dict, param: Tensor) -> dict[str, Tensor]:
+    def _fresh_state(self, rule: protocol.Optimizer, group: dict, param: Tensor) -> dict[str, Tensor]:
         state = rule.init({"0": self._stacked(group, param)})
         return {"step" if key == "count" else key.rpartition("/")[0]: value for key, value in state.items()}
 
@@ -183,7 +183,7 @@ class StackedOptimizer(torch.optim.Optimizer):
 
 
 @lru_cache(maxsize=64, typed=True)
-def _built(rule: Callable[..., core.Optimizer], **hyper) -> core.Optimizer:
+def _built(rule: Callable[..., protocol.Optimizer], **hyper) -> protocol.Optimizer:
     """rule(**hyper), built once for values that cannot change behind its back; a rule keeps no state."""
     return rule(**hyper)
 

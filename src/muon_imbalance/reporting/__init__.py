@@ -1,1 +1,1 @@
-"""From tidy tables to figures and the report: plot style, notebook runner, provenance, HTML pages."""
+"""From tables and verdicts to figures, executed notebooks and the report."""

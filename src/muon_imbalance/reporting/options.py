@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 
 def read_json(text: str, option: str) -> dict:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from muon_imbalance.errors import UserError
-from muon_imbalance.reporting import notebook_source
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.reporting.notebooks import notebook_file
 
 KEYS = (
     "id",
@@ -154,7 +154,7 @@ def sidecar(identifier: str, notebook: str | Path, spec: Mapping, data: Sequence
     ``code_sha256`` covers the notebook and the files of the package that rendering it runs.
     """
     check_spec(spec)
-    files = notebook_source.source_files(notebook_source.read(notebook), notebook)
+    files = notebook_file.source_files(notebook_file.read(notebook), notebook)
     record = {
         "id": identifier,
         "title": full_title(spec["title"], data),

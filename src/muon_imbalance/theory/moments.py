@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory.options import take
 
 Array = NDArray[np.float64]

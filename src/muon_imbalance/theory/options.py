@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 
 def take(

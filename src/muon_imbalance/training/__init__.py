@@ -1,1 +1,1 @@
-"""Training of stacked models: tasks, engine, checkpoints."""
+"""The training loop, its checkpoints, and what tasks share."""

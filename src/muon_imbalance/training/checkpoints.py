@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 
 def key(settings: dict, files: Iterable[Path]) -> str:

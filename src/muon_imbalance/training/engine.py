@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from muon_imbalance.progress import Progress
+from muon_imbalance.common.progress import Progress
 from muon_imbalance.training.checkpoints import Checkpoints
 
 log = logging.getLogger("muon_imbalance")

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from muon_imbalance.data.seeding import stable_seed
+from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.plan.job import Job
 from muon_imbalance.training.engine import Key, Tensors
-from muon_imbalance.training.job import Job
 from muon_imbalance.training.randomness import generator
 
 OutputsOf = Callable[..., Tensor]

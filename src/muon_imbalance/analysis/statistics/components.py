@@ -1,0 +1,112 @@
+"""Moments of the mixture and what is measured on component curves. NumPy only.
+
+Components ``alpha [T, k]`` are the diagonal of ``U^T W_t V`` at the recorded ``steps [T]``, ordered by class
+index; ``r [k]`` are their targets, ``lr`` is the step size.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from muon_imbalance.common.errors import UserError
+
+Array = np.ndarray
+KEYS = ("k", "d", "p", "mu", "sigma2")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Population moments (Lemma 3.1): ``s_xx = mu^2 p + sigma2``, ``s_yx = mu p``, ``r = s_yx / s_xx``."""
+
+    p: Array
+    mu: float
+    sigma2: float
+
+    @classmethod
+    def of(cls, mixture: dict, name: str) -> "Moments":
+        """From an experiment's ``mixture`` setting; raises :class:`UserError` if a key is missing."""
+        if missing := [key for key in KEYS if key not in mixture]:
+            raise UserError(f"experiment {name}: mixture lacks {', '.join(missing)}; it needs {', '.join(KEYS)}")
+        return cls(np.asarray(mixture["p"], dtype=float), float(mixture["mu"]), float(mixture["sigma2"]))
+
+    @property
+    def s_xx(self) -> Array:
+        return self.mu**2 * self.p + self.sigma2
+
+    @property
+    def s_yx(self) -> Array:
+        return self.mu * self.p
+
+    @property
+    def r(self) -> Array:
+        return self.s_yx / self.s_xx
+
+    @property
+    def snr(self) -> float:
+        """Signal-to-noise ratio ``mu^2 / sigma2``."""
+        return self.mu**2 / self.sigma2
+
+    @property
+    def rarity_bound(self) -> float:
+        """Largest minority prior that Theorems 1 and 2 admit: ``1 / (5 SNR + 6 k)``."""
+        return 1 / (5 * self.snr + 6 * len(self.p))
+
+
+def equal_rate_error(steps: Array, alpha: Array, r: Array, lr: float) -> float:
+    """``max |alpha_c - lr t| / lr`` over components and ``t <= r_c / lr`` (Prop. 1: 0)."""
+    line = lr * steps[:, None]
+    growing = line <= r * (1 + 1e-9)
+    return float(np.max(np.abs(alpha - line)[growing]) / lr)
+
+
+def component_gap(steps: Array, alpha: Array) -> float:
+    """``min alpha_c - alpha_{c+1}`` over components and recorded steps after 0."""
+    return float(np.min(alpha[steps > 0, :-1] - alpha[steps > 0, 1:]))
+
+
+def reach_order(steps: Array, alpha: Array, r: Array, share: float) -> float:
+    """Smallest ``T_{c+1} - T_c``, ``T_c`` the first record with ``alpha_c >= share * r_c``; else NaN."""
+    reached = alpha >= share * r
+    if not reached.any(0).all():
+        return float("nan")
+    return float(np.min(np.diff(steps[np.argmax(reached, axis=0)])))
+
+
+def distance_to_gd_path(alpha: Array, moments: Moments, lr: float) -> float:
+    """Largest distance of ``alpha`` from the gradient-flow path while away from the optimum, in step sizes.
+
+    Each point is compared with ``r_c (1 - exp(-s_xx_c tau))`` at the ``tau`` that gives the same first
+    component (the end of the path if that component is past its target). Only points before the first one
+    within ``2 lr`` of the optimum count: nearer than that a step of fixed length overshoots.
+    """
+    r, rate = moments.r, moments.s_xx
+    away = np.cumprod(np.linalg.norm(alpha - r, axis=1) > 2 * lr).astype(bool)
+    point = alpha[away]
+    tau = -np.log1p(-np.minimum(point[:, 0] / r[0], 1 - 1e-15)) / rate[0]
+    path = -r * np.expm1(-np.outer(tau, rate))
+    return float(np.max(np.linalg.norm(point - path, axis=1)) / lr)
+
+
+def reach_times(steps: Array, alpha: Array, levels: Array) -> Array:
+    """Time at which each component reaches its level, interpolated between records, ``[k]``; NaN if it does not."""
+    times = np.full(alpha.shape[1], np.nan)
+    for c, level in enumerate(levels):
+        at = int(np.argmax(alpha[:, c] >= level))
+        if alpha[at, c] >= level:
+            before, after = alpha[max(at - 1, 0), c], alpha[at, c]
+            share = (level - before) / (after - before) if after > before else 1.0
+            times[c] = steps[max(at - 1, 0)] + share * (steps[at] - steps[max(at - 1, 0)])
+    return times
+
+
+def arrival_times(steps: Array, layer: Array, targets: Array, lr: float) -> Array:
+    """Steps until components ``layer [T, k]`` that grow by ``lr`` a step meet their targets, ``[k]``; else NaN.
+
+    The last record more than a step below the target is continued at that rate: from then on an iterate moves in
+    steps of fixed length around the target.
+    """
+    near = layer >= targets - lr
+    last = np.argmax(near, axis=0) - 1
+    found = near.any(0) & (last >= 0)
+    height = layer[last, np.arange(len(targets))]
+    return np.where(found, steps[last] + (targets - height) / lr, np.nan)

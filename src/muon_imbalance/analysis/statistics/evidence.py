@@ -1,0 +1,186 @@
+"""What a claim may look at: the runs of one experiment, its settings and its closed forms.
+
+Where an experiment has variants, an optimizer's runs of one of them are named ``<optimizer>.<variant>``.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from muon_imbalance.analysis.statistics.components import Moments
+from muon_imbalance.analysis.statistics.reductions import grids
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.runs import frames
+
+Series = tuple[np.ndarray, np.ndarray]  # steps [T], values [T] (or [T, k] for components)
+
+
+class Missing(Exception):
+    """What a check needs was not computed; the message says what, and the claim is ``not-run``."""
+
+
+class Unusable(Exception):
+    """A run's curve holds values that are not finite although the run is not marked as diverged."""
+
+
+@dataclass(frozen=True, order=True)
+class Curve:
+    """Names one curve of a run: a metric on a split and a group."""
+
+    metric: str
+    split: str
+    group: str = "all"
+
+    def __str__(self) -> str:
+        return f"{self.metric} ({self.split}, {self.group})"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Training of a seed ends, for all, at the first record where ``optimizer``'s curve is ``below``."""
+
+    optimizer: str
+    curve: Curve
+    below: float
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One trained model (final phase): its curves up to the step ``until``; ``details``: its column ``hyper``."""
+
+    experiment: "Experiment"
+    optimizer: str
+    seed: int
+    lr: float
+    rows: dict[Curve, Series]
+    until: float = float("inf")
+    details: dict = field(default_factory=dict)
+
+    @property
+    def moments(self) -> Moments:
+        """Moments of the mixture it was trained on (its variant's, if that has its own)."""
+        own = self.details.get("mixture")
+        return Moments.of(own, self.experiment.name) if own else self.experiment.moments
+
+    @property
+    def horizon(self) -> int:
+        """Last recorded step that counts."""
+        return max(int(steps[steps <= self.until].max(initial=0)) for steps, _ in self.rows.values())
+
+    def curve(self, name: Curve) -> Series:
+        """``steps [T], values [T]``; a curve that the run did not record is a :class:`UserError`."""
+        if name not in self.rows:
+            there = ", ".join(map(str, sorted(self.rows)))
+            raise UserError(f"{self.optimizer} on {self.experiment.name} has no {name}; recorded are {there}")
+        steps, values = self.rows[name]
+        kept = steps <= self.until
+        if not np.isfinite(values[kept]).all():
+            raise Unusable(f"{name} is not finite everywhere")
+        return steps[kept], values[kept]
+
+    def components(self, metric: str, split: str) -> Series:
+        """``steps [T], values [T, k]`` of the groups ``class_0, class_1, ...``."""
+        names = [Curve(metric, split, f"class_{c}") for c in range(len(self.moments.p))]
+        series = [self.curve(name) for name in names]
+        return series[0][0], np.stack([values for _, values in series], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """One experiment as claims see it.
+
+    Attributes:
+        frame: its runs table (final phase is used, the grid for its edges), or None if it was not run.
+        settings: its entry in the configuration, or None.
+        theory: its table of closed forms, or None.
+        cut: last step that counts, per seed, where a stopping rule applies.
+    """
+
+    name: str
+    frame: pd.DataFrame | None = None
+    settings: dict | None = None
+    theory: pd.DataFrame | None = None
+    cut: dict[int, float] | None = None
+    cache: dict = field(default_factory=dict, repr=False)
+
+    def _all(self, optimizer: str) -> tuple[dict[int, Run], list[int]]:
+        """Finished runs by seed, and the seeds that diverged."""
+        if self.frame is None:
+            raise Missing(f"experiment {self.name} was not run")
+        if optimizer not in self.cache:
+            frame, (name, _, variant) = self.frame, optimizer.partition(".")
+            chosen = frame[(frame["optimizer"] == name) & (frame["phase"] == "final")]
+            chosen = chosen[frames.variants(chosen) == variant]
+            if chosen.empty:
+                raise Missing(f"no runs of {optimizer} on {self.name}")
+            diverged = sorted(map(int, chosen.loc[chosen["diverged"], "seed"].unique()))
+            self.cache[optimizer] = self._index(optimizer, chosen[~chosen["seed"].isin(diverged)]), diverged
+        return self.cache[optimizer]
+
+    def _index(self, optimizer: str, rows: pd.DataFrame) -> dict[int, Run]:
+        if rows.duplicated(["seed", "step", "split", "group", "metric"]).any():
+            raise UserError(f"{self.name}: {optimizer} has several final runs of one seed; there must be one")
+        found = {
+            int(seed): Run(self, optimizer, int(seed), float(lr), {}, details=json.loads(hyper))
+            for seed, lr, hyper in rows[["seed", "lr", "hyper"]].drop_duplicates("seed").itertuples(index=False)
+        }
+        steps, values = rows["step"].to_numpy(), rows["value"].to_numpy(dtype=float)
+        order = np.argsort(steps, kind="stable")
+        grouped = rows.iloc[order].groupby(["seed", "metric", "split", "group"], sort=False)
+        for (seed, *names), places in grouped.indices.items():
+            chosen = order[places]
+            found[int(seed)].rows[Curve(*names)] = steps[chosen], values[chosen]
+        return found
+
+    def runs(self, optimizer: str) -> dict[int, Run]:
+        """Runs by seed that ended without diverging, shortened where a stopping rule applies."""
+        found, _ = self._all(optimizer)
+        if self.cut is None:
+            return found
+        return {seed: replace(run, until=self.cut[seed]) for seed, run in found.items() if seed in self.cut}
+
+    def diverged(self, optimizer: str) -> list[int]:
+        """Seeds whose run diverged."""
+        return self._all(optimizer)[1]
+
+    def edge(self, optimizer: str) -> grids.Edge | None:
+        """The edge of its grid that an optimizer's selected learning rate lies on, if it does."""
+        sweep = (self.settings or {}).get("sweep", {}).get(optimizer.partition(".")[0])
+        if self.frame is None or not sweep or "selection" not in self.settings:
+            return None
+        if ("edge", optimizer) not in self.cache:
+            split = self.settings["selection"]["split"]
+            self.cache["edge", optimizer] = grids.edge(self.frame, optimizer, sweep["lr"], split)
+        return self.cache["edge", optimizer]
+
+    def stopped(self, stop: Stop) -> "Experiment":
+        """The same experiment with every optimizer's rows after the stopping step dropped, seed by seed."""
+        cut = {}
+        for seed, run in self.runs(stop.optimizer).items():
+            steps, values = run.curve(stop.curve)
+            below = values < stop.below
+            cut[seed] = float(steps[np.argmax(below)]) if below.any() else float("inf")
+        return replace(self, cut=cut)
+
+    @property
+    def moments(self) -> Moments:
+        """Moments of the experiment's mixture."""
+        if self.settings is None:
+            raise Missing(f"the settings of experiment {self.name} were not given")
+        if "mixture" not in self.settings:
+            raise UserError(f"experiment {self.name} has no key 'mixture'; it has {', '.join(sorted(self.settings))}")
+        return Moments.of(self.settings["mixture"], self.name)
+
+    def closed_form(self, curve: str, metric: str) -> Series:
+        """``steps [T], values [T, k]`` of a closed form, from the theory table."""
+        if self.theory is None:
+            raise Missing(f"no theory table of {self.name}")
+        rows = self.theory[(self.theory["curve"] == curve) & (self.theory["metric"] == metric)]
+        groups = [f"class_{c}" for c in range(len(self.moments.p))]
+        table = rows[rows["group"].isin(groups)].pivot(index="step", columns="group", values="value").sort_index()
+        if absent := set(groups) - set(table.columns):
+            there = ", ".join(sorted(self.theory["curve"].unique()))
+            raise UserError(f"theory of {self.name}: {curve} has no {metric} for {sorted(absent)}; curves are {there}")
+        return table.index.to_numpy(), table[groups].to_numpy(dtype=float)

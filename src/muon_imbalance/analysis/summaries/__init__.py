@@ -1,0 +1,1 @@
+"""Curves over seeds, ready to plot: what notebooks show. Nothing here is judged."""

@@ -1,0 +1,1 @@
+"""What every room uses and what knows no room: errors, progress, seeds, schedules, import closures."""

@@ -1,0 +1,61 @@
+"""Import closures: which of the project's files a job runs.
+
+Snakemake's code trigger does not see imported modules, so every rule lists the closure of what it runs as inputs.
+The closure is read from the source text (nothing is imported): every ``import`` statement anywhere in a file counts.
+Modules that a registry loads by name are passed as further roots by the caller.
+"""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "muon_imbalance"
+SRC = Path(__file__).resolve().parents[2]
+
+
+def module_file(module: str, src: Path = SRC) -> Path | None:
+    """File of a dotted module of this package below ``src`` (``None`` if there is none)."""
+    base = src.joinpath(*module.split("."))
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _imported(file: Path, stamp: int, src: Path, package: str) -> tuple[str, ...]:
+    """Dotted names of ``package`` that one file imports; ``stamp`` renews the cache when the file changes."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), filename=str(file))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            prefix = node.module or ""
+            if node.level:
+                above = file.relative_to(src).parent.parts
+                prefix = ".".join((*above[: len(above) - node.level + 1], *filter(None, [prefix])))
+            names.add(prefix)
+            names.update(f"{prefix}.{alias.name}" for alias in node.names)
+    return tuple(sorted(name for name in names if name == package or name.startswith(package + ".")))
+
+
+def closure(*modules: str, src: Path = SRC, package: str = PACKAGE) -> list[Path]:
+    """All files of ``package`` that importing ``modules`` can run, packages' ``__init__`` included, sorted.
+
+    Raises:
+        ModuleNotFoundError: a root module has no file.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    for module in modules:
+        if module_file(module, src) is None:
+            raise ModuleNotFoundError(f"no module {module!r} below {src.name}/")
+    while waiting:
+        module = waiting.pop()
+        if module in found or (file := module_file(module, src)) is None:
+            continue
+        found[module] = file
+        parts = module.split(".")
+        waiting.extend(".".join(parts[:end]) for end in range(1, len(parts)))
+        waiting.extend(_imported(file, file.stat().st_mtime_ns, src, package))
+    return sorted(set(found.values()))

@@ -1,0 +1,240 @@
+"""Colored-MNIST (Fig. 1): digits on a background whose colour agrees with the label in most images.
+
+Label = (digit >= 5), or (class >= 5) for Fashion-MNIST as the parent. Label 0 goes with red, label 1 with green; the
+majority group are the images that agree.
+A pixel is ``v * white + (1 - v) * background`` for the digit's grey value ``v`` in [0, 1].
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.data.digits.pooling import pool
+from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store.options import Options, check_request
+
+DEFAULTS = {
+    "parent": "mnist",
+    "correlation": 0.99,
+    "background": {"red": [1.0, 0.0, 0.0], "green": [0.0, 1.0, 0.0]},
+    "resolution": 14,
+    "train": 20000,
+    "validation": 1000,
+    "test": 2000,
+    "repetitions": 5,
+    "seed": 0,
+}
+COLOURS = ("red", "green")
+SPLITS = ("train", "validation", "test")
+RESOLUTIONS = (14, 28)
+
+
+def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
+    """Write the grey digits once and, per repetition, which of them are used and in which colour.
+
+    Arrays, for ``N`` digits of MNIST train, ``P`` pixels, ``R`` repetitions, sizes ``n`` (train), ``m``
+    (validation), ``t`` (test): ``train_pool [N, P]`` and ``test_pool [t, P]`` (sums of grey values over a
+    pooling window), ``levels []`` (sum of a white window), ``train_digit [N]``, ``test_digit [t]``,
+    ``test_index [t]`` (place in MNIST test), ``train_index [R, n]`` (red block first), ``train_colour [R,
+    n]``, ``validation_index [R, m]``, ``background [2, 3]``.
+
+    Train and validation are disjoint draws, stratified by label with the same counts in each repetition;
+    exactly ``round((1 - correlation) * n_label)`` images of a label get the other label's colour.
+
+    Args:
+        config: keys of :data:`DEFAULTS`.
+        sources: ``{parent: folder of the prepared MNIST or Fashion-MNIST}``.
+        out: folder to write.
+
+    Raises:
+        UserError: a value out of range, unknown key, or sizes larger than what the parent holds.
+    """
+    options = Options("colored_mnist", config, DEFAULTS)
+    parent, above = options.digits(sources)
+    correlation = options.number("correlation", 0.5, 1.0)
+    window = 28 // options.choice("resolution", RESOLUTIONS)
+    background = _background(options)
+    sizes = {split: options.integer(split, 2) for split in SPLITS}
+    repetitions, seed = options.integer("repetitions", 1), options.integer("seed", 0)
+
+    digits = read_arrays(parent)
+    labels = {split: digits[f"{split}_labels"] >= 5 for split in ("train", "test")}
+    _check_sizes(options, labels, sizes)
+    train, both = (_per_label(labels["train"], n) for n in (sizes["train"], sizes["train"] + sizes["validation"]))
+    validation = [both[label] - train[label] for label in (0, 1)]
+    minority = [round((1 - correlation) * count) for count in train]
+    if correlation < 1 and min(minority) == 0:
+        raise options.refuse("train", f"more images: at correlation {correlation} a label gets no minority image")
+
+    counts = (labels["train"], train, validation, minority)
+    drawn = [_repetition(_generator(seed, "train", r), *counts) for r in range(repetitions)]
+    (test,) = _draw(_generator(seed, "test"), labels["test"], _per_label(labels["test"], sizes["test"]))
+    arrays = {
+        "train_pool": pool(digits["train_images"], window),
+        "test_pool": pool(digits["test_images"][test], window),
+        "levels": np.array(255 * window**2, np.uint16),
+        "train_digit": digits["train_labels"],
+        "test_digit": digits["test_labels"][test],
+        "test_index": test.astype(np.int32),
+        "train_index": np.stack([d[0] for d in drawn]).astype(np.int32),
+        "train_colour": np.stack([d[1] for d in drawn]).astype(np.uint8),
+        "validation_index": np.stack([d[2] for d in drawn]).astype(np.int32),
+        "background": background,
+    }
+    side = 28 // window
+    made = "Colored-MNIST" if above["name"] == "mnist" else "Colored images"  # what is not MNIST is not called so
+    facts = {
+        "name": "colored_mnist",
+        "kind": above["kind"],
+        "label": f"{made} ({above['label']}; {side} x {side}, n = {sizes['train']:,})",
+        "source": {"parent": options.text("parent"), "parent_sha256": above["sha256"], **above["source"]},
+        "licence": above["licence"],
+        "citation": above["citation"],
+        "builder": "colored_mnist",
+        "config": options.values,
+    }
+    manifest.write(out, arrays, facts)
+
+
+def _generator(seed: int, *role: str | int) -> np.random.Generator:
+    return np.random.default_rng(stable_seed("colored_mnist", seed, *role))
+
+
+def _background(options: Options) -> np.ndarray:
+    """Colours ``[2, 3]``, red first."""
+    given = options.values["background"]
+    allowed = "red and green, each three numbers from 0 to 1"
+    if not isinstance(given, Mapping) or set(given) != set(COLOURS):
+        raise options.refuse("background", allowed)
+    try:
+        colours = np.array([given[name] for name in COLOURS], np.float32)
+    except (TypeError, ValueError):
+        raise options.refuse("background", allowed) from None
+    if colours.shape != (2, 3) or not ((colours >= 0) & (colours <= 1)).all() or (colours[0] == colours[1]).all():
+        raise options.refuse("background", allowed + ", and different")
+    return colours
+
+
+def _check_sizes(options: Options, labels: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
+    held = {split: len(label) for split, label in labels.items()}
+    if sizes["train"] + sizes["validation"] > held["train"]:
+        room = held["train"] - sizes["validation"]
+        raise options.refuse(
+            "train", f"up to {room:,} ({held['train']:,} digits less {sizes['validation']:,} validation)"
+        )
+    if sizes["test"] > held["test"]:
+        raise options.refuse("test", f"up to {held['test']:,} (digits in the parent's test split)")
+
+
+def _per_label(label: np.ndarray, size: int) -> list[int]:
+    """``size`` split between labels 0 and 1 as in the pool."""
+    ones = round(size * float(label.mean()))
+    return [size - ones, ones]
+
+
+def _draw(rng: np.random.Generator, label: np.ndarray, *counts: list[int]) -> list[np.ndarray]:
+    """Disjoint random index sets, each with ``counts[i][l]`` samples of label ``l``."""
+    parts = [[] for _ in counts]
+    for value in (0, 1):
+        order, start = rng.permutation(np.flatnonzero(label == value)), 0
+        for part, count in zip(parts, counts, strict=True):
+            if start + count[value] > len(order):
+                raise UserError(
+                    f"colored_mnist: {start + count[value]:,} images of label {value} are asked for; "
+                    f"allowed: up to {len(order):,}, which is what the parent holds"
+                )
+            part.append(order[start : start + count[value]])
+            start += count[value]
+    return [rng.permutation(np.concatenate(part)) for part in parts]
+
+
+def _repetition(
+    rng: np.random.Generator, label: np.ndarray, train: list[int], validation: list[int], minority: list[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Train indices (red first), their colours (0 red, 1 green), validation indices."""
+    train_index, validation_index = _draw(rng, label, train, validation)
+    colour = label[train_index].astype(np.uint8)
+    for value in (0, 1):
+        chosen = rng.permutation(np.flatnonzero(label[train_index] == value))[: minority[value]]
+        colour[chosen] = 1 - value
+    order = np.argsort(colour, kind="stable")
+    return train_index[order], colour[order], validation_index
+
+
+def describe(arrays: Mapping[str, np.ndarray]) -> dict:
+    """Counts per split, label, group of one repetition; sample shape; training mean and std per channel."""
+    digit, colour = arrays["train_digit"], arrays["train_colour"][0]
+    label = digit[arrays["train_index"][0]] >= 5
+    minority = colour != label
+    train = _labels(label) | {"majority": int((~minority).sum()), "minority": int(minority.sum())}
+    train |= {f"minority_label_{value}": int((minority & (label == value)).sum()) for value in (0, 1)}
+    validation = _labels(digit[arrays["validation_index"][0]] >= 5)
+    counts = {"train": train, "validation": validation, "test": _labels(arrays["test_digit"] >= 5)}
+    mean, std = _channels(arrays)
+    side = round(arrays["train_pool"].shape[1] ** 0.5)
+    return {"counts": counts, "shape": [3, side, side], "mean": mean, "std": std}
+
+
+def _labels(label: np.ndarray) -> dict[str, int]:
+    return {"all": len(label)} | {f"label_{value}": int((label == value).sum()) for value in (0, 1)}
+
+
+def _channels(arrays: Mapping[str, np.ndarray]) -> tuple[list[float], list[float]]:
+    """Mean and std per channel over all training images of all repetitions: pixel = b + g (1 - b)."""
+    grey = arrays["train_pool"] / float(arrays["levels"])
+    first, second = grey.mean(axis=1), (grey**2).mean(axis=1)
+    mean, square = np.zeros(3), np.zeros(3)
+    for colour, b in enumerate(arrays["background"].astype(float)):
+        chosen = arrays["train_index"][arrays["train_colour"] == colour]
+        share, g, g2 = len(chosen) / arrays["train_index"].size, first[chosen].mean(), second[chosen].mean()
+        mean += share * (b + g * (1 - b))
+        square += share * (b**2 + 2 * b * (1 - b) * g + (1 - b) ** 2 * g2)
+    return mean.tolist(), np.sqrt(square - mean**2).tolist()
+
+
+def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.ndarray]:
+    """Arrays of a split for the given repetitions (``R'`` of them), without colouring them.
+
+    Returns:
+        All splits: ``grey [R', n, P]`` float32 in [0, 1], ``label`` and ``digit [R', n]`` int64,
+        ``background [2, 3]`` (row = colour). Train also has ``colour [R', n]`` (0 red, 1 green; the red
+        block comes first and is equally long in all repetitions) and ``group [R', n]`` (0 majority, 1
+        minority). Validation and test images are meant to be shown in both colours. Test is the same for
+        all repetitions, with a
+        leading axis of length 1: ``grey [1, t, P]``.
+
+    Raises:
+        UserError: unknown split or repetition, or an unfinished or damaged folder.
+    """
+    repetitions = list(repetitions)
+    index_name = "test_index" if split == "test" else f"{split}_index"
+    pool = "test" if split == "test" else "train"
+    names = [f"{pool}_pool", f"{pool}_digit", "levels", "background", "train_colour"]
+    check_request("colored_mnist", split, SPLITS, [0], 1)
+    held = read_arrays(path, [*names, index_name])
+    check_request("colored_mnist", split, SPLITS, repetitions, len(held["train_colour"]))
+    index = np.arange(len(held["test_index"]))[None] if split == "test" else held[index_name][repetitions]
+    digit = held[f"{pool}_digit"][index].astype(np.int64)
+    grey = held[f"{pool}_pool"][index].astype(np.float32)
+    grey /= np.float32(held["levels"])
+    label = (digit >= 5).astype(np.int64)
+    found = {"grey": grey, "label": label, "digit": digit, "background": held["background"]}
+    if split == "train":
+        found["colour"] = held["train_colour"][repetitions].astype(np.int64)
+        found["group"] = (found["colour"] != label).astype(np.int64)
+    return found
+
+
+def render(grey: np.ndarray, colour: np.ndarray | int, background: np.ndarray) -> np.ndarray:
+    """Coloured pixels ``[..., 3, P]`` in [0, 1].
+
+    Args:
+        grey: ``[..., P]`` in [0, 1], 1 is the white digit.
+        colour: ``[...]`` (or one number), 0 red, 1 green: rows of ``background [2, 3]``.
+    """
+    tint = np.asarray(background, np.float32)[np.asarray(colour)][..., :, None]
+    value = np.asarray(grey)[..., None, :]
+    return value + (1 - value) * tint

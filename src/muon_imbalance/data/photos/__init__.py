@@ -1,0 +1,1 @@
+"""Data sets of photos and pictures, one builder a file."""

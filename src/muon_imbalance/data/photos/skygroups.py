@@ -1,0 +1,136 @@
+"""skygroups: CIFAR-10 photos with CelebA's proportions of a class and a spurious attribute; a stand-in for CelebA.
+
+The class is vehicle or animal, the attribute a blue border: photos are as they are, and most planes and ships have sky
+or sea around them. A pixel is blue where ``B >= G >= R - 0.02``, ``B - R > 0.06`` and the largest of the three is above
+0.3; a photo is *blue* if more than 70 % of its 4-pixel frame is, *plain* if less than 20 %; what lies between is left
+out. Training photos have the proportions of CelebA's four groups (Sagawa et al. 2020); the rarest, blond men there, are
+blue animals here. Validation photos are from CIFAR-10's training split as well, test photos from its test split, both
+as many in each group.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from muon_imbalance.common.apportion import by_largest_remainder
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store.options import Options, check_request
+
+DEFAULTS = {"train": 3000, "validation_per_group": 100, "test_per_group": 120, "seed": 0}
+SPLITS = ("train", "validation", "test")
+GROUPS = ("vehicle_plain", "vehicle_blue", "animal_plain", "animal_blue")
+CELEBA = (71629, 66874, 22880, 1387)  # other hair: women, men; blond: women, men; training split
+ANIMALS = (2, 3, 4, 5, 6, 7)  # bird, cat, deer, dog, frog, horse
+FRAME, BLUE, PLAIN = 4, 0.7, 0.2
+ROLE = "photos"
+
+
+def classes(_: Mapping) -> int:
+    """Number of classes."""
+    return 2
+
+
+def blue_share(images: np.ndarray) -> np.ndarray:
+    """Share of blue pixels in the frame of each image; ``images [n, H, W, 3]`` uint8."""
+    inner = np.zeros(images.shape[1:3], bool)
+    inner[FRAME:-FRAME, FRAME:-FRAME] = True
+    frame = images[:, ~inner].astype(np.float32) / 255
+    red, green, blue = frame[..., 0], frame[..., 1], frame[..., 2]
+    return ((blue >= green) & (green >= red - 0.02) & (blue - red > 0.06) & (frame.max(-1) > 0.3)).mean(1)
+
+
+def groups_of(images: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Group of each photo, -1 where the border is neither blue nor plain; ``label``: CIFAR-10's ten classes."""
+    share = blue_share(images)
+    group = 2 * np.isin(label, ANIMALS) + (share > BLUE)
+    return np.where((share > BLUE) | (share < PLAIN), group, -1)
+
+
+def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
+    """Write ``{split}_images [n, 32, 32, 3]`` uint8, ``{split}_label [n]``, ``{split}_group [n]`` in random order.
+
+    Args:
+        config: keys of :data:`DEFAULTS`.
+        parents: ``{photos: CIFAR-10}``; without it, drawings take their place, for tests.
+        out: folder to write.
+
+    Raises:
+        UserError: bad config, or fewer photos of a group than asked for.
+    """
+    options = Options("skygroups", config, DEFAULTS)
+    counts = {"train": by_largest_remainder(options.integer("train", 10), CELEBA).tolist()}
+    for split in SPLITS[1:]:
+        counts[split] = [options.integer(f"{split}_per_group", 1)] * len(GROUPS)
+    rng = np.random.default_rng(stable_seed("skygroups", options.integer("seed", 0)))
+    if ROLE in parents:
+        above = manifest.read(parents[ROLE])
+        pool = read_arrays(parents[ROLE], ["train_images", "train_labels", "test_images", "test_labels"])
+        facts = {"kind": "real-other", "label": "skygroups: CIFAR-10 photos, animal/vehicle x blue border (not CelebA)",
+                 "source": {"parent": above["name"], "parent_sha256": above["sha256"], **above["source"]},
+                 "licence": above["licence"], "citation": above["citation"]}  # fmt: skip
+    else:
+        pool = _drawings(rng, {"train": sum(counts["train"]) + sum(counts["validation"]), "test": sum(counts["test"])})
+        nothing = "none: generated"
+        facts = {"kind": "generated", "label": "drawings of two shapes x blue border (neither photos nor CelebA)",
+                 "source": {"name": "drawings"}, "licence": nothing, "citation": nothing}  # fmt: skip
+    arrays = _drawn(rng, pool, counts)
+    facts |= {"name": "skygroups", "builder": "skygroups", "config": options.values}
+    manifest.write(out, arrays, facts)
+
+
+def _drawn(rng: np.random.Generator, pool: Mapping, counts: Mapping[str, list[int]]) -> dict[str, np.ndarray]:
+    """Photos of each split, no photo twice; validation comes first where both take from the same photos."""
+    arrays = {}
+    free = {split: groups_of(pool[f"{split}_images"], pool[f"{split}_labels"]) for split in ("train", "test")}
+    for split in ("validation", "train", "test"):
+        origin = "test" if split == "test" else "train"
+        chosen, group = [], []
+        for number, count in enumerate(counts[split]):
+            there = np.flatnonzero(free[origin] == number)
+            if len(there) < count:
+                raise UserError(f"skygroups: {split} needs {count} {GROUPS[number]}; allowed: up to {len(there)}")
+            chosen.append(rng.permutation(there)[:count])
+            group += [number] * count
+        chosen, group = np.concatenate(chosen), np.array(group)
+        free[origin][chosen] = -1
+        order = rng.permutation(len(chosen))
+        arrays[f"{split}_images"] = pool[f"{origin}_images"][chosen[order]]
+        arrays[f"{split}_group"] = group[order].astype(np.int64)
+        arrays[f"{split}_label"] = arrays[f"{split}_group"] // 2
+    return arrays
+
+
+def _drawings(rng: np.random.Generator, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Boxes (vehicles) and discs (animals) on blue or grey ground, as many as asked for of each kind."""
+    pool, rows = {}, np.arange(32)
+    for split, size in sizes.items():
+        label, blue = (part.ravel() for part in np.meshgrid([0, 2], [0, 1], indexing="ij"))
+        label, blue = np.repeat(label, size), np.repeat(blue, size)
+        ground = rng.integers(90, 130, (len(label), 32, 32, 1))
+        images = ground + np.where(blue[:, None], [0, 10, 90], 0)[:, None, None]
+        centre, radius = rng.integers(13, 19, (2, len(label), 1, 1)), rng.integers(5, 9, (len(label), 1, 1))
+        dy, dx = np.abs(rows[:, None] - centre[0]), np.abs(rows[None, :] - centre[1])
+        inside = np.where(label[:, None, None] == 0, np.maximum(dy, dx) <= radius, dy**2 + dx**2 <= radius**2)
+        images[inside] = rng.integers(0, 256, (int(inside.sum()), 3))
+        pool |= {f"{split}_images": images.astype(np.uint8), f"{split}_labels": label.astype(np.uint8)}
+    return pool
+
+
+def describe(arrays: Mapping[str, np.ndarray]) -> dict:
+    """Counts per split and group, shape, mean and standard deviation of training pixels in [0, 1]."""
+    counts = {}
+    for split in SPLITS:
+        found = np.bincount(arrays[f"{split}_group"], minlength=len(GROUPS)).tolist()
+        counts[split] = {"all": sum(found)} | dict(zip(GROUPS, found, strict=True))
+    pixels = arrays["train_images"].astype(np.float64) / 255
+    return {"counts": counts, "shape": [3, 32, 32], "mean": float(pixels.mean()), "std": float(pixels.std())}
+
+
+def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
+    """``images [1, n, 32, 32, 3]``, ``label`` and ``group`` ``[1, n]``: the same in every repetition."""
+    check_request("skygroups", split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    held = read_arrays(path, [f"{split}_{name}" for name in ("images", "label", "group")])
+    return {name: held[f"{split}_{name}"][None] for name in ("images", "label", "group")}

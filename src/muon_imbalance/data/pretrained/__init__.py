@@ -1,0 +1,1 @@
+"""Pretrained weights kept like data sets, and data sets of what frozen layers make of samples."""

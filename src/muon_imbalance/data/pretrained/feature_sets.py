@@ -1,0 +1,63 @@
+"""Data sets of features: what the lower, frozen part of a pretrained network makes of every sample.
+
+Arrays, for splits train, validation and test: ``{split}_features [n, ...]``, ``{split}_label [n]``, ``{split}_group
+[n]``; ``groups [G]`` their names; ``weight/<name>`` the pretrained weights of the upper part, which is trained.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from muon_imbalance.data.store.array_files import read_arrays
+from muon_imbalance.data.store.options import check_request
+
+SPLITS = ("train", "validation", "test")
+PREFIX = "weight/"
+
+
+def describe(arrays: Mapping[str, np.ndarray]) -> dict:
+    """Counts per split and group; shape of a sample's features; their mean and standard deviation in training."""
+    names, counts = [str(name) for name in arrays["groups"]], {}
+    for split in SPLITS:
+        found = np.bincount(arrays[f"{split}_group"], minlength=len(names)).tolist()
+        counts[split] = {"all": sum(found)} | dict(zip(names, found, strict=True))
+    total = squares = 0.0
+    for part in np.array_split(arrays["train_features"], 32):
+        wide = part.astype(np.float64)
+        total, squares = total + float(wide.sum()), squares + float((wide**2).sum())
+    size = arrays["train_features"].size
+    mean = total / size
+    shape = list(arrays["train_features"].shape[1:])
+    return {"counts": counts, "shape": shape, "mean": mean, "std": max(squares / size - mean**2, 0.0) ** 0.5}
+
+
+def facts(owner: str, samples: Mapping, pretrained: Mapping, detail: str, config: Mapping) -> dict:
+    """What the manifest says, from those of the samples and of the pretrained weights; ``detail`` ends the label."""
+    return {
+        "name": owner,
+        "kind": samples["kind"],
+        "label": f"{samples['label']} / {pretrained['label']}{detail}",
+        "source": {
+            "samples_sha256": samples["sha256"],
+            "weights_sha256": pretrained["sha256"],
+            "samples": samples["source"],
+            "weights": pretrained["source"],
+        },
+        "licence": f"samples: {samples['licence']}; weights: {pretrained['licence']}",
+        "citation": f"{samples['citation']} Weights: {pretrained['citation']}",
+        "builder": owner,
+        "config": dict(config),
+    }
+
+
+def load(owner: str, path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
+    """``features [1, n, ...]``, ``label [1, n]``, ``group [1, n]``: the same in every repetition; ``groups [G]``."""
+    check_request(owner, split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    held = read_arrays(path, [f"{split}_{name}" for name in ("features", "label", "group")] + ["groups"])
+    return {name: held[f"{split}_{name}"][None] for name in ("features", "label", "group")} | {"groups": held["groups"]}
+
+
+def weights(path: Path) -> dict[str, np.ndarray]:
+    """Pretrained weights of the upper part, by the names of its module."""
+    return {name.removeprefix(PREFIX): array for name, array in read_arrays(path).items() if name.startswith(PREFIX)}

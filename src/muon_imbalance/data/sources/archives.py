@@ -1,0 +1,97 @@
+"""Take named members out of a downloaded archive, checked against their hashes."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.sources.digest import copy_and_hash, file_sha256
+
+
+def check_archive(archive: Path, sha256: str, size: int, name: str) -> None:
+    """Refuse an archive whose bytes are not the recorded ones.
+
+    Raises:
+        UserError: naming file, both hashes and both sizes.
+    """
+    found = file_sha256(archive)
+    if found != sha256:
+        held = archive.stat().st_size
+        hint = "it is incomplete: run the command again" if held < size else "do not use it"
+        raise UserError(
+            f"{archive.name} (source {name}): sha256 is {found} ({held:,} bytes), "
+            f"expected {sha256} ({size:,} bytes); {hint}. "
+            "If it stays so, put the official files in a folder and name that as the source"
+        )
+
+
+def extract(archive: Path, members: Mapping[str, tuple[str, str]], into: Path) -> dict[str, Path]:
+    """Write each member to ``into/<role>`` and check its sha256; nothing else is unpacked.
+
+    Args:
+        archive: ``.tgz``, ``.whl`` / ``.zip`` or ``.deb``.
+        members: role -> (path in the archive, sha256).
+
+    Raises:
+        UserError: unreadable archive, member missing, or a member's content is not the recorded one.
+    """
+    paths = {}
+    try:
+        with _opened(archive) as read:
+            for role, (member, sha256) in members.items():
+                paths[role] = into / role
+                with read(member) as stream:
+                    found = copy_and_hash(stream, paths[role])
+                if found != sha256:
+                    raise UserError(f"{archive.name}: {member}: sha256 is {found}, expected {sha256}; do not use it")
+    except KeyError as error:
+        raise UserError(f"{archive.name} lacks a member it should hold: {error.args[0]}") from error
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"{archive.name} is not a readable archive ({error})") from error
+    return paths
+
+
+class _opened:
+    """Context that gives ``read(member) -> binary stream`` for a tar archive, a zip archive or a Debian package."""
+
+    def __init__(self, archive: Path):
+        if archive.suffix in (".whl", ".zip"):
+            self.file = zipfile.ZipFile(archive)
+        elif archive.suffix == ".deb":
+            self.file = tarfile.open(fileobj=_debian_files(archive))
+        else:
+            self.file = tarfile.open(archive)
+
+    def __enter__(self):
+        return self._read
+
+    def _read(self, member: str):
+        if isinstance(self.file, zipfile.ZipFile):
+            return self.file.open(member)
+        stream = self.file.extractfile(member)
+        if stream is None:
+            raise KeyError(f"{member} is not a file")
+        return stream
+
+    def __exit__(self, *_):
+        self.file.close()
+
+
+def _debian_files(archive: Path) -> io.BytesIO:
+    """``data.tar.*`` of a Debian package, which is an ``ar`` archive: 60-byte headers, data padded to even length.
+
+    A header holds the name in its first 16 bytes and the length as decimal text in bytes 48 to 57.
+    """
+    with open(archive, "rb") as stream:
+        if stream.read(8) != b"!<arch>\n":
+            raise tarfile.ReadError("it does not begin like a Debian package")
+        while header := stream.read(60):
+            name, length = header[:16].decode("ascii", "replace"), header[48:58].strip()
+            if len(header) < 60 or not length.isdigit():
+                raise tarfile.ReadError("a header is damaged")
+            if name.startswith("data.tar"):
+                return io.BytesIO(stream.read(int(length)))
+            stream.seek(int(length) + int(length) % 2, io.SEEK_CUR)
+    raise tarfile.ReadError("it holds no data.tar")

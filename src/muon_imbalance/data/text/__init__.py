@@ -1,0 +1,1 @@
+"""Data sets of text, one builder a file; tokenizer, buckets and grammars."""

@@ -1,0 +1,58 @@
+"""What data sets of sentence pairs share: labels, groups by negation, and how they are stored.
+
+A group is a label and whether the second sentence holds a negation word (Gururangan et al. 2018; Sagawa et al. 2020,
+"Distributionally robust neural networks for group shifts": nobody, no, never, nothing).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from muon_imbalance.data.store.array_files import read_arrays
+from muon_imbalance.data.store.options import check_request
+from muon_imbalance.data.text.corpus import packing
+from muon_imbalance.data.text.nli_grammar import LABELS, NEGATIONS
+
+SPLITS = ("train", "validation", "test")
+GROUPS = tuple(f"{label}_{kind}" for label in LABELS for kind in ("plain", "negation"))
+WORD = re.compile(r"[a-z']+")
+
+
+def negated(sentence: str) -> bool:
+    """Whether one of the negation words occurs in it."""
+    return not set(NEGATIONS).isdisjoint(WORD.findall(sentence.lower()))
+
+
+def arrays_of(split: str, pairs: Sequence[tuple[str, str]], label: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays of one split: both sentences, ``{split}_label [n]`` and ``{split}_group [n]`` int64."""
+    second = np.array([negated(hypothesis) for _, hypothesis in pairs], np.int64)
+    arrays = {f"{split}_label": label.astype(np.int64), f"{split}_group": 2 * label.astype(np.int64) + second}
+    for place, name in enumerate(("premise", "hypothesis")):
+        arrays |= packing.packed([pair[place] for pair in pairs], f"{split}_{name}")
+    return arrays
+
+
+def pairs_of(path: Path, split: str) -> list[tuple[str, str]]:
+    """Sentence pairs of a split."""
+    names = [f"{split}_{name}_{part}" for name in ("premise", "hypothesis") for part in ("bytes", "ends")]
+    held = read_arrays(path, names)
+    return list(zip(*(packing.unpacked(held, f"{split}_{name}") for name in ("premise", "hypothesis")), strict=True))
+
+
+def describe(arrays: Mapping[str, np.ndarray]) -> dict:
+    """Counts per split and group; mean and standard deviation of the number of characters of a training pair."""
+    counts = {}
+    for split in SPLITS:
+        found = np.bincount(arrays[f"{split}_group"], minlength=len(GROUPS)).tolist()
+        counts[split] = {"all": sum(found)} | dict(zip(GROUPS, found, strict=True))
+    lengths = sum(np.diff(arrays[f"train_{name}_ends"], prepend=0) for name in ("premise", "hypothesis"))
+    return {"counts": counts, "shape": [2], "mean": float(lengths.mean()), "std": float(lengths.std())}
+
+
+def load(owner: str, path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
+    """``label`` and ``group`` ``[1, n]``, the same in every repetition (sentences: :func:`pairs_of`)."""
+    check_request(owner, split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    held = read_arrays(path, [f"{split}_label", f"{split}_group"])
+    return {name: held[f"{split}_{name}"][None] for name in ("label", "group")}

@@ -1,0 +1,1 @@
+"""Torch modules, one network at a time, for training on minibatches."""

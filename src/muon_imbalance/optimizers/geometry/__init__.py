@@ -1,0 +1,1 @@
+"""Norms, their steepest-descent maps, and polar factors with their Newton-Schulz iterations."""

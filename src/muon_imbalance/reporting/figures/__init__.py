@@ -1,0 +1,1 @@
+"""How figures look and are saved; `plots` has the panels that several figures share."""

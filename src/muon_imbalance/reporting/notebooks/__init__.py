@@ -1,0 +1,1 @@
+"""Notebooks as files, run strictly and cleaned before they are published."""

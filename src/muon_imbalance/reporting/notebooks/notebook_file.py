@@ -1,0 +1,125 @@
+"""What a committed notebook must look like, read from its source; nothing is run and no Jupyter package is
+needed.
+"""
+
+import ast
+import json
+from pathlib import Path
+
+from muon_imbalance.common.closure import PACKAGE, closure, module_file
+from muon_imbalance.common.errors import UserError
+
+KERNEL = "python3"
+PARAMETERS_TAG = "parameters"
+
+
+def read(path: str | Path) -> dict:
+    """Load a notebook as a plain dictionary.
+
+    Raises:
+        UserError: there is no such file, it is no notebook in format 4, or its language is not Python.
+    """
+    try:
+        notebook = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"notebook {path} does not exist") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"notebook {path} is not valid JSON: {error}") from None
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4 or "cells" not in notebook:
+        raise UserError(f"notebook {path} is not a Jupyter notebook in format 4")
+    metadata = notebook.get("metadata", {})
+    language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    if language not in (None, "python"):
+        raise UserError(f"notebook {path} is written in {language!r}; allowed is 'python'")
+    return notebook
+
+
+def source(cell: dict) -> str:
+    """Text of a cell (the format allows a string or a list of lines)."""
+    text = cell.get("source", "")
+    return text if isinstance(text, str) else "".join(text)
+
+
+def _code(cell: dict) -> ast.Module:
+    """Parse a code cell; lines of shell and magic commands (``%``, ``!``) are left out."""
+    lines = ("" if line.lstrip().startswith(("%", "!")) else line for line in source(cell).splitlines())
+    return ast.parse("\n".join(lines))
+
+
+def parameters(notebook: dict, path: str | Path) -> dict[str, object]:
+    """Names and default values in the one cell tagged ``parameters``.
+
+    Raises:
+        UserError: there is not exactly one such cell, or it holds anything but ``name = literal`` (a
+        value derived
+            there would go stale when the runner sets the names it was derived from).
+    """
+    tagged = [cell for cell in notebook["cells"] if PARAMETERS_TAG in cell.get("metadata", {}).get("tags", ())]
+    if len(tagged) != 1:
+        raise UserError(f"notebook {path} has {len(tagged)} cells tagged 'parameters'; exactly one is needed")
+    found: dict[str, object] = {}
+    try:
+        statements = _code(tagged[0]).body
+    except SyntaxError as error:
+        raise UserError(f"notebook {path}: the parameters cell is not valid Python: {error}") from None
+    for statement in statements:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue  # a docstring
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        try:
+            if len(targets) != 1 or not isinstance(targets[0], ast.Name):
+                raise ValueError
+            found[targets[0].id] = ast.literal_eval(statement.value)
+        except (ValueError, TypeError, AttributeError):
+            raise UserError(
+                f"notebook {path}: the parameters cell holds {ast.unparse(statement)!r}; "
+                "allowed is only name = literal, derive values in the next cell"
+            ) from None
+    return found
+
+
+def imports(notebook: dict, path: str | Path) -> list[str]:
+    """Dotted names that the notebook's code imports, sorted; ``from a import b`` gives ``a`` and ``a.b``."""
+    names: set[str] = set()
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        try:
+            tree = _code(cell)
+        except SyntaxError as error:
+            raise UserError(f"notebook {path}: a code cell is not valid Python: {error}") from None
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module)
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return sorted(names)
+
+
+def source_files(notebook: dict, path: str | Path) -> list[Path]:
+    """Files of the package that rendering a notebook runs: the stage and what the notebook's code imports."""
+    own = [name for name in imports(notebook, path) if name.startswith(f"{PACKAGE}.")]
+    return closure(f"{PACKAGE}.stages.render", *(name for name in own if module_file(name)))
+
+
+def problems(notebook: dict, path: str | Path) -> list[str]:
+    """What keeps a notebook from being committed: outputs, counts, a kernel of its author, a bad
+    parameters cell.
+    """
+    found = []
+    try:
+        parameters(notebook, path)
+    except UserError as error:
+        found.append(str(error))
+    name = notebook.get("metadata", {}).get("kernelspec", {}).get("name")
+    if name != KERNEL:
+        found.append(f"notebook {path}: the kernel is {name!r}, not {KERNEL!r}")
+    for number, cell in enumerate(notebook["cells"], start=1):
+        if cell.get("outputs"):
+            found.append(f"notebook {path}: cell {number} has outputs; clear them before committing")
+        if cell.get("execution_count") is not None:
+            found.append(f"notebook {path}: cell {number} has an execution count; clear it before committing")
+        if "papermill" in cell.get("metadata", {}):
+            found.append(f"notebook {path}: cell {number} was written by a run; commit the source instead")
+    return found

@@ -1,0 +1,1 @@
+"""Tidy tables of runs: their form on disk, and as frames."""

@@ -1,0 +1,93 @@
+"""Stage: try out a user's own optimizer class before anything is trained with it.
+
+It is imported, built with every cell of its sweeps, and makes three steps on a small problem. What a change of the
+class shows in goes into the file that its training jobs depend on.
+"""
+
+import argparse
+import inspect
+import json
+import logging
+from pathlib import Path
+
+import torch
+
+from muon_imbalance.common.arguments import json_argument
+from muon_imbalance.common.closure import module_file
+from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.progress import start_logging
+from muon_imbalance.optimizers.torch_bridge import torch_class, user_code
+from muon_imbalance.plan.config import cells
+from muon_imbalance.training.checkpoints import key
+
+log = logging.getLogger("muon_imbalance")
+
+
+def try_out(name: str, described: dict, case: dict) -> torch_class.Own:
+    """Three steps with every cell of one experiment; returns the last optimizer.
+
+    Args:
+        case: ``experiment``, ``hyper`` (fixed), ``grid``, ``dtype``, ``vectors`` (whether its model has any).
+    """
+    for cell in cells(case["grid"]):
+        optimizer = torch_class.build(name, described, case["hyper"], cell)
+        params, gradients = torch_class.small_problem(case["vectors"], getattr(torch, case["dtype"]))
+        state = optimizer.init(params)
+        for _ in range(3):
+            params, state = optimizer.step(params, gradients(params), state)
+        if not all(bool(param.isfinite().all()) for param in params.values()):
+            log.info(f"note: {name} is not finite after 3 steps with {cell} on a small problem")
+    return optimizer
+
+
+def code(cls: type, spec: str, path: str | None) -> str:
+    """Hash of what a change of the class shows in: its own file, and what :func:`own_source.origin` finds."""
+    files, version = user_code.origin(spec, path)
+    defined = module_file(cls.__module__, user_code.folder(cls.__module__, path) or Path())
+    return key({"version": version}, {*files, *([defined] if defined else [])})
+
+
+def record(name: str, described: dict, cases: list[dict]) -> dict:
+    """What the check found.
+
+    Raises:
+        UserError: the class cannot be imported, built or stepped; the message names optimizer and experiment.
+    """
+    cls = torch_class.load(name, described)
+    optimizer = None
+    for case in cases:
+        try:
+            optimizer = try_out(name, described, case)
+        except UserError as error:
+            raise UserError(f"{error} (experiment {case['experiment']})") from error.__cause__
+    if not optimizer.resumable:
+        log.info(f"note: {name}: its state cannot be stored; an interrupted training starts from the beginning")
+    return {
+        "name": name,
+        "class": described["class"],
+        "defined_in": cls.__module__,
+        "version": user_code.origin(described["class"], described.get("path"))[1],
+        "code_sha256": code(cls, described["class"], described.get("path")),
+        "arguments": {key: repr(value) for key, value in torch_class.options(cls)[0].items()},
+        "resumable": optimizer.resumable,
+        "step": str(inspect.signature(cls.step)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", required=True, help="name of the optimizer in the configuration")
+    parser.add_argument("--own", required=True, help="JSON: class, path, only_matrices")
+    parser.add_argument("--cases", required=True, help="JSON: list of experiment, hyper, grid, dtype, vectors")
+    parser.add_argument("--output", type=Path, required=True, help="record to write (JSON)")
+    arguments = parser.parse_args()
+    start_logging()
+    described = json_argument(arguments.own, "--own")
+    found = record(arguments.name, described, json_argument(arguments.cases, "--cases", (list,)))
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    log.info(f"{arguments.name}: {found['class']} ({found['version'] or 'your own file'}) can be trained")
+
+
+if __name__ == "__main__":
+    run_stage(main)

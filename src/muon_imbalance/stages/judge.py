@@ -1,0 +1,89 @@
+"""Stage: judge the paper's claims on the runs at hand and write ``claims.json``."""
+
+import argparse
+import json
+import logging
+import sys
+from collections import Counter
+from pathlib import Path
+
+from muon_imbalance.analysis.claims.comparators import FAILS
+from muon_imbalance.analysis.claims.judging import claim_records, judging
+from muon_imbalance.analysis.statistics.evidence import Experiment
+from muon_imbalance.common.arguments import json_argument
+from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.progress import start_logging
+from muon_imbalance.runs import frames
+
+log = logging.getLogger("muon_imbalance")
+SAMPLED = "generated"
+NO_DATA = "population"  # data kind of an experiment without a data set: exact moments, no sample
+
+
+def data_kind(experiment: str, manifests: dict[str, str | None], settings: dict[str, dict] | None = None) -> str | None:
+    """Kind of an experiment's data: from its manifest, None if it was not run; without a manifest ``population``,
+    or ``generated`` where a table of closed forms draws samples itself.
+    """
+    if experiment not in manifests:
+        return None
+    path = manifests[experiment]
+    if path is None:
+        theory = (settings or {}).get(experiment, {}).get("theory", {})
+        return SAMPLED if theory.get("sampled") else NO_DATA
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))["kind"]
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        raise UserError(f"manifest {path} of {experiment} cannot be read: {error!r}") from None
+
+
+def gather(name: str, tables: dict, settings: dict, theory: dict) -> Experiment:
+    """An experiment's evidence from its files."""
+    return Experiment(
+        name,
+        frame=frames.read(tables[name]) if tables.get(name) else None,
+        settings=settings.get(name),
+        theory=frames.read([theory[name]], columns=frames.THEORY_COLUMNS) if name in theory else None,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--claims", type=Path, required=True, help="folder of claim files")
+    add("--schema", type=Path, default=Path("workflow/schemas/claims.schema.yaml"), help="their schema")
+    add("--runs", required=True, help="JSON: experiment -> list of runs tables")
+    add("--theory", default="{}", help="JSON: experiment -> table of closed forms")
+    add("--experiments", default="{}", help="JSON: experiment -> its entry in the configuration")
+    add("--manifests", default="{}", help="JSON: experiment -> manifest of its data set, or null without one")
+    add("--own", default="{}", help="JSON: experiment -> optimizers of the user's own, judged beside the paper's")
+    add("--scale", required=True, help="smoke, laptop or paper")
+    add("--figures", help="JSON: list (or object keyed by id) of the figures of this run; default: all")
+    add("--output", type=Path, required=True, help="records to write (JSON)")
+    add("--strict", action="store_true", help="exit with status 1 if a statement of a paper (id C, L, T or P) fails")
+    arguments = parser.parse_args()
+    start_logging()
+    tables, theory = json_argument(arguments.runs, "--runs"), json_argument(arguments.theory, "--theory")
+    settings = json_argument(arguments.experiments, "--experiments")
+    manifests = json_argument(arguments.manifests, "--manifests")
+    figures = json_argument(arguments.figures, "--figures", (list, dict)) if arguments.figures else None
+    stated = claim_records.load(arguments.claims, arguments.schema, json_argument(arguments.own, "--own"))
+    evidence = {name: gather(name, tables, settings, theory) for name in dict.fromkeys(c.experiment for c in stated)}
+    records = [
+        judging.judge(c, evidence[c.experiment], arguments.scale, data_kind(c.experiment, manifests, settings), figures)
+        for c in stated
+    ]
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
+    arguments.output.write_text(text + "\n", encoding="utf-8")
+    for record in records:
+        log.info(f"{record['id']:24} {record['verdict']:13} {record['note']}")
+    log.info(", ".join(f"{verdict} {count}" for verdict, count in Counter(r["verdict"] for r in records).items()))
+    stated_by_the_paper = [r for r in records if r["id"].startswith(("C", "L", "T", "P")) and "@" not in r["id"]]
+    failing = [r["id"] for r in stated_by_the_paper if r["verdict"] == FAILS]
+    if arguments.strict and failing:
+        print(f"claims that fail: {', '.join(failing)}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run_stage(main)

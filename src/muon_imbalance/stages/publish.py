@@ -1,0 +1,121 @@
+"""Stage: write the report from the figures and the judged claims.
+
+``python -m muon_imbalance.stages.publish --claims results/laptop/claims.json --figures JSON --scale laptop
+--audit workflow/report/audit.yaml --output results/laptop/report/index.html``
+
+``--figures`` maps ids, in the order of the report, to ``{"files": [figures/fig_01_x.pdf, ...], "executed":
+"results/laptop/notebooks/fig_01_x.ipynb", "log": "logs/laptop/render/fig_01.log"}``. The executed notebooks
+become pages in the folder ``notebooks/`` beside the report; pages of notebooks no longer shown are removed.
+``--audit`` adds the page ``audit.html``.
+"""
+
+import argparse
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.progress import start_logging
+from muon_imbalance.reporting.options import read_json
+from muon_imbalance.reporting.site.index_page import audit as audits
+from muon_imbalance.reporting.site.index_page import audit_page, index_page, pages
+
+KEYS = {"files", "executed", "log"}
+log = logging.getLogger("muon_imbalance")
+
+
+def check_figures(figures: Mapping[str, Mapping]) -> None:
+    """Refuse a description of the figures with a key too few or too many.
+
+    Raises:
+        UserError: naming figure and keys.
+    """
+    for identifier, entry in figures.items():
+        if not isinstance(entry, dict) or set(entry) != KEYS:
+            found = sorted(entry) if isinstance(entry, dict) else entry
+            raise UserError(f"--figures: {identifier} has {found}; needed are the keys {', '.join(sorted(KEYS))}")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that it is there as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def publish(
+    claims: Path,
+    figures: Mapping[str, Mapping],
+    output: Path,
+    *,
+    scale: str,
+    command: str,
+    scale_note: str = "",
+    audit: Path | None = None,
+) -> list[Path]:
+    """Write the pages of the notebooks and the report; nothing is written before all of it is made.
+
+    Raises:
+        UserError: a figure, notebook or claim is missing or broken.
+    """
+    check_figures(figures)
+    folder = output.parent / "notebooks"
+    made: dict[Path, str] = {}
+    shown = []
+    for identifier, entry in figures.items():
+        target = folder / f"{Path(entry['executed']).stem}.html"
+        part = index_page.figure(entry, scale, output, target)
+        if part["id"] != identifier:
+            raise UserError(f"--figures: the files of {identifier} belong to {part['id']}")
+        made[target] = pages.page(
+            pages.read_notebook(entry["executed"]),
+            title=f"{part['name']}: {part['title']}",
+            scale=scale,
+            back=f"{pages.relative(output, target)}#{part['id']}",
+            download=pages.relative(entry["executed"], target),
+            name=f"the page of {entry['executed']}",
+        )
+        shown.append(part)
+    judged = index_page.read_claims(claims)
+    if audit is not None:
+        content, target = audits.read(audit), output.parent / "audit.html"
+        audits.check_references(content, [claim["id"] for claim in judged], list(figures))
+        made[target] = audit_page.page(content, judged, list(figures), scale=scale, back=output, output=target)
+    made[output] = index_page.index(
+        shown, judged, scale=scale, command=command, scale_note=scale_note, audit="audit.html" if audit else None
+    )
+    for path, text in made.items():
+        _write(path, text)
+    for stale in set(folder.glob("*.html")) - set(made):
+        stale.unlink()
+    return list(made)
+
+
+def main() -> None:
+    """Read the command line and publish."""
+    parser = argparse.ArgumentParser(prog="python -m muon_imbalance.stages.publish", description="Write the report.")
+    parser.add_argument("--claims", required=True, type=Path, help="claims.json written by the stage judge")
+    parser.add_argument("--figures", required=True, help="JSON object, or @file: id to files, executed, log")
+    parser.add_argument("--scale", required=True, help="smoke, laptop or paper")
+    parser.add_argument("--scale-note", default="", help="what a reader should know of this scale")
+    parser.add_argument("--audit", type=Path, help="audit file (YAML), for the page audit.html")
+    parser.add_argument("--command", help="the command that remakes it all (default: make paper SCALE=<scale>)")
+    parser.add_argument("--output", required=True, type=Path, help="path of index.html")
+    options = parser.parse_args()
+    start_logging()
+    written = publish(
+        options.claims,
+        read_json(options.figures, "--figures"),
+        options.output,
+        scale=options.scale,
+        command=options.command or f"make paper SCALE={options.scale}",
+        scale_note=options.scale_note,
+        audit=options.audit,
+    )
+    log.info(f"report: {options.output} and {len(written) - 1} more pages")
+
+
+if __name__ == "__main__":
+    run_stage(main)

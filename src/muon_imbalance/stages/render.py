@@ -1,0 +1,131 @@
+"""Stage: run one figure, table or card notebook and publish its files.
+
+``python -m muon_imbalance.stages.render --id fig_04 --notebook notebooks/fig_04_linear_cross_entropy.ipynb
+--parameters JSON --provenance JSON --figures-dir DIR --executed FILE.ipynb --log-notebook FILE.ipynb``
+
+The notebook's stem names everything: ``<stem>.pdf .png .csv`` for figures, ``<stem>.csv .html`` for tables,
+which the notebook writes into ``output_dir``; the stage adds ``<stem>.json`` and the executed notebook and
+publishes all of them together or none. Besides ``--parameters`` the notebook gets ``output_dir``, ``title``,
+``data_label`` and ``scale``.
+"""
+
+import argparse
+import json
+import logging
+import time
+from pathlib import Path
+
+import nbformat
+
+from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.progress import start_logging
+from muon_imbalance.reporting import provenance, publish_files
+from muon_imbalance.reporting.notebooks import runner, scrub
+from muon_imbalance.reporting.options import read_json
+
+SUFFIXES = {"fig": ("pdf", "png", "csv"), "tab": ("csv", "html"), "card": ("pdf", "png", "csv")}
+"""What a notebook writes, by the first part of its id."""
+log = logging.getLogger("muon_imbalance")
+
+
+def suffixes(identifier: str, source: Path) -> tuple[str, ...]:
+    """Suffixes that a notebook must write.
+
+    Raises:
+        UserError: the id is no figure's, table's or card's, or the notebook is not named after it.
+    """
+    kind = identifier.partition("_")[0]
+    if kind not in SUFFIXES:
+        raise UserError(f"--id {identifier}: an id begins with fig_ or tab_, or is card")
+    if not source.stem.startswith(f"{identifier}_"):
+        raise UserError(f"--notebook {source}: for --id {identifier} its name must be {identifier}_<slug>.ipynb")
+    return SUFFIXES[kind]
+
+
+def render(
+    identifier: str,
+    source: Path,
+    parameters: dict,
+    spec: dict,
+    figures_dir: Path,
+    executed: Path,
+    log_notebook: Path,
+    page: Path | None = None,
+) -> list[Path]:
+    """Run the notebook in the current folder (the project's root) and return the published files.
+
+    ``page``: where the executed notebook goes as an HTML page as well.
+
+    Raises:
+        UserError: see the modules of :mod:`muon_imbalance.reporting`; no file is published then.
+    """
+    wanted = {f"{source.stem}.{suffix}" for suffix in suffixes(identifier, source)}
+    provenance.check_spec(spec)
+    data = provenance.read_manifests(spec["data"])
+    record = provenance.sidecar(identifier, source, spec, data)
+    own = {"title": record["title"], "data_label": provenance.data_label(data), "scale": record["scale"]}
+    taken = sorted(set(parameters) & {*own, "output_dir"})
+    if taken:
+        raise UserError(f"--parameters: {', '.join(taken)} is set by the runner and cannot be given")
+    with publish_files.workshop(figures_dir, source.stem) as folder:
+        files = folder / "files"
+        files.mkdir()
+        node = runner.execute(source, {**parameters, **own, "output_dir": files.as_posix()}, log_notebook)
+        publish_files.check(files, wanted, f"notebook {source}")
+        (folder / "sidecar.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        nbformat.write(scrub.scrub(node, Path.cwd()), folder / "executed.ipynb")
+        moves = {files / name: figures_dir / name for name in sorted(wanted)}
+        moves[folder / "sidecar.json"] = figures_dir / f"{source.stem}.json"
+        moves[folder / "executed.ipynb"] = executed
+        if page is not None:
+            from muon_imbalance.reporting.site.index_page import (
+                pages,  # nbconvert and pandas: a second that only cards need
+            )
+
+            html = pages.page(
+                nbformat.read(folder / "executed.ipynb", as_version=4),
+                title=record["title"],
+                scale=record["scale"],
+                back=None,
+                download=pages.relative(executed, page),
+                name=f"the page {page}",
+                code=False,
+            )
+            (folder / "page.html").write_text(html, encoding="utf-8")
+            moves[folder / "page.html"] = page
+        publish_files.promote(moves)
+    return list(moves.values())
+
+
+def main() -> None:
+    """Read the command line and render."""
+    parser = argparse.ArgumentParser(
+        prog="python -m muon_imbalance.stages.render", description="Render one figure or table."
+    )
+    parser.add_argument("--id", required=True, help="fig_XX or tab_X")
+    parser.add_argument("--notebook", required=True, type=Path, help="notebooks/<id>_<slug>.ipynb")
+    parser.add_argument("--parameters", required=True, help="JSON object, or @file: runs, theory, ...")
+    parser.add_argument("--provenance", required=True, help=f"JSON object, or @file: {', '.join(provenance.SPEC_KEYS)}")
+    parser.add_argument("--figures-dir", required=True, type=Path, help="where the figure's files go")
+    parser.add_argument("--executed", required=True, type=Path, help="where the executed notebook goes")
+    parser.add_argument("--log-notebook", required=True, type=Path, help="where it is kept when a cell fails")
+    parser.add_argument("--page", type=Path, help="where it goes as an HTML page (default: nowhere)")
+    options = parser.parse_args()
+    start_logging()
+    began = time.monotonic()
+    published = render(
+        options.id,
+        options.notebook,
+        read_json(options.parameters, "--parameters"),
+        read_json(options.provenance, "--provenance"),
+        options.figures_dir,
+        options.executed,
+        options.log_notebook,
+        options.page,
+    )
+    names = ", ".join(path.name for path in published)
+    log.info(f"{options.id}: wrote {names} in {time.monotonic() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,44 @@
+"""Stage: pick the grid cell that is trained with all seeds (of each variant) and write the selection file."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from muon_imbalance.analysis.selection import CONTRACT, select
+from muon_imbalance.common.arguments import json_argument
+from muon_imbalance.common.errors import run_stage
+from muon_imbalance.common.progress import start_logging
+from muon_imbalance.runs import frames
+
+log = logging.getLogger("muon_imbalance")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--grid", type=Path, nargs="+", required=True, help="runs tables with the rows of the grid phase"
+    )
+    parser.add_argument("--rule", required=True, help="JSON: metric, split, group, at (end | best), goal (max | min)")
+    parser.add_argument("--grid-values", required=True, help="JSON: swept key -> list of text tokens")
+    parser.add_argument("--output", type=Path, required=True, help="selection file to write (JSON)")
+    arguments = parser.parse_args()
+    start_logging()
+    frame = frames.read(arguments.grid, phase="grid")
+    rule, values = json_argument(arguments.rule, "--rule"), json_argument(arguments.grid_values, "--grid-values")
+    variant = frames.variants(frame)
+    chosen = {name: select(frame[variant == name], rule, values) for name in variant.unique()}
+    contract = {name: {key: one[key] for key in CONTRACT} for name, one in chosen.items()}
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(contract[""] if "" in contract else {"variants": contract}, indent=2, allow_nan=False)
+    arguments.output.write_text(text + "\n", encoding="utf-8")
+    for name, one in chosen.items():
+        table = one["table"].to_string(index=False)
+        log.info(f"{name or 'selected'}: {one['hyper']} with score {one['score']:.4g} from\n{table}")
+        for key, side in one["edge"].items():
+            if side:
+                log.info(f"note: {key} = {one['hyper'][key]} is on the {side} border of its grid")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,117 @@
+"""Next-token prediction with a torch module, on minibatches of windows of tokens (Figs 9, 25, 26, 28).
+
+A data set's ``load`` gives windows and the buckets of the vocabulary (:mod:`muon_imbalance.data.text.corpus`). Measured
+on the validation windows, over all tokens and over those of each bucket (``rare``, ``middle``, ``frequent``,
+``lower_half``): ``accuracy`` (the most probable token is the right one), ``top5``, ``loss`` (nats) and ``tokens`` (how
+many there are); for a generated language also ``ceiling_share``, accuracy over that of a predictor that knows the
+grammar. Tokens that the training text did not have are left out. Additions are the group ``additions``:
+``exact_match``, and ``accuracy`` and ``loss`` over the tokens of the answers.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from muon_imbalance.data import registry as data_sets
+from muon_imbalance.models import registry as models
+from muon_imbalance.plan.job import Job
+from muon_imbalance.training.engine import Key
+from muon_imbalance.training.minibatch import Minibatch, OutputsOf
+
+BUCKETS = {"rare": 0, "middle": 1, "frequent": 2}
+UNKNOWN, PADDING = 0, -1
+
+
+def stackable(settings: dict) -> str:
+    """Models are trained one by one."""
+    return json.dumps(settings, sort_keys=True)
+
+
+def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "Language":
+    """The task of one model."""
+    return Language(settings[0], job, seeds[0], data)
+
+
+class CrossEntropy(torch.autograd.Function):
+    """Mean cross-entropy of ``logits [m, V]`` (float32) for ``targets [m]``, with its gradient ``(softmax - 1_y) / m``.
+
+    The gradient is made in the memory of the forward pass, a seventh of a small model's step on a CPU less than with
+    ``torch.nn.functional.cross_entropy`` (a test compares the two). The gradient of the gradient is not available.
+    """
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, targets: Tensor) -> Tensor:
+        shifted = logits - logits.amax(1, keepdim=True)
+        own = shifted.gather(1, targets.unsqueeze(1))
+        total = shifted.exp_().sum(1, keepdim=True)
+        gradient = shifted.mul_(1 / (total * len(targets)))
+        gradient.scatter_add_(1, targets.unsqueeze(1), torch.full_like(own, -1 / len(targets)))
+        ctx.save_for_backward(gradient)
+        return (total.log() - own).mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, outer: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * outer, None
+
+
+class Language(Minibatch):
+    """Task: a language model on a text. ``settings``: ``dataset``, ``model``."""
+
+    def __init__(self, settings: dict, job: Job, seed: int, data: Path):
+        dataset, device = settings["dataset"], torch.device(job.device)
+        module = data_sets.module(dataset["builder"])
+        train, held = (module.load(data, split, [seed]) for split in ("train", "validation"))
+        self.train = torch.from_numpy(train["windows"]).to(device)
+        self.held = {key: torch.from_numpy(value).to(device) for key, value in held.items()}
+        self.chunk = job.chunk
+        vocabulary, context = len(train["count"]), self.train.shape[1] - 1
+        bucket, targets = self.held["bucket"], self.held["windows"][:, 1:]
+        counted = (targets != PADDING) & (targets != UNKNOWN)
+        own, lower = bucket[targets.clamp(min=0)], self.held["lower_half"][targets.clamp(min=0)]
+        groups = {"all": counted, "lower_half": counted & lower}
+        groups |= {name: counted & (own == number) for name, number in BUCKETS.items()}
+        self.groups = {name: members for name, members in groups.items() if bool(members.any())}
+        make = models.load(settings["model"]["name"]).build
+        super().__init__(job, dataset["name"], seed, len(self.train),
+                         lambda: make(settings["model"], (context,), vocabulary))  # fmt: skip
+
+    def loss(self, outputs_of: OutputsOf, which: Tensor, rng: torch.Generator) -> Tensor:
+        """Mean cross-entropy over the tokens of the windows ``which``."""
+        windows = self.train[which.to(self.device)]
+        inputs, targets = windows[:, :-1].clamp(min=0), windows[:, 1:]
+        there = targets != PADDING
+        return CrossEntropy.apply(outputs_of(inputs, there).float(), targets[there])
+
+    def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
+        rank, losses = self._scored(outputs_of, self.held["windows"])
+        values: dict[Key, Tensor] = {}
+        for name, members in self.groups.items():
+            found = {"accuracy": rank[members] == 0, "top5": rank[members] < 5, "loss": losses[members]}
+            values |= {("validation", name, key): value.double().mean() for key, value in found.items()}
+            values["validation", name, "tokens"] = members.sum().double()
+            if "best_1" in self.held:
+                ceiling = self.held["best_1"][members].double().mean()
+                values["validation", name, "ceiling_share"] = values["validation", name, "accuracy"] / ceiling
+        if "additions" in self.held:
+            rank, losses = self._scored(outputs_of, self.held["additions"].long())
+            asked = self.held["answers"][:, 1:]
+            solved = ((rank == 0) | ~asked).all(1)
+            found = {"exact_match": solved, "accuracy": rank[asked] == 0, "loss": losses[asked]}
+            values |= {("validation", "additions", key): value.double().mean() for key, value in found.items()}
+        return {key: value.reshape(1) for key, value in values.items()}
+
+    def _scored(self, outputs_of: OutputsOf, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each target ``[N, T]``: how many tokens are more probable, and ``-ln p``; without meaning at padding."""
+        ranks, losses = [], []
+        for part in windows.split(self.chunk):
+            targets = part[:, 1:].clamp(min=0).unsqueeze(2)
+            logits = outputs_of(part[:, :-1].clamp(min=0)).float()
+            own = logits.gather(2, targets)
+            ranks.append((logits > own).sum(2))
+            losses.append(logits.logsumexp(2) - own.squeeze(2))
+        return torch.cat(ranks), torch.cat(losses)
