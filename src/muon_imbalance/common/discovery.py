@@ -1,0 +1,192 @@
+"""A folder is a registry: a module that lies in it and declares what the folder asks for is found by its name.
+
+One mechanism for builders, models, tasks, tables and statistics. Listing and checking read the source text, so torch is
+not imported; a module is imported when it is used. A module of the user's own is named by its path (``own/moons.py``)
+or, if it is installed, by its dotted name (``my_package.moons``).
+"""
+
+import ast
+import builtins
+import importlib
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from muon_imbalance.common.closure import PACKAGE, SRC, closure, module_file
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Settings
+
+USERS = "users_"  # a file outside the package is imported under this prefix
+
+
+class Room:
+    """The modules of some folders that define ``mark`` at their top level.
+
+    Args:
+        noun: what one of them is called in messages, such as ``data set builder``.
+        folders: below the package, such as ``data/digits``.
+        mark: name of the class or function that makes a module part of the room.
+    """
+
+    def __init__(self, noun: str, *folders: str, mark: str = "Options"):
+        self.noun, self.folders, self.mark = noun, folders, mark
+
+    def homes(self) -> dict[str, str]:
+        """Name -> dotted module, sorted by name."""
+        found: dict[str, str] = {}
+        for folder in self.folders:
+            for path in (SRC / PACKAGE / folder).glob("*.py"):
+                if self.mark in _definitions(path, path.stat().st_mtime_ns):
+                    if path.stem in found:
+                        raise ValueError(f"two modules are named {path.stem}: in {found[path.stem]} and {folder}")
+                    found[path.stem] = ".".join((PACKAGE, *folder.split("/"), path.stem))
+        return dict(sorted(found.items()))
+
+    def names(self) -> list[str]:
+        """Names of all modules of the room."""
+        return list(self.homes())
+
+    def file(self, name: str) -> Path:
+        """Source file of a module.
+
+        Raises:
+            UserError: there is none of this name.
+        """
+        homes = self.homes()
+        if name in homes:
+            return module_file(homes[name])
+        path = _users_file(name)
+        if path is None:
+            hint = " (nor is it a file or an installed module)" if name.endswith(".py") or "." in name else ""
+            raise UserError(f"{self.noun} {name!r} is unknown{hint}; allowed: {', '.join(homes)}")
+        if self.mark not in _definitions(path, path.stat().st_mtime_ns):
+            raise UserError(f"{self.noun} {name!r}: {path} defines no {self.mark} at its top level")
+        return path
+
+    def files(self, name: str) -> list[Path]:
+        """Source files that importing a module can run; of an installed package only the named module."""
+        homes = self.homes()
+        if name in homes:
+            return closure(homes[name])
+        path = self.file(name)
+        uses = [module for module in _imports(path) if module_file(module)]
+        return sorted({path, *closure(*uses)})
+
+    def load(self, name: str) -> ModuleType:
+        """The module, imported.
+
+        Raises:
+            UserError: unknown, or a module of the user's own cannot be imported.
+        """
+        homes, path = self.homes(), self.file(name)
+        if name in homes:
+            return importlib.import_module(homes[name])
+        try:
+            if not name.endswith(".py"):
+                return importlib.import_module(name)
+            unique = f"{USERS}{path.stem}"
+            if unique not in sys.modules or sys.modules[unique].__file__ != str(path):
+                spec = importlib.util.spec_from_file_location(unique, path)
+                sys.modules[unique] = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(sys.modules[unique])
+            return sys.modules[unique]
+        except Exception as error:
+            sys.modules.pop(f"{USERS}{path.stem}", None)
+            raise UserError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+
+    def options(self, name: str) -> type[Settings]:
+        """The settings class of a module, read from its source text."""
+        return declared(self.file(name), "Options")
+
+
+def parse(path: Path) -> ast.Module:
+    """Syntax tree of a source file.
+
+    Raises:
+        UserError: its syntax is wrong, or it is no UTF-8.
+    """
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text: {error}") from None
+
+
+@cache
+def _definitions(path: Path, stamp: int) -> frozenset[str]:
+    """Names that classes, functions and assignments define at the top level."""
+    return frozenset(name for node in parse(path).body for name in _defined(node))
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [one.id for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name)]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id]
+    return []
+
+
+def _imports(path: Path) -> list[str]:
+    """Modules of the package that a file imports."""
+    found = set()
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return sorted(name for name in found if name.split(".")[0] == PACKAGE)
+
+
+def _users_file(name: str) -> Path | None:
+    """File of a module outside the package: a path, or the dotted name of an installed module (not imported)."""
+    if name.endswith(".py"):
+        return Path(name).resolve() if Path(name).is_file() else None
+    for place in (".", *sys.path) if "." in name else ():
+        if (found := module_file(name, Path(place or "."))) is not None:
+            return found
+    return None
+
+
+def declared(path: Path, name: str) -> type[Settings]:
+    """A settings class of a source file, made without running the rest of the file.
+
+    Only what the class needs is run: the statements of the file's top level that define or import the names it uses,
+    and those that they use.
+
+    Raises:
+        UserError: the file has no such class, or the class cannot be made.
+    """
+    return _declared(path, name, path.stat().st_mtime_ns)
+
+
+@cache
+def _declared(path: Path, name: str, stamp: int) -> type[Settings]:
+    tree = parse(path)
+    makers: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            makers |= {(alias.asname or alias.name).partition(".")[0]: node for alias in node.names}
+        makers |= dict.fromkeys(_defined(node), node)
+    if name not in makers:
+        raise UserError(f"{path} defines no {name}")
+    needed, waiting = set(), [name]
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is None or node in needed:
+            continue
+        needed.add(node)
+        waiting += [one.id for one in ast.walk(node) if isinstance(one, ast.Name) and not hasattr(builtins, one.id)]
+    space = {"__name__": f"{__name__}.{path.stem}", "__file__": str(path)}
+    code = ast.Module([node for node in tree.body if node in needed], [])
+    try:
+        exec(compile(code, str(path), "exec"), space)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{path}: {name} cannot be made: {type(error).__name__}: {error}") from error
+    return space[name]

@@ -1,0 +1,129 @@
+"""Typed settings: what a part of the project can be told, declared once beside the code that reads it.
+
+    class Options(Settings):
+        bits: int = Field(10, ge=1, le=16, description="bits of the barcode")
+
+From such a class follow the check before anything runs (:func:`checked`), the JSON Schema, editor completion and
+docs/configuration.md. Whole numbers written as floats, NaN, infinities and unknown keys are refused. The module that
+declares it may import torch: :mod:`muon_imbalance.common.discovery` reads the class from the source text.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from muon_imbalance.common.errors import UserError
+
+__all__ = ["Field", "Settings", "checked", "described", "explain"]
+
+
+class Settings(BaseModel):
+    """Base of all declared options; a value is what its annotation says, without conversion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def checked(kind: type[Kind], given: Mapping[str, Any], where: str) -> Kind:
+    """``given`` as ``kind``, with defaults filled in.
+
+    Args:
+        where: dotted place of ``given`` in the configuration, such as ``datasets.colored_mnist.config``.
+
+    Raises:
+        UserError: in one sentence, the first key that is wrong, its value, and what is allowed.
+    """
+    if not isinstance(given, Mapping):
+        raise UserError(f"{where} = {given!r}; allowed: a map of {', '.join(kind.model_fields)}")
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        raise UserError(explain(error, kind, where)) from None
+
+
+def explain(error: ValidationError, kind: type[Settings], where: str) -> str:
+    """The first mistake in one sentence: place, value, and what is allowed."""
+    first = min(error.errors(), key=lambda one: (one["type"] != "extra_forbidden", len(one["loc"])))
+    owner, path = kind, []
+    for part in first["loc"]:  # names, positions in lists, and what pydantic adds to name a branch of a union
+        if isinstance(part, int):
+            path.append(str(part))
+        elif part in owner.model_fields or first["type"] in ("extra_forbidden", "missing") and part == first["loc"][-1]:
+            path.append(part)
+            field = owner.model_fields.get(part)
+            inner = next(iter(_models(field.annotation)), None) if field else None
+            owner, holder = inner or owner, owner
+    place = ".".join([where, *path])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(sorted(owner.model_fields))
+        return f"{'.'.join([where, *path[:-1]])}: unknown key {path[-1]!r}; allowed: {known}"
+    if first["type"] == "missing":
+        return f"{'.'.join([where, *path[:-1]])}: key {path[-1]!r} is missing"
+    if first["type"] == "value_error":  # a validator of the class itself, which says what is allowed
+        return f"{place}: {first['ctx']['error']}"
+    name = next((part for part in reversed(path) if part in holder.model_fields), None)
+    allowed = described(holder.model_fields[name]) if name else f"a map of {', '.join(kind.model_fields)}"
+    return f"{place} = {first['input']!r}; allowed: {allowed}"
+
+
+NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "a map", list: "a list"}
+
+
+def described(field: FieldInfo) -> str:
+    """What a field allows, in words: ``a whole number from 1 to 16``."""
+    return _words(field.annotation, field.metadata)
+
+
+def _words(kind: Any, metadata: Sequence[Any] = ()) -> str:
+    """An annotation in words, with its limits."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _words(inner[0], (*inner[1:], *metadata))
+    if origin in (Union, UnionType):
+        return " or ".join(_words(one, metadata) for one in inner)
+    if origin is Literal:
+        return ", ".join(str(one) for one in inner)
+    if kind is None or kind is NoneType:
+        return "null"
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        return f"a map of {', '.join(kind.model_fields)}"
+    limits = {
+        key: getattr(one, key) for one in _flat(metadata) for key in ("ge", "gt", "le", "lt") if hasattr(one, key)
+    }
+    least = next((one.min_length for one in _flat(metadata) if getattr(one, "min_length", None)), 0)
+    if origin is list:
+        few = f" with at least {least} entr{'y' if least == 1 else 'ies'}" if least else ""
+        return f"a list of {_plural(_words(inner[0]))}{few}"
+    if origin is dict:
+        return f"a map of names to {_plural(_words(inner[1]))}"
+    if pattern := next((one.pattern for one in _flat(metadata) if getattr(one, "pattern", None)), None):
+        return f"text of the form {pattern}"
+    words = NAMES.get(kind, getattr(kind, "__name__", str(kind)))
+    low = f" from {limits['ge']:g}" if "ge" in limits else f" above {limits['gt']:g}" if "gt" in limits else ""
+    high = f" to {limits['le']:g}" if "le" in limits else f" below {limits['lt']:g}" if "lt" in limits else ""
+    return words + low + (high if low or "lt" in limits else high.replace(" to ", " up to "))
+
+
+def _flat(metadata: Sequence[Any]) -> list[Any]:
+    """Limits, whether given one by one or within a ``Field``."""
+    return [part for one in metadata for part in (one.metadata if isinstance(one, FieldInfo) else [one])]
+
+
+def _plural(words: str) -> str:
+    """``a whole number from 1`` -> ``whole numbers from 1``."""
+    for single in ("a whole number", "a number", "a list", "a map"):
+        if words.startswith(single):
+            return single[2:] + "s" + words[len(single) :]
+    return words
+
+
+def _models(annotation: Any) -> list[type[Settings]]:
+    """Settings classes within an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models(part)]
