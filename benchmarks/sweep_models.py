@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from muon_imbalance.data.digits import colored_mnist
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages.train import make_task
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis.claims.judging import judging
+from muon_imbalance.analysis.claims import judging
 from muon_imbalance.analysis.statistics.evidence import Experiment
 
 from .linear_runs import CONFIG, moments, quintic

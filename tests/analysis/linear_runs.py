@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from muon_imbalance.analysis.claims.judging import judging
+from muon_imbalance.analysis.claims import judging
 from muon_imbalance.analysis.statistics.evidence import Experiment
 
 from .synthetic import ROOT, rows, stated

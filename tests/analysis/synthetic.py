@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis.claims.judging import claim_records, judging
+from muon_imbalance.analysis.claims import claim_records, judging
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.runs.frames import COLUMNS, THEORY_COLUMNS
 

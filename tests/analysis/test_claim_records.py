@@ -5,8 +5,8 @@ import copy
 import pytest
 import yaml
 
+from muon_imbalance.analysis.claims import claim_records
 from muon_imbalance.analysis.claims.comparators import COMPARATORS
-from muon_imbalance.analysis.claims.judging import claim_records
 from muon_imbalance.analysis.statistics.quantities import STATISTICS
 from muon_imbalance.common.errors import UserError
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from muon_imbalance.analysis.statistics import quantities
 from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Run
-from muon_imbalance.analysis.statistics.reductions import quantities
 from muon_imbalance.analysis.summaries import language_summary
 from muon_imbalance.common.errors import UserError
 

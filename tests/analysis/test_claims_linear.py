@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from muon_imbalance.analysis.statistics import components
 from muon_imbalance.analysis.statistics.evidence import Experiment, Missing
-from muon_imbalance.analysis.statistics.reductions import components
 from muon_imbalance.common.errors import UserError
 
 from . import linear_runs as made

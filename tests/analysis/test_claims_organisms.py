@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from muon_imbalance.analysis.statistics import concept_quantities
 from muon_imbalance.analysis.statistics.evidence import Experiment
-from muon_imbalance.analysis.statistics.reductions import concept_quantities
 from muon_imbalance.analysis.summaries import concept_summary
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.tables import concepts, organisms

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis.claims.judging import claim_records, judging
+from muon_imbalance.analysis.claims import claim_records, judging
+from muon_imbalance.analysis.statistics import epochwise
 from muon_imbalance.analysis.statistics.evidence import Experiment
-from muon_imbalance.analysis.statistics.reductions import epochwise
 from muon_imbalance.common.errors import UserError
 
 ROOT = Path(__file__).parents[2]

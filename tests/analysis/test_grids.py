@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from muon_imbalance.analysis.statistics import grids
 from muon_imbalance.analysis.statistics.evidence import Experiment
-from muon_imbalance.analysis.statistics.reductions import grids
 
 from .group_runs import GRID, SELECTION, all_optimizers, grid_run, muon_grid
 from .synthetic import changed, colored, diverged, record, verdict

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from muon_imbalance.analysis.claims import intervals
 from muon_imbalance.analysis.claims.comparators import COMPARATORS
-from muon_imbalance.analysis.claims.judging import intervals
-from muon_imbalance.analysis.statistics.reductions import reductions
+from muon_imbalance.analysis.statistics import reductions
 
 
 def coverage(n: int, draws: int, find=intervals.interval) -> float:

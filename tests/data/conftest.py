@@ -16,7 +16,7 @@ import pytest
 
 from muon_imbalance.data.digits import idx, mnist
 from muon_imbalance.data.sources import Source
-from muon_imbalance.data.text.corpus import toystories
+from muon_imbalance.data.text import toystories
 
 from .languages import TOY
 

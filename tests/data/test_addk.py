@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import array_files, manifest
-from muon_imbalance.data.text.corpus import addk, corpus, tokenizer
+from muon_imbalance.data.store import array_files, manifest
+from muon_imbalance.data.text import addk, corpus, tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry
 from muon_imbalance.data.digits import barcoded_mnist
-from muon_imbalance.data.store.array_files import array_files, manifest
+from muon_imbalance.data.store import array_files, manifest
 
 CONFIG = {"resolution": 14, "bits": 3, "train": 400, "validation": 200, "per_class": 5, "validation_per_class": 2,
           "repetitions": 3}  # fmt: skip

@@ -9,10 +9,10 @@ from PIL import Image
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.photos import celeba
-from muon_imbalance.data.pretrained.network_weights import portraits
-from muon_imbalance.data.store.array_files import array_files, manifest
+from muon_imbalance.data.pretrained import portraits
+from muon_imbalance.data.store import array_files, manifest
 from muon_imbalance.plan.job import Job
-from muon_imbalance.training.registry import features
+from muon_imbalance.training.tasks import features
 
 USERS = {"source": "celeba_folder", "verify": False}
 GROUP_OF = {0: (-1, -1), 1: (-1, 1), 2: (1, -1), 3: (1, 1)}  # blond, male

@@ -7,7 +7,7 @@ import pytest
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.digits import colored_mnist
-from muon_imbalance.data.store.array_files import array_files, manifest
+from muon_imbalance.data.store import array_files, manifest
 
 CONFIG = {"train": 1000, "validation": 100, "test": 120, "repetitions": 3, "correlation": 0.97}
 

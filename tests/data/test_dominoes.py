@@ -6,7 +6,7 @@ import pytest
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.digits.pooling import pool
 from muon_imbalance.data.photos import dominoes, fractal100
-from muon_imbalance.data.store.array_files import array_files, manifest
+from muon_imbalance.data.store import array_files, manifest
 
 CONFIG = {"correlation": 0.9, "resolution": 16, "train": 60, "validation": 20, "test": 20, "repetitions": 2}
 

@@ -15,7 +15,7 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.data import registry
 from muon_imbalance.data.digits import idx
 from muon_imbalance.data.sources.digest import arrays_sha256, content_sha256
-from muon_imbalance.data.store.array_files import array_files, manifest
+from muon_imbalance.data.store import array_files, manifest
 
 
 @pytest.mark.parametrize("name", ["plain", "packed.gz"])

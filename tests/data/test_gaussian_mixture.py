@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import array_files, manifest
+from muon_imbalance.data.store import array_files, manifest
 from muon_imbalance.data.tables import gaussian_mixture
 
 CONFIG = {"classes": 6, "dimension": 15, "train": 90, "test_per_class": 7, "repetitions": 2}

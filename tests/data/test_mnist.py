@@ -10,7 +10,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
 from muon_imbalance.data.digits import colored_mnist, idx, mnist
 from muon_imbalance.data.sources import digest
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 
 ROLES = {role: name for role, (name, _) in sources.get("mnist_folder").members.items()}
 

@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
-from muon_imbalance.data.pretrained.network_weights import encoder_weights, text_features
+from muon_imbalance.data.pretrained import encoder_weights, text_features
 from muon_imbalance.data.sources import hub
 from muon_imbalance.data.sources.fetch import fetch_folder
-from muon_imbalance.data.store.array_files import manifest
-from muon_imbalance.data.text.corpus import multinli, sentence_pairs
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.text import multinli, sentence_pairs
 from muon_imbalance.models.modules import bert
 
 ROWS = [

@@ -7,7 +7,7 @@ import pytest
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.sources.digest import file_sha256
-from muon_imbalance.data.store.array_files import array_files, manifest
+from muon_imbalance.data.store import array_files, manifest
 from muon_imbalance.data.tables import concepts, organisms
 
 PLANTS, MAMMALS = "apple orange rose tulip".split(), "dog wolf cat tiger".split()

@@ -15,7 +15,7 @@ from muon_imbalance.data import sources
 from muon_imbalance.data.photos import cifar10, cifar100, cifar_format, fractal100, step_imbalance
 from muon_imbalance.data.sources import fetch
 from muon_imbalance.data.sources.digest import arrays_sha256
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 
 FRACTALS = {"classes": 6, "train": 30, "test": 8}
 STEP = {"parent": "pool", "classes": 6, "ratio": 5, "majority": 20, "resolution": 8, "validation": 4, "test": 5,

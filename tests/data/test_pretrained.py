@@ -10,10 +10,10 @@ import torch
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
-from muon_imbalance.data.pretrained.network_weights import network_weights
+from muon_imbalance.data.pretrained import network_weights
 from muon_imbalance.data.sources import torchvision_host
 from muon_imbalance.data.sources.fetch import fetch
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.models.modules.efficientnet_lite import EfficientNetLite
 
 

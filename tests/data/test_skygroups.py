@@ -6,8 +6,8 @@ import pytest
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.photos import skygroups
-from muon_imbalance.data.pretrained.network_weights import feature_sets, image_features, network_weights
-from muon_imbalance.data.store.array_files import array_files, manifest
+from muon_imbalance.data.pretrained import feature_sets, image_features, network_weights
+from muon_imbalance.data.store import array_files, manifest
 
 SMALL = {"train": 200, "validation_per_group": 3, "test_per_group": 4}
 

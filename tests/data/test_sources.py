@@ -12,7 +12,7 @@ from muon_imbalance.data import sources
 from muon_imbalance.data.digits import mnist
 from muon_imbalance.data.sources.digest import file_sha256
 from muon_imbalance.data.sources.fetch import default_cache, fetch, fetch_folder
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 
 
 def test_default_cache(monkeypatch):

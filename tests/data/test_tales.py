@@ -8,8 +8,8 @@ import pytest
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources.digest import file_sha256
-from muon_imbalance.data.store.array_files import array_files, manifest
-from muon_imbalance.data.text.corpus import corpus, tales, tokenizer
+from muon_imbalance.data.store import array_files, manifest
+from muon_imbalance.data.text import corpus, tales, tokenizer
 
 
 @pytest.fixture

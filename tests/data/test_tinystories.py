@@ -9,8 +9,8 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import hub
 from muon_imbalance.data.sources.fetch import fetch_folder
-from muon_imbalance.data.store.array_files import array_files, manifest
-from muon_imbalance.data.text.corpus import corpus, tinystories
+from muon_imbalance.data.store import array_files, manifest
+from muon_imbalance.data.text import corpus, tinystories
 
 
 def test_official_files(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import array_files, manifest
-from muon_imbalance.data.text.corpus import nli_grammar, packing, sentence_pairs, toynli
+from muon_imbalance.data.store import array_files, manifest
+from muon_imbalance.data.text import nli_grammar, packing, sentence_pairs, toynli
 
 SMALL = {"train": 1200, "validation_per_group": 5, "test_per_group": 7}
 

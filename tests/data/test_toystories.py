@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import array_files, manifest
-from muon_imbalance.data.text.corpus import corpus, story_grammar, tokenizer, toystories
+from muon_imbalance.data.store import array_files, manifest
+from muon_imbalance.data.text import corpus, story_grammar, tokenizer, toystories
 
 from .languages import SIZES, TOY
 

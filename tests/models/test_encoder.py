@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.pretrained.network_weights import encoder_weights, text_features
-from muon_imbalance.data.store.array_files import manifest
-from muon_imbalance.data.text.corpus import toynli
+from muon_imbalance.data.pretrained import encoder_weights, text_features
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.text import toynli
 from muon_imbalance.models.modules import bert, encoder
 from muon_imbalance.plan.job import Job
-from muon_imbalance.training.registry import features
+from muon_imbalance.training.tasks import features
 
 SIZES = dict(zip(bert.KEYS, (24, 3, 4, 40, 60, 32, 2, 1e-12), strict=True))
 

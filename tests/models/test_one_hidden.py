@@ -140,7 +140,7 @@ def test_stack_and_chunk_change_speed_only(data, tmp_path):
 def test_training_resumes_with_the_same_outer_layer(data, tmp_path, monkeypatch):
     """Interrupted in the middle and started again: the outer layer is drawn anew, from the same seeds."""
     whole = run(job(), data, tmp_path / "whole")
-    from muon_imbalance.training.registry import classification
+    from muon_imbalance.training.tasks import classification
 
     gradients, calls = classification.Classification.gradients, []
 

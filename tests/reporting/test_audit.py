@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.reporting.site.index_page import audit, audit_page, index_page, offline
+from muon_imbalance.reporting.site import audit, audit_page, index_page, offline
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/audit.schema.yaml"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from muon_imbalance.common.errors import run_stage
-from muon_imbalance.reporting.site.index_page import index_page, offline
+from muon_imbalance.reporting.site import index_page, offline
 from muon_imbalance.stages import publish
 
 from .report_sample import REPORT, make

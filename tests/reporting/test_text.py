@@ -9,7 +9,7 @@ import pytest
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.reporting.notebooks import notebook_file, scrub
-from muon_imbalance.reporting.site.index_page import markdown, mathml, offline, tables
+from muon_imbalance.reporting.site import markdown, mathml, offline, tables
 
 from .conftest import PARAMETERS, cell
 

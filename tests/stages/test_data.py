@@ -13,7 +13,7 @@ import pytest
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import stamps
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.stages import build_dataset, download
 
 

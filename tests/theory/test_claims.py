@@ -8,7 +8,7 @@ import pytest
 import yaml
 from theory_draws import broken
 
-from muon_imbalance.analysis.claims.judging import claim_records, judging
+from muon_imbalance.analysis.claims import claim_records, judging
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.stages import judge, solve

@@ -9,7 +9,7 @@ import yaml
 from theory_draws import FIG2
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.stages import solve
 from muon_imbalance.theory import controls, diagonalisation, moments, tables
 from muon_imbalance.theory.tables.rows import mixtures

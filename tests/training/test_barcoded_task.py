@@ -23,7 +23,7 @@ SETTINGS = {
 def folder(tmp_path_factory):
     import numpy as np
 
-    from muon_imbalance.data.store.array_files import manifest
+    from muon_imbalance.data.store import manifest
 
     base, rng, arrays = tmp_path_factory.mktemp("data"), np.random.default_rng(0), {}
     for split, n in (("train", 400), ("test", 20)):

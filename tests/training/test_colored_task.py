@@ -6,7 +6,7 @@ import torch
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.digits import colored_mnist
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.training.tasks.classification import Classification
 
 SETTINGS = {
@@ -135,7 +135,7 @@ def test_weights_make_groups_count_alike(task, folder):
 
 def test_weights_that_are_not_inverse_to_size_are_noticed(task, folder, monkeypatch):
     """Mutation: weights in proportion to the size of the group must break the comparison above."""
-    from muon_imbalance.training.registry import classification
+    from muon_imbalance.training.tasks import classification
 
     def wrong(split, dtype):
         return [1 / weight for weight in right(split, dtype)]

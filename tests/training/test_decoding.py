@@ -12,7 +12,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as data_sets
 from muon_imbalance.plan.job import Job
 from muon_imbalance.training import registry as tasks
-from muon_imbalance.training.registry import decoding
+from muon_imbalance.training.tasks import decoding
 from muon_imbalance.training.tasks.decoding import Samples
 
 

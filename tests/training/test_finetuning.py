@@ -12,12 +12,12 @@ from torchvision import models
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
 from muon_imbalance.data.photos import fractal100, step_imbalance
-from muon_imbalance.data.pretrained.network_weights import network_weights, transfer
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.pretrained import network_weights, transfer
+from muon_imbalance.data.store import manifest
 from muon_imbalance.models.modules import depthwise
 from muon_imbalance.models.modules.efficientnet_lite import EfficientNetLite, scaled
 from muon_imbalance.plan.job import Job
-from muon_imbalance.training.registry import finetuning
+from muon_imbalance.training.tasks import finetuning
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import array_files
-from muon_imbalance.data.text.corpus import addk, corpus, toystories
+from muon_imbalance.data.store import array_files
+from muon_imbalance.data.text import addk, corpus, toystories
 from muon_imbalance.models.modules import transformer
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.registry import language
+from muon_imbalance.training.tasks import language
 
 WORDS = {"names": 8, "things": 12, "qualities": 6, "verbs": 4, "places": 4, "sounds": 6}
 SIZES = {"layers": 2, "width": 12, "heads": 3, "feed_forward": 20}

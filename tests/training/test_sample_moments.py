@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import array_files
+from muon_imbalance.data.store import array_files
 from muon_imbalance.data.tables import gaussian_mixture
 from muon_imbalance.training.tasks.sample_moments import SampleMoments
 

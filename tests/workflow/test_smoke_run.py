@@ -72,7 +72,7 @@ def test_claims_keep_the_contract(smoke):
 
 
 def test_datasets_have_manifests_that_hold(smoke):
-    from muon_imbalance.data.store.array_files import manifest
+    from muon_imbalance.data.store import manifest
 
     for name in ("mnist", "colored_mnist", "gaussian_mixture"):
         manifest.verify(smoke.folder / "data/datasets/smoke" / name)

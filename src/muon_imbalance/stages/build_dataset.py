@@ -14,7 +14,7 @@ from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.progress import duration, start_logging
 from muon_imbalance.data import registry
 from muon_imbalance.data.sources import stamps
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 
 log = logging.getLogger("muon_imbalance")
 

@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from muon_imbalance.analysis.claims import claim_records, judging
 from muon_imbalance.analysis.claims.comparators import FAILS
-from muon_imbalance.analysis.claims.judging import claim_records, judging
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import UserError, run_stage

@@ -18,8 +18,8 @@ from pathlib import Path
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.reporting.options import read_json
-from muon_imbalance.reporting.site.index_page import audit as audits
-from muon_imbalance.reporting.site.index_page import audit_page, index_page, pages
+from muon_imbalance.reporting.site import audit as audits
+from muon_imbalance.reporting.site import audit_page, index_page, pages
 
 KEYS = {"files", "executed", "log"}
 log = logging.getLogger("muon_imbalance")

@@ -78,9 +78,7 @@ def render(
         moves[folder / "sidecar.json"] = figures_dir / f"{source.stem}.json"
         moves[folder / "executed.ipynb"] = executed
         if page is not None:
-            from muon_imbalance.reporting.site.index_page import (
-                pages,  # nbconvert and pandas: a second that only cards need
-            )
+            from muon_imbalance.reporting.site import pages
 
             html = pages.page(
                 nbformat.read(folder / "executed.ipynb", as_version=4),

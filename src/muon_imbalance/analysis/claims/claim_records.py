@@ -8,8 +8,8 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from muon_imbalance.analysis.claims.comparators import COMPARATORS, Comparator
+from muon_imbalance.analysis.statistics import quantities, registry
 from muon_imbalance.analysis.statistics.evidence import Stop
-from muon_imbalance.analysis.statistics.reductions import quantities, registry
 from muon_imbalance.analysis.statistics.registry import Statistic
 from muon_imbalance.common.errors import UserError
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from muon_imbalance.analysis.claims import intervals
 from muon_imbalance.analysis.claims.claim_records import Check, Claim
 from muon_imbalance.analysis.claims.comparators import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
-from muon_imbalance.analysis.claims.judging import intervals
 from muon_imbalance.analysis.statistics.evidence import Experiment, Missing, Run, Unusable
 from muon_imbalance.analysis.statistics.registry import Measured
 from muon_imbalance.common.errors import UserError

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from muon_imbalance.analysis.statistics import components, reductions
 from muon_imbalance.analysis.statistics.evidence import Curve, Run
-from muon_imbalance.analysis.statistics.reductions import components, reductions
 from muon_imbalance.analysis.statistics.registry import Measured, register
 from muon_imbalance.common.errors import UserError
 

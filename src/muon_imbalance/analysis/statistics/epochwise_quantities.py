@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from muon_imbalance.analysis.statistics import epochwise
 from muon_imbalance.analysis.statistics.evidence import Experiment, Missing, Run, Series
-from muon_imbalance.analysis.statistics.reductions import epochwise
 from muon_imbalance.analysis.statistics.registry import Measured, register
 from muon_imbalance.common.errors import UserError
 

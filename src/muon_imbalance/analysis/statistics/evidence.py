@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from muon_imbalance.analysis.statistics import grids
 from muon_imbalance.analysis.statistics.components import Moments
-from muon_imbalance.analysis.statistics.reductions import grids
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import frames
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis.statistics.reductions import reductions
+from muon_imbalance.analysis.statistics import reductions
 from muon_imbalance.runs import frames
 
 GATE = 0.9

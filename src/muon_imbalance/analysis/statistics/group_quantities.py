@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from muon_imbalance.analysis.statistics import grids, reductions
 from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Missing, Run
-from muon_imbalance.analysis.statistics.reductions import grids, reductions
 from muon_imbalance.analysis.statistics.registry import Gate, Measured, register
 from muon_imbalance.common.errors import UserError
 

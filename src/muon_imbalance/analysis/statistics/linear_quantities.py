@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from muon_imbalance.analysis.statistics import components
 from muon_imbalance.analysis.statistics.evidence import Curve, Run, Series, Unusable
-from muon_imbalance.analysis.statistics.reductions import components
 from muon_imbalance.analysis.statistics.registry import Measured, register
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory import losses, newton_schulz, trajectories

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
+from muon_imbalance.analysis.statistics import reductions
 from muon_imbalance.analysis.statistics.evidence import Curve, Run, Series
-from muon_imbalance.analysis.statistics.reductions import reductions
 from muon_imbalance.analysis.statistics.registry import Measured, register
 from muon_imbalance.common.errors import UserError
 

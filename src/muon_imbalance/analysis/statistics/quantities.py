@@ -9,11 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from muon_imbalance.analysis.statistics import components, reductions
 from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Run, Series
-from muon_imbalance.analysis.statistics.reductions import (
-    components,
-    reductions,
-)
 from muon_imbalance.analysis.statistics.registry import STATISTICS, Gate, Measured, Statistic, register
 from muon_imbalance.common.errors import UserError
 

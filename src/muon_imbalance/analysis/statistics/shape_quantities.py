@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from muon_imbalance.analysis.statistics import reductions
 from muon_imbalance.analysis.statistics.evidence import Curve, Run
-from muon_imbalance.analysis.statistics.reductions import reductions
 from muon_imbalance.analysis.statistics.registry import Measured, register
 from muon_imbalance.common.errors import UserError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.analysis.summaries import mean_curves
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 
 Key = tuple[str, str, str]  # split, group, metric
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis.claims.judging import intervals
-from muon_imbalance.analysis.statistics.reductions import reductions
+from muon_imbalance.analysis.claims import intervals
+from muon_imbalance.analysis.statistics import reductions
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import frames
 

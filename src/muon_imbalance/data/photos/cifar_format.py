@@ -10,7 +10,8 @@ import numpy as np
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import check_request
 
 SIDE = 32

@@ -12,7 +12,7 @@ import numpy as np
 
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.data.photos.cifar_format import SIDE, describe, load  # noqa: F401 (a builder offers them)
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.options import Options
 
 DEFAULTS = {"classes": 100, "train": 500, "test": 100, "jitter": 0.08, "seed": 0}

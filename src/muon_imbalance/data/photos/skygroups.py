@@ -16,7 +16,8 @@ import numpy as np
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options, check_request
 
 DEFAULTS = {"train": 3000, "validation_per_group": 100, "test_per_group": 120, "seed": 0}

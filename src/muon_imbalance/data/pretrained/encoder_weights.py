@@ -12,9 +12,10 @@ import torch
 
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options, check_request
-from muon_imbalance.data.text.corpus import nli_grammar
+from muon_imbalance.data.text import nli_grammar
 from muon_imbalance.models.modules import bert
 
 DEFAULTS = {"source": "minilm_l6", "untrained": False, "width": 32, "layers": 2, "seed": 0, "verify": True}

@@ -13,8 +13,8 @@ import torch
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.progress import Progress
 from muon_imbalance.data import registry
-from muon_imbalance.data.pretrained.network_weights import feature_sets, network_weights
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.pretrained import feature_sets, network_weights
+from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.options import Options
 from muon_imbalance.models.modules import efficientnet_lite
 

@@ -8,7 +8,8 @@ import torch
 
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options, check_request
 from muon_imbalance.models.modules import efficientnet_lite, pretrained_weights
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.photos import celeba
-from muon_imbalance.data.pretrained.network_weights import feature_sets, network_weights
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.pretrained import feature_sets, network_weights
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options
 
 PARENTS = ("samples", "weights")

@@ -15,10 +15,10 @@ import torch
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.progress import Progress
 from muon_imbalance.data import registry
-from muon_imbalance.data.pretrained.network_weights import encoder_weights, feature_sets
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.pretrained import encoder_weights, feature_sets
+from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.options import Options
-from muon_imbalance.data.text.corpus import sentence_pairs
+from muon_imbalance.data.text import sentence_pairs
 from muon_imbalance.models.modules import bert
 
 DEFAULTS = {"lower": 5, "length": 64}

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from muon_imbalance.data import registry
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options, check_request
 
 DEFAULTS = {"classes": 10, "begin": 0, "side": 64, "new": ["classifier"]}

@@ -11,7 +11,7 @@ import numpy as np
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry
 from muon_imbalance.data.sources.digest import arrays_sha256
-from muon_imbalance.data.store.array_files import array_files
+from muon_imbalance.data.store import array_files
 
 KINDS = ("real", "real-other", "composed", "generated")
 KEYS = (

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 
 
 def refuse(owner: str, key: str, value: Any, allowed: str) -> UserError:

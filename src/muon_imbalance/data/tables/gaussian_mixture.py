@@ -10,7 +10,8 @@ import numpy as np
 
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options, check_request
 
 DEFAULTS = {

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data.store.array_files import manifest, read_arrays
+from muon_imbalance.data.store import manifest
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options
-from muon_imbalance.data.text.corpus import corpus, describe, load
+from muon_imbalance.data.text import corpus
+from muon_imbalance.data.text.corpus import describe, load
 from muon_imbalance.data.text.tokenizer import END, Tokenizer
 
 __all__ = ["build", "describe", "load"]

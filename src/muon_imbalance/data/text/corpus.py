@@ -17,7 +17,7 @@ import numpy as np
 
 from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import Options, check_request
-from muon_imbalance.data.text.corpus import buckets, tokenizer
+from muon_imbalance.data.text import buckets, tokenizer
 
 SPLITS = ("train", "validation")
 SHARED = {

@@ -15,9 +15,9 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.options import Options
-from muon_imbalance.data.text.corpus import sentence_pairs
+from muon_imbalance.data.text import sentence_pairs
 
 DEFAULTS = {"source": "multinli_hub", "verify": True, "seed": 0}
 SOURCES = ("multinli_hub", "multinli_folder")

@@ -12,7 +12,7 @@ import numpy as np
 
 from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.store.options import check_request
-from muon_imbalance.data.text.corpus import packing
+from muon_imbalance.data.text import packing
 from muon_imbalance.data.text.nli_grammar import LABELS, NEGATIONS
 
 SPLITS = ("train", "validation", "test")

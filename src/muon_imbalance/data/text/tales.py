@@ -14,9 +14,10 @@ import numpy as np
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.options import Options
-from muon_imbalance.data.text.corpus import corpus, describe, load
+from muon_imbalance.data.text import corpus
+from muon_imbalance.data.text.corpus import describe, load
 
 __all__ = ["build", "describe", "load", "read"]
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data.store.array_files import manifest
+from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.options import Options
-from muon_imbalance.data.text.corpus import nli_grammar, sentence_pairs
+from muon_imbalance.data.text import nli_grammar, sentence_pairs
 
 DEFAULTS = {"train": 5120, "validation_per_group": 100, "test_per_group": 200, "seed": 0}
 SPLITS, GROUPS = sentence_pairs.SPLITS, sentence_pairs.GROUPS

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.reporting.figures import layout, style
-from muon_imbalance.reporting.site.index_page import tables
+from muon_imbalance.reporting.site import tables
 
 _PDF = {"Creator": "muon-imbalance", "Producer": "Matplotlib", "CreationDate": None, "ModDate": None}
 _PNG = {"Software": None}

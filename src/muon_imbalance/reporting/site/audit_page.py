@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from muon_imbalance.reporting.site.index_page import audit, index_page, offline, pages
+from muon_imbalance.reporting.site import audit, index_page, offline, pages
 
 TITLE = "Audit"
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.reporting import provenance
-from muon_imbalance.reporting.site.index_page import offline, pages, tables
+from muon_imbalance.reporting.site import offline, pages, tables
 
 TITLE = "How optimizers learn the tail"
 LEAD = (

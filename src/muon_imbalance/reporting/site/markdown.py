@@ -3,7 +3,7 @@
 from markupsafe import Markup, escape
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from muon_imbalance.reporting.site.index_page import mathml
+from muon_imbalance.reporting.site import mathml
 
 
 class _Renderer(IPythonRenderer):

@@ -11,7 +11,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.reporting.site.index_page import markdown, mathml, offline, tables
+from muon_imbalance.reporting.site import markdown, mathml, offline, tables
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -7,7 +7,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.reporting.site.index_page import mathml
+from muon_imbalance.reporting.site import mathml
 
 _STYLE = (
     "body{font:16px/1.5 'DejaVu Sans',system-ui,sans-serif;margin:2rem;color-scheme:light dark}"

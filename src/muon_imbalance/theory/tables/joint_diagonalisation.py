@@ -65,7 +65,7 @@ def _of_mixture(name: str, mixture: Mixture, sizes: list[int], repetitions: int,
 def _read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Training inputs [n, d] in [0, 1] and one-hot targets [n, k] of an image data set."""
     from muon_imbalance.data import registry
-    from muon_imbalance.data.store.array_files import manifest
+    from muon_imbalance.data.store import manifest
 
     held = registry.module(manifest.read(folder)["builder"]).load(folder, "train", [0])
     if "images" not in held:

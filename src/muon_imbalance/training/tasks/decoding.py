@@ -22,7 +22,7 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.plan.job import Job
 from muon_imbalance.training.engine import Key
 from muon_imbalance.training.minibatch import OutputsOf
-from muon_imbalance.training.registry import network
+from muon_imbalance.training.tasks import network
 
 STRENGTHS = (1.0, 0.7, 0.3, 0.1, 0.07, 0.03, 0.01)
 """Values of C, the inverse of the penalty's weight."""

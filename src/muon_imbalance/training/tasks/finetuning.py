@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.pretrained.network_weights import transfer
+from muon_imbalance.data.pretrained import transfer
 from muon_imbalance.plan.job import Job
 from muon_imbalance.training.image_data import Images
 from muon_imbalance.training.minibatch import OutputsOf
-from muon_imbalance.training.registry import network
+from muon_imbalance.training.tasks import network
 
 stackable = network.stackable
 

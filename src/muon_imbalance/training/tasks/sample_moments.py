@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store.array_files import array_files
+from muon_imbalance.data.store import array_files
 from muon_imbalance.data.tables import gaussian_mixture
 from muon_imbalance.plan.job import Job
 from muon_imbalance.training.engine import Key, Tensors

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from muon_imbalance.analysis.statistics.reductions import grids
+from muon_imbalance.analysis.statistics import grids
 from muon_imbalance.reporting.figures import figure, style
 from muon_imbalance.reporting.figures.plots import heat_map
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from muon_imbalance.analysis.statistics.reductions import epochwise
+from muon_imbalance.analysis.statistics import epochwise
 from muon_imbalance.reporting.figures import figure, style
 from muon_imbalance.reporting.figures.plots import heat_map
 
