@@ -43,6 +43,14 @@ def precise_gram(module):
     polar_checks.check_precise_gram(module("newton_schulz"))
 
 
+def parts_of_gram(module):
+    polar_checks.check_parts_of_gram(module("gram"))
+
+
+def gram_of_short_side(module):
+    polar_checks.check_gram_of_short_side(module("gram"))
+
+
 def nan_signs(module):
     checks.check_nan_signs(module("norms"))
 
@@ -102,8 +110,9 @@ MUTANTS = {
     "Gram update without its second factor": (
         "newton_schulz.py", "torch.bmm(half, poly, out=gram)", "gram.copy_(half)", newton_schulz
     ),
-    "Gram matrix of a short side in float32": ("gram.py", "if elongated and short <= 32:", "if False:", newton_schulz),
-    "Gram matrix in one part": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "1", precise_gram),
+    "Gram matrix of a short side in float32": ("gram.py", "if elongated and short <= 32:", "if False:", gram_of_short_side),
+    "Gram matrix in one part": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "1", parts_of_gram),
+    "Gram matrix in two parts": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "2", parts_of_gram),
     "half of each product": (
         "newton_schulz.py",
         "torch.bmm(total, poly, out=half)",
