@@ -70,8 +70,8 @@ def check_newton_schulz(iterations, shapes=NS_SHAPES):
 def check_precise_gram(iterations):
     """The Gram matrix rounds little enough: one large singular value on long rows is the worst case.
 
-    Four steps multiply the errors of the Gram matrix, some 2^-24 / 2 of it, by a^2 = 12 each: 6e-4 in all. Measured 3e-4
-    to 6.5e-4, with a library as with terms added in turn, which is the worst order; 1e-3 is what the iteration promises.
+    Four steps multiply the errors of the Gram matrix, some 2^-24 / 2 of it, by a^2 = 12 each: 6e-4 in all. Measured:
+    3e-4 to 6.5e-4, with a library as with terms added in turn, the worst order; the iteration promises 1e-3.
     """
     for products in (nullcontext, InTurn):
         for condition in (300, 1000):
