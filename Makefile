@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev paper card test test-conda lint bench bench-sweeps bench-machine lock clean scale
+.PHONY: help setup setup-dev paper card test test-conda test-processors lint bench bench-sweeps bench-machine lock clean scale
 
 SCALE ?= laptop
 CORES ?= all
@@ -10,7 +10,7 @@ ARGS ?=
 BIN := .venv/bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  SCALE=smoke|laptop|paper (laptop), CORES=n (all), ARGS='...' for Snakemake, pytest or uv, PYTHON=/path/to/python for setup"
 
@@ -38,6 +38,9 @@ test: setup-dev lint ## the linters and all tests
 
 test-conda: setup-dev ## two smoke jobs through --use-conda: some minutes and another 6 GB, removed afterwards
 	@tests/conda/run.sh
+
+test-processors: setup-dev ## the numeric tests as other processors round, 5 min a pass (ARGS='-n 2')
+	$(BIN)/python scripts/test_processors.py $(ARGS)
 
 lint: setup-dev ## ruff, snakefmt and Snakemake's own linter
 	$(BIN)/ruff check .

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = "setup setup-dev paper card test test-conda lint bench bench-sweeps bench-machine lock clean".split()
+TARGETS = "setup setup-dev paper card test test-conda test-processors lint bench bench-sweeps bench-machine".split()
+TARGETS += ["lock", "clean"]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:

@@ -116,8 +116,10 @@ def test_the_exact_polar_factor_raises_all_modes_at_one_rate(data, rule, equal):
 def test_a_stack_equals_models_alone(data, rule):
     together = path(task_of(data, seeds=[0, 1, 2]), rule, 15, lr=0.02)
     alone = path(task_of(data, seeds=[2]), rule, 15, lr=0.02)
+    # the exact factor has singular values down to its cut-off, r = 1e-6 of the largest, as 1 within 1e-16 / r^2 only
+    rtol, atol = (1e-6, 1e-9) if rule == "muon_exact" else (1e-8, 1e-12)
     for key in [key for key in together if key[2] in ("component", "excess_loss")]:
-        np.testing.assert_allclose(together[key][:, 2], alone[key][:, 0], rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(together[key][:, 2], alone[key][:, 0], rtol=rtol, atol=atol)
 
 
 def test_a_job_writes_the_tidy_table(data, tmp_path):

@@ -91,8 +91,8 @@ def test_logits_follow_the_formulas():
     with torch.no_grad():
         logits = model(tokens)
         wanted = torch.rand(3, 10) < 0.5
-        assert torch.equal(model(tokens, wanted), logits[wanted])
-        assert torch.allclose(model(tokens[:, :4]), logits[:, :4])
+        for found, expected in ((model(tokens, wanted), logits[wanted]), (model(tokens[:, :4]), logits[:, :4])):
+            torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)  # a library may add up in another order
     for row in range(3):
         np.testing.assert_allclose(logits[row].numpy(), reference(model, tokens[row].numpy()), atol=1e-9)
 

@@ -49,7 +49,9 @@ def pictures(monkeypatch):
 def job(**changes):
     settings = {
         "dataset": {"name": "pictures", "builder": "pictures", "config": {}},
-        "model": {"name": "resnet", "width": 4, "blocks": [1, 1]},
+        # 16 or more: oneDNN 3.12 writes past its memory in the gradient of 1x1 convolutions of stride 2 on fewer
+        # channels than a register holds, in the kernels for AVX2
+        "model": {"name": "resnet", "width": 16, "blocks": [1, 1]},
         "metrics": ["logit_kl", "group_loss"], "evaluate": ["validation", "test"],
         "augment": {"crop": 1, "flip": True},
     }  # fmt: skip
