@@ -45,7 +45,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     try:
         (work / "new").mkdir()
         yield work / "new"
-        if folder.exists():
+        if folder.is_dir():
             os.replace(folder, work / "old")
         os.replace(work / "new", folder)
     finally:

@@ -1,4 +1,4 @@
-"""Corpora and weights from their official host, through ``datasets`` and ``huggingface_hub``: they know the addresses."""
+"""Corpora and weights from their official host, through ``datasets`` and ``huggingface_hub``."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -40,12 +40,12 @@ def check(owner: str, allowed: Roles, given: Mapping[str, tuple[str, str]]) -> N
     if unknown := sorted(set(given) - set(allowed)):
         raise UserError(f"{owner}: unknown parent {unknown[0]!r}; allowed: {', '.join(allowed) or 'none'}")
     for role, builders in allowed.items():
-        wanted = "a data set of builder " + " or ".join(one for one in builders if one)
+        wanted = "one built by " + " or ".join(one for one in builders if one)
         if role not in given and None not in builders:
             raise UserError(f"{owner}: no {'parent' if role == 'parent' else f'parent {role!r}'}; allowed: {wanted}")
         if role in given and given[role][1] not in builders:
             name, builder = given[role]
-            raise UserError(f"{owner}: {role} = {name!r} (builder {builder}); allowed: {wanted}")
+            raise UserError(f"{owner}: {role} = {name!r} is built by {builder}; allowed: {wanted}")
 
 
 class Parent(NamedTuple):
