@@ -9,7 +9,19 @@ from typing import Literal
 
 import numpy as np
 
-from muon_imbalance.analysis.statistics import components, reductions
+from muon_imbalance.analysis.statistics import (
+    components,
+    concept_quantities,  # noqa: F401 (its statistics join the list)
+    constraint_quantities,  # noqa: F401
+    epochwise_quantities,  # noqa: F401
+    group_quantities,  # noqa: F401
+    language_quantities,  # noqa: F401
+    linear_quantities,  # noqa: F401
+    network_quantities,  # noqa: F401
+    reductions,
+    shape_quantities,  # noqa: F401
+    table_quantities,  # noqa: F401
+)
 from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Run, Series
 from muon_imbalance.analysis.statistics.registry import STATISTICS, Gate, Measured, Statistic, register
 from muon_imbalance.common.errors import UserError
