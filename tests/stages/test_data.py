@@ -95,7 +95,7 @@ def test_build_refusals(tmp_path):
     call = ["--name", "x", "--builder", "gaussian_mixture", "--output", str(tmp_path / "out")]
     for extra, told in [
         (["--config", "{"], "--config is not JSON"),
-        (["--config", "[1]"], "--config is \[1\]; it must be a JSON"),
+        (["--config", "[1]"], r"--config is \[1\]; it must be a JSON"),
         (["--inputs", '{"mnist": "nowhere"}'], "mnist = 'nowhere' is not there"),
         (["--builder", "cifar11"], "data set builder 'cifar11' is unknown; allowed: addk, barcoded_mnist"),
     ]:

@@ -59,14 +59,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     A repetition permutes MNIST train; the first ``train`` digits are its training digits, the next ``validation`` its
     validation digits. Class ``c < 10`` is digit ``c``; class ``10 + 10 * b + c`` is digit ``c`` with barcode ``b``,
     whose most significant bit is the left-most pixel.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{name of the parent: its folder}``.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range, unknown key, or sizes larger than what the parent holds.
     """
     options = checked(Options, config, "barcoded_mnist")
     parent, above = parents.opened("barcoded_mnist", PARENTS, inputs, options.parent)["parent"]

@@ -62,14 +62,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
 
     Train and validation are disjoint draws, stratified by label with the same counts in each repetition;
     exactly ``round((1 - correlation) * n_label)`` images of a label get the other label's colour.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{name of the parent: its folder}``.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range, unknown key, or sizes larger than what the parent holds.
     """
     options = checked(Options, config, "colored_mnist")
     parent, above = parents.opened("colored_mnist", PARENTS, inputs, options.parent)["parent"]

@@ -33,15 +33,8 @@ class Options(Settings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write ``train_images [N, 28, 28]``, ``train_labels [N]``, ``test_images``, ``test_labels``; all uint8.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: files of the source: ``train_images``, ``train_labels``, ``test_images``,
-            ``test_labels``, or ``digits`` for ``mnist_5k``.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, missing roles, files that do not fit together, or content other than the
-            recorded one (accepted for a folder with ``verify: false``; the manifest then says ``real-other``).
+    ``inputs``: files ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``, or ``digits`` (of
+    ``mnist_5k``). A folder's other content is accepted with ``verify: false``; the manifest says ``real-other``.
     """
     options = checked(Options, config, "mnist")
     source = sources.get(options.source)

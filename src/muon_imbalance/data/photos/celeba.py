@@ -38,13 +38,7 @@ class Options(Settings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write ``{split}_jpeg_bytes`` and ``{split}_jpeg_ends`` (all files, one after the other), ``label`` and ``group``.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{attributes, partition: file}``; the folder ``img_align_celeba`` lies beside the first.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, a missing file, other content, or files that do not fit together.
+    ``inputs``: files ``attributes`` and ``partition``; the folder ``img_align_celeba`` lies beside the first.
     """
     options = checked(Options, config, "celeba")
     source = sources.get(options.source)

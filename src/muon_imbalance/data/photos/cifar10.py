@@ -31,13 +31,8 @@ class Options(Settings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write ``train_images [50000, 32, 32, 3]``, ``train_labels [50000]``, ``test_images``, ``test_labels``; all uint8.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: files of the source by role.
-        out: folder to write.
-
     Raises:
-        UserError: bad config, missing files, or content that is not CIFAR-10's, in its order.
+        UserError: content that is not CIFAR-10's, in its order.
     """
     source = sources.get(checked(Options, config, "cifar10").source)
     files, _ = verified.files(source, inputs)

@@ -22,13 +22,7 @@ class Options(Settings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write ``train_images [50000, 32, 32, 3]``, ``train_labels [50000]``, ``test_images``, ``test_labels``; all uint8.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: ``train`` and ``test``, the official files ("python version").
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, missing files, or other content than the official one.
+    ``inputs``: ``train`` and ``test``, the official files ("python version").
     """
     source = sources.get(checked(Options, config, "cifar100").source)
     files, _ = verified.files(source, inputs)

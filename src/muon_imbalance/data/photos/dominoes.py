@@ -56,14 +56,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
 
     A repetition permutes the digits and photos of the training files; no digit or photo occurs twice in a repetition,
     so training and validation share none.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: folders of ``digits`` (MNIST) and ``photos`` (CIFAR-10's format).
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range, unknown key, or sizes larger than what the parents hold.
     """
     options = checked(Options, config, "dominoes")
     side, correlation, repetitions = options.resolution, options.correlation, options.repetitions

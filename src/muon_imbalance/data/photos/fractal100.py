@@ -34,16 +34,7 @@ class Options(Settings):
 
 
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write ``train_images [classes * train, 32, 32, 3]``, ``train_labels``, ``test_images``, ``test_labels``; uint8.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: not used.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range or an unknown key.
-    """
+    """Write ``train_images [classes * train, 32, 32, 3]``, ``train_labels``, ``test_images``, ``test_labels``."""
     options = checked(Options, config, "fractal100")
     count, seed = options.classes, options.seed
     systems = [system(np.random.default_rng(stable_seed("fractal100", seed, "class", c))) for c in range(count)]

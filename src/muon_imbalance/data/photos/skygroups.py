@@ -55,16 +55,7 @@ def groups_of(images: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write ``{split}_images [n, 32, 32, 3]`` uint8, ``{split}_label [n]``, ``{split}_group [n]`` in random order.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{photos: CIFAR-10}``, or nothing.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, or fewer photos of a group than wanted.
-    """
+    """Write ``{split}_images [n, 32, 32, 3]`` uint8, ``{split}_label [n]``, ``{split}_group [n]`` in random order."""
     options = checked(Options, config, "skygroups")
     each = {"validation": options.validation_per_group, "test": options.test_per_group}
     wanted = {"train": by_largest_remainder(options.train, CELEBA).tolist()}

@@ -68,14 +68,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     ``train_index [R, n]``, ``validation_index [R, m]``, ``test_index [1, t]`` (all into ``images``), ``mean`` and
     ``std`` ``[R, 3]`` of the training pictures. With equal ``seed`` the minority's pictures at a larger ratio are
     among those at a smaller one.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{name of the parent: its folder}``.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range, unknown key, or more pictures of a class than the parent has.
     """
     options = checked(Options, config, "step_imbalance")
     folder, above = parents.opened("step_imbalance", PARENTS, inputs, options.parent)["parent"]

@@ -39,13 +39,7 @@ class Options(Settings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write every tensor as ``tensor/<name>``, and ``sizes`` and ``tokenizer`` as the bytes of JSON.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{weights, sizes, tokenizer: file}`` of the source.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, a missing file, or content other than the recorded one.
+    ``inputs``: files ``weights``, ``sizes`` and ``tokenizer``.
     """
     options = checked(Options, config, "encoder_weights")
     if options.untrained:

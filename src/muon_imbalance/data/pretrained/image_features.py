@@ -35,13 +35,8 @@ class Options(Settings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write features of every split and the weights of the blocks above.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: folders of ``samples`` (photos in groups) and ``weights``.
-        out: folder to write.
-
     Raises:
-        UserError: bad config, a parent missing, or weights of another network.
+        UserError: weights of another network, or of one without the block ``begin``.
     """
     options = checked(Options, config, "image_features")
     opened = parents.opened("image_features", PARENTS, inputs)

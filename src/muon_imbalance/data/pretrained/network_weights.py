@@ -32,13 +32,7 @@ class Options(Settings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write every parameter and running statistic as an array.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{weights: file}`` of the source.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, no file, or content other than the recorded one.
+    ``inputs``: the file ``weights``.
     """
     options = checked(Options, config, "network_weights")
     if options.untrained:

@@ -20,16 +20,7 @@ class Options(Settings):
 
 
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write the arrays of both parents.
-
-    Args:
-        config: empty.
-        inputs: folders of ``samples`` and ``weights``.
-        out: folder to write.
-
-    Raises:
-        UserError: a key in the config, or a parent missing.
-    """
+    """Write the arrays of both parents."""
     checked(Options, config, "portraits")
     opened = parents.opened("portraits", PARENTS, inputs)
     arrays = read_arrays(opened["samples"].folder)

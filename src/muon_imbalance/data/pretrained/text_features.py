@@ -41,13 +41,8 @@ def classes(_: Mapping) -> int:
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write features of every split and the weights of the layers above.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: folders of ``samples`` (sentence pairs) and ``encoder``.
-        out: folder to write.
-
     Raises:
-        UserError: bad config, a parent missing, or an encoder with fewer layers.
+        UserError: an encoder with fewer layers.
     """
     options = checked(Options, config, "text_features")
     opened = parents.opened("text_features", PARENTS, inputs)

@@ -46,14 +46,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     ``begin`` above 0, float32 outputs of the blocks before that one), ``train_mirrored`` likewise (with ``begin``
     above 0), ``<split>_label [R, n]``, ``mean`` and ``std`` ``[R, C]`` (0 and 1 with ``begin`` above 0), ``majority``
     and ``minority`` (class numbers), ``weight/<name>`` (parameters and statistics of the blocks that are trained).
-
-    Args:
-        config: see :class:`Options`; blocks are those of :mod:`muon_imbalance.models.modules.efficientnet_lite`.
-        inputs: folders of ``pictures`` and ``weights``.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range, an unknown key, or parents of another kind.
     """
     options = checked(Options, config, "transfer")
     begin, opened = options.begin, parents.opened("transfer", PARENTS, inputs)

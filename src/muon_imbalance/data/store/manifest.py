@@ -14,21 +14,7 @@ from muon_imbalance.data.sources.digest import arrays_sha256
 from muon_imbalance.data.store import array_files
 
 KINDS = ("real", "real-other", "composed", "generated")
-KEYS = (
-    "name",
-    "kind",
-    "label",
-    "source",
-    "sha256",
-    "counts",
-    "shape",
-    "mean",
-    "std",
-    "licence",
-    "citation",
-    "builder",
-    "config",
-)
+KEYS = tuple("name kind label source sha256 counts shape mean std licence citation builder config".split())
 
 
 def write(

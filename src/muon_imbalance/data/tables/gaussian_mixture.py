@@ -64,14 +64,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     ``test_label [k * test_per_class]``, ``means [R, k, d]``, ``prior [k]``. Samples are sorted by class; class c
     has ``n p_c`` training samples by largest remainders, at least one, or with ``labels: drawn`` as many as n
     draws from the prior give.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: not used: nothing is downloaded.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range or an unknown key.
     """
     options = checked(Options, config, "gaussian_mixture")
     classes, dimension, train, seed = options.classes, options.dimension, options.train, options.seed

@@ -116,13 +116,8 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     Arrays: ``has [attributes, organisms]``, ``category [attributes]``, ``level [categories]`` and the names
     ``attributes, sources, organisms, categories``.
 
-    Args:
-        config: no keys.
-        inputs: not used: nothing is downloaded.
-        out: folder to write.
-
     Raises:
-        UserError: a key in ``config``, or a table that is no hierarchy.
+        UserError: the table is no hierarchy.
     """
     checked(Options, config, "organisms")
     table = read_table()

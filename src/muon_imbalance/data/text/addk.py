@@ -64,14 +64,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     ``additions [n, L]`` int32 are lines in tokens, with an end before and after, padded with -1; ``answers [n, L]``
     marks what must be predicted. Training texts are stories and additions in one random order; validation texts are
     stories alone. ``addition_train_texts []`` counts the additions among the training texts.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{name of the parent: its folder}``.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, or a parent with fewer stories.
     """
     options = checked(Options, config, "addk")
     folder, above = parents.opened("addk", PARENTS, inputs, options.parent)["parent"]

@@ -40,13 +40,10 @@ class Options(Settings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the pairs of each split.
 
-    Args:
-        config: see :class:`Options`; no hash of the official files is published.
-        inputs: ``{train, matched, mismatched: file}``.
-        out: folder to write.
+    ``inputs``: files ``train``, ``matched`` and ``mismatched``; no hash of the official ones is published.
 
     Raises:
-        UserError: bad config, a missing file, a line that is no pair, or another number of pairs.
+        UserError: a line that is no pair, or another number of pairs.
     """
     options = checked(Options, config, "multinli")
     source, verify = sources.get(options.source), options.verify

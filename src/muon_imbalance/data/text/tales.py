@@ -46,13 +46,7 @@ class Options(corpus.TextSettings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the arrays of :mod:`muon_imbalance.data.text.corpus`.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: files ``grimm`` and ``andersen``.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, a file missing or of other content.
+    ``inputs``: files ``grimm`` and ``andersen``.
     """
     options = checked(Options, config, "tales")
     source = sources.get(options.source)

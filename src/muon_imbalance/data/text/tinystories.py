@@ -39,13 +39,7 @@ class Options(corpus.TextSettings):
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the arrays of :mod:`muon_imbalance.data.text.corpus`.
 
-    Args:
-        config: see :class:`Options`.
-        inputs: ``{train, validation: file}``.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, a missing file, or fewer stories than wanted.
+    ``inputs``: files ``train`` and ``validation``.
     """
     options = checked(Options, config, "tinystories")
     source, seed = sources.get(options.source), options.seed

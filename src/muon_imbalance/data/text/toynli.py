@@ -37,16 +37,7 @@ def classes(_: Mapping) -> int:
 
 
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write the pairs of each split in random order.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: not used.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range or an unknown key.
-    """
+    """Write the pairs of each split in random order."""
     options = checked(Options, config, "toynli")
     each = {"validation": options.validation_per_group, "test": options.test_per_group}
     wanted = {"train": by_largest_remainder(options.train, MULTINLI).tolist()}

@@ -43,16 +43,7 @@ class Options(corpus.TextSettings):
 
 
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write the arrays of :mod:`muon_imbalance.data.text.corpus` with what the grammar knows of each validation token.
-
-    Args:
-        config: see :class:`Options`.
-        inputs: not used: nothing is downloaded.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config.
-    """
+    """Write the arrays of :mod:`muon_imbalance.data.text.corpus`, with what the grammar knows of validation tokens."""
     options = checked(Options, config, "toystories")
     sizes, seed = {"train": options.train, "validation": options.validation}, options.seed
     words = story_grammar.lexicon(options.words.model_dump(), stable_seed("toystories", seed, "lexicon"))
