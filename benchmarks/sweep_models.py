@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from muon_imbalance.data.digits import colored_mnist
+from muon_imbalance.data.digits import colored_mnist, mnist
 from muon_imbalance.data.store import manifest
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages.train import make_task
@@ -66,7 +66,7 @@ def digits(folder: Path, train: int, test: int) -> Path:
         arrays[f"{split}_images"] = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         arrays[f"{split}_labels"] = (np.arange(count) % 10).astype(np.uint8)
     facts = {"name": "noise", "kind": "generated", "label": "noise", "licence": "none", "citation": "none"}
-    manifest.write(folder, arrays, facts | {"source": {}, "builder": "mnist", "config": {}})
+    manifest.write(folder, arrays, facts | {"source": {}, "builder": "mnist", "config": {}}, mnist.describe(arrays))
     return folder
 
 

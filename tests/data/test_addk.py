@@ -38,14 +38,16 @@ def test_additions_are_right_and_held_out(mixture):
 
 
 def test_mixture_counts_and_refusals(mixture, toy, tmp_path):
-    counts = manifest.verify(mixture)["counts"]
+    counts = manifest.verify(mixture, addk.describe)["counts"]
     assert counts["train"]["texts"] == 200 and counts["train"]["additions"] == 20 and counts["additions"]["all"] == 30
     assert "10% additions" in manifest.read(mixture)["label"] and manifest.read(mixture)["kind"] == "generated"
     small = {"texts": 10, "additions": 2, "validation_texts": 5, "validation_additions": 2, "tokenizer": "word"}
     for change, told in (
         ({"texts": 400}, "texts = 400; allowed: a whole number from 1 to 300"),
-        ({"k": [5]}, "k = .*; allowed: different numbers from 10 to 99"),
+        ({"k": [12, 12]}, "k = .*; allowed: different numbers from 10 to 99"),
+        ({"k": []}, "k = .*; allowed: a list of whole numbers from 10 to 99 with at least 1 entry"),
+        ({"k": [5]}, "k.0 = 5; allowed: a list of whole numbers from 10 to 99"),
         ({"parent": "tales"}, "parent = 'tales'; allowed: toystories"),
     ):
-        with pytest.raises(UserError, match=f"addk: {told}"):
+        with pytest.raises(UserError, match=f"addk(: |[.]){told}"):
             addk.build(small | change, {"toystories": toy}, tmp_path / "out")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.photos import celeba
-from muon_imbalance.data.pretrained import portraits
+from muon_imbalance.data.pretrained import network_weights, portraits
 from muon_imbalance.data.store import array_files, manifest
 from muon_imbalance.plan.job import Job
 from muon_imbalance.training.tasks import features
@@ -40,7 +40,7 @@ def test_pictures_groups_and_parts(official, tmp_path):
     with pytest.raises(UserError, match="list_attr_celeba.txt: md5 is .*, expected 75e246fa"):
         celeba.build({}, official, tmp_path / "out")
     celeba.build(USERS, official, tmp_path / "out")
-    held = manifest.verify(tmp_path / "out")
+    held = manifest.verify(tmp_path / "out", celeba.describe)
     assert held["kind"] == "real-other" and "unverified" in held["label"]
     assert all(held["counts"][split][group] == 1 for split in celeba.SPLITS for group in celeba.GROUPS)
     arrays = celeba.load(tmp_path / "out", "validation")
@@ -69,11 +69,12 @@ def test_a_torchvision_network_reads_them(official, tmp_path):
     torch.manual_seed(0)
     network = models.resnet18(num_classes=1000)
     facts = {"name": "resnet18", "kind": "real", "label": "ResNet-18", "source": {}, "licence": "l", "citation": "c",
-             "builder": "pretrained", "config": {}}  # fmt: skip
-    manifest.write(tmp_path / "weights", {k: v.numpy() for k, v in network.state_dict().items()}, facts)
+             "builder": "network_weights", "config": {}}  # fmt: skip
+    arrays = {k: v.numpy() for k, v in network.state_dict().items()}
+    manifest.write(tmp_path / "weights", arrays, facts, network_weights.describe(arrays))
     celeba.build(USERS, official, tmp_path / "celeba_set")
     portraits.build({}, {"samples": tmp_path / "celeba_set", "weights": tmp_path / "weights"}, tmp_path / "portraits")
-    assert "ResNet-18" in manifest.verify(tmp_path / "portraits")["label"]
+    assert "ResNet-18" in manifest.verify(tmp_path / "portraits", portraits.describe)["label"]
     assert "weight/conv1.weight" in array_files.read_arrays(tmp_path / "portraits")
     job = Job(experiment="e", optimizer="sgd", phase="grid", task="features", rule="sgd", chunk=4,
               cells=[{"lr": "0.1"}], seeds=[0], record={"every": 1}, epochs=1, batch=4)  # fmt: skip

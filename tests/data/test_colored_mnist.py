@@ -126,7 +126,7 @@ def test_same_seed_same_bytes(folder, tmp_path, mnist_like):
 
 
 def test_manifest_matches_rendered_pixels(folder):
-    content = manifest.verify(folder)
+    content = manifest.verify(folder, colored_mnist.describe)
     data = colored_mnist.load(folder, "train", [0, 1, 2])
     shown = colored_mnist.render(data["grey"].astype(float), data["colour"], data["background"])
     assert content["mean"] == pytest.approx(shown.mean(axis=(0, 1, 3)), abs=1e-7)
@@ -144,28 +144,29 @@ def test_manifest_matches_rendered_pixels(folder):
         ({"correlation": "99 %"}, "correlation = '99 %'; allowed: a number"),
         ({"correlation": float("nan")}, "correlation = nan; allowed: a number"),
         ({"resolution": 13}, "resolution = 13; allowed: 14, 28"),
+        ({"resolution": 14.0}, "resolution = 14.0; allowed: 14, 28"),
         ({"train": 1401}, r"train = 1401; allowed: up to 1,400 \(1,500 digits less 100 validation\)"),
         ({"train": 10}, "train = 10; allowed: more images"),
         ({"train": 12.5}, "train = 12.5; allowed: a whole number from 2"),
         ({"test": 301}, "test = 301; allowed: up to 300"),
         ({"repetitions": 0}, "repetitions = 0; allowed: a whole number from 1"),
         ({"repetitions": True}, "repetitions = True; allowed: a whole number"),
-        ({"background": {"red": [1, 0, 0]}}, "background = .*; allowed: red and green"),
-        ({"background": {"red": [1, 0, 0], "green": [0, 2, 0]}}, "background = .*; allowed: red and green"),
-        ({"background": {"red": [1, 0, 0], "green": "lime"}}, "background = .*; allowed: red and green"),
-        ({"background": {"red": [1, 0, 0], "green": [1, 0, 0]}}, "background = .*and different"),
+        ({"background": {"red": [1, 0, 0]}}, "background: key 'green' is missing"),
+        ({"background": {"red": [1, 0, 0], "green": [0, 2, 0]}}, "background.green.1 = 2; allowed: .* to 1 with 3"),
+        ({"background": {"red": [1, 0, 0], "green": "lime"}}, "background.green = 'lime'; allowed: a list of numbers"),
+        ({"background": {"red": [1, 0, 0], "green": [1, 0, 0]}}, "background: red = green = .*two different"),
         ({"parent": "fashion_mnist"}, "parent = 'fashion_mnist'; allowed: mnist"),
-        ({"colour": 1}, "colour = 1; allowed: the keys background, correlation"),
+        ({"colour": 1}, "unknown key 'colour'; allowed: background, correlation"),
     ],
 )
 def test_refusals(mnist_like, tmp_path, change, told):
-    with pytest.raises(UserError, match=f"colored_mnist: {told}"):
+    with pytest.raises(UserError, match=f"colored_mnist(: |[.]){told}"):
         colored_mnist.build({**CONFIG, **change}, {"mnist": mnist_like}, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 def test_parent_of_another_kind(folder, tmp_path):
-    with pytest.raises(UserError, match="parent = 'mnist'; allowed: a dataset of 28 x 28 digits"):
+    with pytest.raises(UserError, match="parent = 'mnist' is built by colored_mnist; allowed: one built by mnist"):
         colored_mnist.build(CONFIG, {"mnist": folder}, tmp_path / "out")
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.digits.pooling import pool
 from muon_imbalance.data.photos import dominoes, fractal100
+from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.store import array_files, manifest
 
 CONFIG = {"correlation": 0.9, "resolution": 16, "train": 60, "validation": 20, "test": 20, "repetitions": 2}
@@ -26,7 +26,7 @@ def folder(tmp_path_factory, parents):
 
 
 def test_counts_of_groups(folder):
-    counts = manifest.verify(folder)["counts"]
+    counts = manifest.verify(folder, dominoes.describe)["counts"]
     train = {"automobile_0": 54, "automobile_1": 6, "truck_0": 6, "truck_1": 54}
     assert counts["train"] == {"all": 120, "class_0": 60, "class_1": 60} | train
     for split in ("validation", "test"):
@@ -73,10 +73,10 @@ def test_scaling(tmp_path, parents, folder):
     [
         ({"correlation": 1.5}, "correlation = 1.5; allowed: a number from 0.5 to 1"),
         ({"resolution": 28}, "resolution = 28; allowed: 8, 16, 32"),
-        ({"validation": 21}, "validation = 21; allowed: an even number"),
+        ({"validation": 21}, "validation = 21; allowed: a whole number from 2, a multiple of 2"),
         ({"train": 80}, "validation = 20; allowed: fewer pictures: the train files have too few photos"),
         ({"test": 40}, "test = 40; allowed: fewer pictures: the test files have too few"),
-        ({"bits": 3}, "bits = 3; allowed: the keys"),
+        ({"bits": 3}, "unknown key 'bits'; allowed: correlation"),
     ],
 )
 def test_refused(tmp_path, parents, changes, message):

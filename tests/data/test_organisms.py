@@ -57,7 +57,7 @@ def test_probabilities_are_recomputed_from_the_file(table):
 
 
 def test_manifest_counts_and_hashes(folder, table, tmp_path):
-    found = manifest.verify(folder)
+    found = manifest.verify(folder, organisms.describe)
     assert found["counts"] == {"train": {"all": 48} | PAIRS} and found["shape"] == [13] and found["kind"] == "composed"
     assert found["source"] == {"name": "organisms.csv", "sha256": file_sha256(organisms.TABLE),
                                "attributes": {"text": 5, "chosen": 8}}  # fmt: skip
@@ -75,8 +75,8 @@ def test_a_changed_entry_is_noticed(folder, tmp_path):
     arrays["has"][0, 4] = 1
     text = (folder / array_files.MANIFEST).read_text()
     array_files.publish(tmp_path / "changed", arrays, text)
-    with pytest.raises(UserError, match="prepare the dataset again"):
-        manifest.verify(tmp_path / "changed")
+    with pytest.raises(UserError, match="build the data set again"):
+        manifest.verify(tmp_path / "changed", organisms.describe)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_table_that_is_no_hierarchy_is_refused(tmp_path, before, after, told):
 
 
 def test_other_refusals(folder, tmp_path):
-    with pytest.raises(UserError, match="organisms: seed = 1"):
+    with pytest.raises(UserError, match="organisms: unknown key 'seed'; allowed: no key"):
         organisms.build({"seed": 1}, {}, tmp_path / "out")
     with pytest.raises(UserError, match="split = 'test'; allowed: train"):
         organisms.load(folder, "test")

@@ -21,7 +21,7 @@ def test_untrained_weights(tmp_path):
     network_weights.build({"untrained": "tiny"}, {}, tmp_path / "a")
     network_weights.build({"untrained": "tiny"}, {}, tmp_path / "b")
     network_weights.build({"untrained": "tiny", "seed": 1}, {}, tmp_path / "c")
-    content = manifest.verify(tmp_path / "a")
+    content = manifest.verify(tmp_path / "a", network_weights.describe)
     assert (content["kind"], content["label"]) == ("generated", "untrained weights")
     arrays = network_weights.load(tmp_path / "a")
     module = EfficientNetLite(size="tiny")
@@ -44,7 +44,7 @@ def test_wrong_file_and_config_are_refused(tmp_path):
 def test_published_weights(tmp_path):
     source = sources.get("efficientnet_lite0")
     network_weights.build({}, fetch(source, tmp_path / "cache"), tmp_path / "out")
-    content = manifest.verify(tmp_path / "out")
+    content = manifest.verify(tmp_path / "out", network_weights.describe)
     assert content["counts"]["weights"]["parameters"] == 4_652_008
     arrays = network_weights.load(tmp_path / "out")
     EfficientNetLite().load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in arrays.items()})

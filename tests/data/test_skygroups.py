@@ -43,7 +43,7 @@ def test_blue_border_by_the_formula_pixel_by_pixel():
 
 
 def test_proportions_groups_and_no_photo_twice(folder):
-    counts = manifest.verify(folder)["counts"]
+    counts = manifest.verify(folder, skygroups.describe)["counts"]
     assert [counts["train"][name] for name in skygroups.GROUPS] == by_largest_remainder(200, skygroups.CELEBA).tolist()
     np.testing.assert_array_equal(by_largest_remainder(162770, skygroups.CELEBA).tolist(), [71629, 66874, 22880, 1387])
     assert {counts["test"][name] for name in skygroups.GROUPS} == {4}
@@ -60,12 +60,13 @@ def test_proportions_groups_and_no_photo_twice(folder):
 
 def test_photos_of_a_parent(tmp_path, folder):
     pool = skygroups._drawings(np.random.default_rng(5), {"train": 60, "test": 20})
-    facts = {"name": "cifar10", "kind": "real", "label": "photos", "source": {}, "licence": "l", "citation": "c"}
+    facts = {"name": "cifar10", "kind": "real", "label": "photos", "source": {}, "licence": "l", "citation": "c",
+             "builder": "cifar10"}  # fmt: skip
     text = manifest.json.dumps(dict.fromkeys(manifest.KEYS, "x") | facts)
     array_files.publish(tmp_path / "cifar10", pool, text)
     config = {"train": 30, "validation_per_group": 2, "test_per_group": 5}
     skygroups.build(config, {"photos": tmp_path / "cifar10"}, tmp_path / "out")
-    held = manifest.verify(tmp_path / "out")
+    held = manifest.verify(tmp_path / "out", skygroups.describe)
     assert held["kind"] == "real-other" and "not CelebA" in held["label"]
     known = {image.tobytes() for image in pool["test_images"]}
     assert {image.tobytes() for image in skygroups.load(tmp_path / "out", "test")["images"][0]} <= known
@@ -81,7 +82,7 @@ def test_features_are_those_of_the_lower_blocks(tmp_path, folder):
     network_weights.build({"untrained": "tiny"}, {}, tmp_path / "weights")
     config = {"begin": 3, "side": 32, "size": "tiny"}
     image_features.build(config, {"samples": folder, "weights": tmp_path / "weights"}, tmp_path / "features")
-    held = manifest.verify(tmp_path / "features")
+    held = manifest.verify(tmp_path / "features", image_features.describe)
     assert held["kind"] == "generated" and held["counts"]["train"]["all"] == 200
     whole = efficientnet_lite.EfficientNetLite(size="tiny")
     state = network_weights.load(tmp_path / "weights")

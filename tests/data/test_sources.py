@@ -76,7 +76,7 @@ def test_real_debian_package(tmp_path):
         pytest.skip(f"this machine's package index does not list {source.package} {source.version}")
     paths = fetch(source, tmp_path / "cache")
     mnist.build({"source": source.name}, paths, tmp_path / "out")
-    content = manifest.verify(tmp_path / "out")
+    content = manifest.verify(tmp_path / "out", mnist.describe)
     for split, each in (("train", 6000), ("test", 1000)):
         assert content["counts"][split] == {"all": 10 * each} | {f"class_{c}": each for c in range(10)}
     assert (round(content["mean"], 4), round(content["std"], 4)) == (0.2860, 0.3530)  # the values usually cited

@@ -43,7 +43,7 @@ def test_tales_are_read_lower_cased_and_kept_whole(tables, tmp_path):
     split = {name: corpus.texts(held, name) for name in corpus.SPLITS}
     assert [len(split[name]) for name in corpus.SPLITS] == [10, 2] and len(held["count"]) == 44
     assert all(one == one.lower() and "  " not in one for name in corpus.SPLITS for one in split[name])
-    content = manifest.verify(tmp_path / "out")
+    content = manifest.verify(tmp_path / "out", tales.describe)
     assert content["kind"] == "real-other" and "not TinyStories" in content["label"] and content["shape"] == [16]
     assert json.dumps(content["counts"])
     with pytest.raises(UserError, match="validation = 12; allowed: a whole number from 1 to 11"):

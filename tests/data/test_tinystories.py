@@ -23,7 +23,7 @@ def test_official_files(tmp_path):
     tinystories.build(config, files, tmp_path / "out")
     held = array_files.read_arrays(tmp_path / "out")
     assert len(set(corpus.texts(held, "train"))) == 30 and len(corpus.texts(held, "validation")) == 5
-    content = manifest.verify(tmp_path / "out")
+    content = manifest.verify(tmp_path / "out", tinystories.describe)
     assert content["kind"] == "real" and str(tmp_path) not in json.dumps(content)
     with pytest.raises(UserError, match="validation = 10; allowed: up to 9, the stories there are"):
         tinystories.build(config | {"validation": 10}, files, tmp_path / "bad")

@@ -40,7 +40,7 @@ def test_every_negation_word_occurs_with_every_label(folder):
 
 
 def test_proportions_and_balance(folder):
-    counts = manifest.verify(folder)["counts"]
+    counts = manifest.verify(folder, toynli.describe)["counts"]
     assert [counts["train"][name] for name in toynli.GROUPS] == by_largest_remainder(1200, toynli.MULTINLI).tolist()
     share = np.array(by_largest_remainder(206175, toynli.MULTINLI).tolist()) / 206175
     np.testing.assert_allclose(share, np.array([57498, 11158, 67376, 1521, 66630, 1992]) / 206175)
@@ -97,7 +97,7 @@ def test_words_are_all_in_the_vocabulary_and_texts_come_back():
 
 
 def test_refusals(folder, tmp_path):
-    with pytest.raises(UserError, match="toynli: train = 10; allowed: a whole number from 100"):
+    with pytest.raises(UserError, match="toynli.train = 10; allowed: a whole number from 100"):
         toynli.build({"train": 10}, {}, tmp_path / "x")
     with pytest.raises(UserError, match="split = 'dev'"):
         toynli.load(folder, "dev")
@@ -106,4 +106,4 @@ def test_refusals(folder, tmp_path):
     text = (folder / "manifest.json").read_text(encoding="utf-8")
     array_files.publish(tmp_path / "bad", altered, text)
     with pytest.raises(UserError, match="sha256"):
-        manifest.verify(tmp_path / "bad")
+        manifest.verify(tmp_path / "bad", toynli.describe)

@@ -113,7 +113,7 @@ def model_of(path, config):
 
 
 def test_frozen_features_and_the_upper_part_make_the_whole_network(folder):
-    held = manifest.verify(folder / "features")
+    held = manifest.verify(folder / "features", text_features.describe)
     assert held["kind"] == "generated" and "1 of 2 layers frozen" in held["label"]
     sizes = json.loads(encoder_weights.load(folder / "encoder")["sizes"].tobytes())
     small = {"name": "encoder", "heads": 2, "inner": 64, "dropout": 0.5}

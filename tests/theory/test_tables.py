@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.digits import mnist
 from muon_imbalance.data.store import manifest
 from muon_imbalance.stages import solve
 from muon_imbalance.theory import controls, diagonalisation, moments, tables
@@ -98,7 +99,7 @@ def digits(tmp_path):
     images = rng.integers(0, 256, (120, 28, 28)).astype(np.uint8)
     arrays = {"train_images": images, "train_labels": label, "test_images": images[:10], "test_labels": label[:10]}
     facts = {"name": "mnist", "kind": "real", "label": "digits", "source": {}, "licence": "x", "citation": "x"}
-    manifest.write(tmp_path / "mnist", arrays, facts | {"builder": "mnist", "config": {}})
+    manifest.write(tmp_path / "mnist", arrays, facts | {"builder": "mnist", "config": {}}, mnist.describe(arrays))
     return tmp_path / "mnist", images.reshape(120, -1) / 255, np.eye(10)[label]
 
 

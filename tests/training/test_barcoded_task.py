@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from muon_imbalance.data.digits import barcoded_mnist
+from muon_imbalance.data.digits import barcoded_mnist, mnist
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
         arrays[f"{split}_images"] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
         arrays[f"{split}_labels"] = (np.arange(n) % 10).astype(np.uint8)
     facts = {"name": "mnist", "kind": "generated", "label": "noise", "source": {}, "licence": "-", "citation": "-"}
-    manifest.write(base / "mnist", arrays, facts | {"builder": "mnist", "config": {}})
+    manifest.write(base / "mnist", arrays, facts | {"builder": "mnist", "config": {}}, mnist.describe(arrays))
     barcoded_mnist.build(CONFIG, {"mnist": base / "mnist"}, base / "barcoded")
     return base / "barcoded"
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.digits import colored_mnist
+from muon_imbalance.data.digits import colored_mnist, mnist
 from muon_imbalance.data.store import manifest
 from muon_imbalance.training.tasks.classification import Classification
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
         arrays[f"{split}_images"] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
         arrays[f"{split}_labels"] = (np.arange(n) % 10).astype(np.uint8)
     facts = {"name": "mnist", "kind": "generated", "label": "noise", "source": {}, "licence": "-", "citation": "-"}
-    manifest.write(base / "mnist", arrays, facts | {"builder": "mnist", "config": {}})
+    manifest.write(base / "mnist", arrays, facts | {"builder": "mnist", "config": {}}, mnist.describe(arrays))
     config = {"correlation": 0.9, "train": 200, "validation": 40, "test": 50, "repetitions": 3}
     colored_mnist.build(config, {"mnist": base / "mnist"}, base / "colored")
     return base / "colored"

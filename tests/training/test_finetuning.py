@@ -59,7 +59,7 @@ def whole_network(parents) -> EfficientNetLite:
 
 def test_data_set_holds_what_the_lower_blocks_give(folder, parents):
     out, begin = folder
-    content = manifest.verify(out)
+    content = manifest.verify(out, transfer.describe)
     assert content["kind"] == "generated" and content["counts"]["train"]["minority"] == 8
     pictures = step_imbalance.load(parents["pictures"], "train", [1])
     held = transfer.load(out, "train", [1])

@@ -1,6 +1,5 @@
 """Classification with torch modules: augmentation, metrics by group, spectrum of the logits, the ResNets."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +10,7 @@ import yaml
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as data_sets
+from muon_imbalance.data.builder import Builder
 from muon_imbalance.models.modules import resnet
 from muon_imbalance.plan.config import without_nulls
 from muon_imbalance.plan.job import Job
@@ -39,10 +39,10 @@ def pictures(monkeypatch):
         return {key: np.stack([one[key] for one in each]) for key in each[0]}
 
     module = SimpleNamespace(
-        load=load, classes=lambda config: 4, class_sets=lambda config: {"majority": [0, 1], "minority": [2, 3]}
-    )
-    monkeypatch.setitem(sys.modules, "pictures_of_a_test", module)
-    monkeypatch.setitem(data_sets.BUILDERS, "pictures", "pictures_of_a_test")
+        build=None, load=load, describe=None, classes=lambda config: 4,
+        class_sets=lambda config: {"majority": [0, 1], "minority": [2, 3]},
+    )  # fmt: skip
+    monkeypatch.setattr(data_sets, "module", lambda name: Builder(module))
     return module
 
 
@@ -164,9 +164,9 @@ def test_the_papers_networks_train_with_the_papers_settings(monkeypatch, tmp_pat
         images = rng.integers(0, 256, (*label.shape, side, 32, 3), dtype=np.uint8)
         return {"images": images, "label": label, "mean": np.full((1, 3), 120.0), "std": np.full((1, 3), 60.0)}
 
-    module = SimpleNamespace(load=load, classes=lambda config: 100 if experiment == "cifar100_r20" else 10)
-    monkeypatch.setitem(sys.modules, "pictures_of_a_test", module)
-    monkeypatch.setitem(data_sets.BUILDERS, "pictures", "pictures_of_a_test")
+    count = 100 if experiment == "cifar100_r20" else 10
+    module = SimpleNamespace(build=None, load=load, describe=None, classes=lambda config: count)
+    monkeypatch.setattr(data_sets, "module", lambda name: Builder(module))
     root = Path(__file__).parents[2]
     base, paper = (yaml.safe_load((root / name).read_text()) for name in ("config.yaml", "workflow/scales/paper.yaml"))
     chosen = base["experiments"][experiment or "cifar10_r20"] | paper["experiments"][experiment or "cifar10_r20"]

@@ -72,10 +72,11 @@ def test_claims_keep_the_contract(smoke):
 
 
 def test_datasets_have_manifests_that_hold(smoke):
+    from muon_imbalance.data import registry
     from muon_imbalance.data.store import manifest
 
     for name in ("mnist", "colored_mnist", "gaussian_mixture"):
-        manifest.verify(smoke.folder / "data/datasets/smoke" / name)
+        manifest.verify(smoke.folder / "data/datasets/smoke" / name, registry.module(name).describe)
 
 
 def test_the_report_is_self_contained_and_complete(smoke):

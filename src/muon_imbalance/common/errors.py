@@ -5,10 +5,16 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 
 class UserError(Exception):
     """A mistake in config, data or environment. The message names the key, the value and what is allowed."""
+
+
+def refusal(owner: str, key: str, value: Any, allowed: str) -> UserError:
+    """The error for one value: ``colored_mnist: train = 60000; allowed: up to 59,000``."""
+    return UserError(f"{owner}: {key} = {value!r}; allowed: {allowed}")
 
 
 def run_stage(main: Callable[[], None]) -> None:

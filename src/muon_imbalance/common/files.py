@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,28 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(work, path)
     finally:
         work.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """A new, empty folder that takes the place of ``folder`` when the block ends, and is removed when it fails.
+
+    What killed processes left behind is removed first. The new folder's parent is for intermediate files.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    marker = f".{folder.name}.partial-"
+    for leftover in folder.parent.glob(f"{marker}*"):
+        shutil.rmtree(leftover)
+    work = Path(tempfile.mkdtemp(prefix=marker, dir=folder.parent))
+    try:
+        (work / "new").mkdir()
+        yield work / "new"
+        if folder.is_dir():
+            os.replace(folder, work / "old")
+        os.replace(work / "new", folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

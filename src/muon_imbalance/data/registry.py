@@ -1,52 +1,37 @@
-"""Dataset builders by name, imported when asked for.
+"""Data set builders: modules that lie in these folders and declare ``Options``, or a module of the user's own."""
 
-A builder offers ``build(config, sources, out)``, ``load(path, split, repetitions)`` and ``describe(arrays)``.
-"""
+from collections.abc import Mapping
+from typing import Any
 
-import importlib
-from types import ModuleType
+from muon_imbalance.common.discovery import Room
+from muon_imbalance.common.settings import checked
+from muon_imbalance.data.builder import Builder
+from muon_imbalance.data.store.parents import Roles, declared
 
-from muon_imbalance.common.errors import UserError
-
-BUILDERS = {
-    "addk": "muon_imbalance.data.text.addk",
-    "barcoded_mnist": "muon_imbalance.data.digits.barcoded_mnist",
-    "celeba": "muon_imbalance.data.photos.celeba",
-    "cifar10": "muon_imbalance.data.photos.cifar10",
-    "cifar100": "muon_imbalance.data.photos.cifar100",
-    "colored_mnist": "muon_imbalance.data.digits.colored_mnist",
-    "dominoes": "muon_imbalance.data.photos.dominoes",
-    "encoder_weights": "muon_imbalance.data.pretrained.encoder_weights",
-    "fractal100": "muon_imbalance.data.photos.fractal100",
-    "gaussian_mixture": "muon_imbalance.data.tables.gaussian_mixture",
-    "image_features": "muon_imbalance.data.pretrained.image_features",
-    "mnist": "muon_imbalance.data.digits.mnist",
-    "multinli": "muon_imbalance.data.text.multinli",
-    "organisms": "muon_imbalance.data.tables.organisms",
-    "portraits": "muon_imbalance.data.pretrained.portraits",
-    "pretrained": "muon_imbalance.data.pretrained.network_weights",
-    "skygroups": "muon_imbalance.data.photos.skygroups",
-    "step_imbalance": "muon_imbalance.data.photos.step_imbalance",
-    "tales": "muon_imbalance.data.text.tales",
-    "text_features": "muon_imbalance.data.pretrained.text_features",
-    "tinystories": "muon_imbalance.data.text.tinystories",
-    "toynli": "muon_imbalance.data.text.toynli",
-    "toystories": "muon_imbalance.data.text.toystories",
-    "transfer": "muon_imbalance.data.pretrained.transfer",
-}
+BUILDERS = Room("data set builder", "data/digits", "data/photos", "data/text", "data/tables", "data/pretrained")
 
 
-def module_name(builder: str) -> str:
-    """Dotted module of a builder.
+def module(name: str) -> Builder:
+    """A builder by name, by path (``own/two_moons.py``), or by the dotted name of an installed module.
 
     Raises:
-        UserError: unknown name.
+        UserError: there is none, or it is no builder.
     """
-    if builder not in BUILDERS:
-        raise UserError(f"builder = {builder!r} is unknown; allowed: {', '.join(sorted(BUILDERS))}")
-    return BUILDERS[builder]
+    return Builder(BUILDERS.load(name))
 
 
-def module(builder: str) -> ModuleType:
-    """The builder's module."""
-    return importlib.import_module(module_name(builder))
+def parents(name: str) -> Roles:
+    """Role -> builders whose data sets can play it (nothing is imported)."""
+    return declared(BUILDERS.file(name))
+
+
+def source(name: str, config: Mapping[str, Any]) -> str | None:
+    """Name of the source that a data set with this config is read from; ``None``: from no source.
+
+    Nothing is imported.
+
+    Raises:
+        UserError: a key or value that ``Options`` does not allow.
+    """
+    options = checked(BUILDERS.options(name), config, f"builder {name}").model_dump()
+    return None if options.get("untrained") else options.get("source")

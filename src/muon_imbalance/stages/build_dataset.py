@@ -1,15 +1,15 @@
-"""Stage: build one dataset folder from fetched files or from another dataset.
+"""Stage: build the folder of one data set, from downloaded files or from other data sets.
 
 ``python -m muon_imbalance.stages.build_dataset --name colored_mnist --builder colored_mnist --config '{"train": 20000}'
 --inputs '{"mnist": "data/datasets/laptop/mnist"}' --output data/datasets/laptop/colored_mnist``
 """
 
 import argparse
-import json
 import logging
 import time
 from pathlib import Path
 
+from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.progress import duration, start_logging
 from muon_imbalance.data import registry
@@ -20,40 +20,35 @@ log = logging.getLogger("muon_imbalance")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Parse arguments, build and verify the dataset.
+    """Parse arguments, build and verify the data set.
 
     Raises:
         UserError: unreadable JSON, missing inputs, or anything the builder refuses.
     """
-    parser = argparse.ArgumentParser(description="Build one dataset folder.")
-    parser.add_argument("--name", required=True, help="dataset name, for messages")
-    parser.add_argument("--builder", required=True, help=", ".join(sorted(registry.BUILDERS)))
-    parser.add_argument("--config", default="{}", help="the builder's config (JSON object)")
-    parser.add_argument("--inputs", default="{}", help="JSON object: name -> download stamp or dataset folder")
+    parser = argparse.ArgumentParser(description="Build the folder of one data set.")
+    parser.add_argument("--name", required=True, help="name of the data set, for messages")
+    parser.add_argument(
+        "--builder", required=True, help=", ".join(registry.BUILDERS.names()) + ", or a module of yours"
+    )
+    parser.add_argument("--config", default="{}", help="the builder's options (JSON object)")
+    parser.add_argument("--inputs", default="{}", help="JSON object: name -> download stamp or folder of a data set")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     given = parser.parse_args(arguments)
     start_logging()
     began = time.monotonic()
     module = registry.module(given.builder)
-    config, inputs = _object("--config", given.config), _object("--inputs", given.inputs)
-    module.build(config, _sources(inputs), given.output)
-    held = manifest.verify(given.output)
+    config, inputs = json_argument(given.config, "--config"), json_argument(given.inputs, "--inputs")
+    try:
+        module.build(config, _files(inputs), given.output)
+    except UserError as error:
+        raise UserError(f"data set {given.name}: {error}") from error
+    held = manifest.verify(given.output, module.describe)
     sizes = ", ".join(f"{split} {counts['all']:,}" for split, counts in held["counts"].items())
     log.info(f"{given.name}: {held['label']}: {sizes} ({duration(time.monotonic() - began)})")
 
 
-def _object(option: str, text: str) -> dict:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{option} is not JSON ({error}): {text[:80]!r}") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{option} = {text[:80]!r}; allowed: a JSON object")
-    return value
-
-
-def _sources(inputs: dict[str, str]) -> dict[str, Path]:
-    """Dataset folders under their names; a stamp is replaced by the files it names, under their roles."""
+def _files(inputs: dict[str, str]) -> dict[str, Path]:
+    """Folders of data sets under their names; a stamp is replaced by the files it names, under their roles."""
     found: dict[str, Path] = {}
     for name, place in inputs.items():
         path = Path(place)
@@ -62,7 +57,9 @@ def _sources(inputs: dict[str, str]) -> dict[str, Path]:
         elif path.is_file():
             found |= stamps.read(path)
         else:
-            raise UserError(f"--inputs: {name} = {place!r} is not there; allowed: a download stamp or a dataset folder")
+            raise UserError(
+                f"--inputs: {name} = {place!r} is not there; allowed: a download stamp or the folder of a data set"
+            )
     return found
 
 

@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Parse arguments and write the stamp.
 
     Raises:
-        UserError: unknown source, no folder given where one is needed, or anything ``data.fetch`` refuses.
+        UserError: unknown source, no folder given where one is needed, or anything that fetching refuses.
     """
     parser = argparse.ArgumentParser(description="Fetch the files of one data source and check them.")
     parser.add_argument("--source", required=True, help=", ".join(sorted(sources.SOURCES)))

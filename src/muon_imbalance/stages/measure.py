@@ -4,7 +4,6 @@ Adam of this package is timed in turn with it in the same process; the ratio is 
 """
 
 import argparse
-import json
 import resource
 import sys
 import time
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.common.errors import run_stage
+from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.optimizers import registry
 from muon_imbalance.plan.job import Job
@@ -88,8 +88,7 @@ def main() -> None:
     arguments = parser.parse_args()
     start_logging()
     found = measure(Job.parse(arguments.job), arguments.data)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_json(arguments.output, found)
 
 
 if __name__ == "__main__":

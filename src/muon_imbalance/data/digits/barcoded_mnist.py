@@ -10,39 +10,44 @@ descent on language models", and its code (10 bits, 5 + 1 images a class, 50,000
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from muon_imbalance.common.errors import refusal
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data.digits.pooling import pool
-from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.common.settings import Field, Settings, checked
+from muon_imbalance.data.pooling import pool
+from muon_imbalance.data.store import manifest, parents
+from muon_imbalance.data.store.array_files import check_request, read_arrays
 
-DEFAULTS = {
-    "parent": "mnist",
-    "resolution": 28,
-    "bits": 10,
-    "train": 50000,
-    "validation": 10000,
-    "per_class": 5,
-    "validation_per_class": 1,
-    "repetitions": 3,
-    "seed": 0,
-}
 SPLITS = ("train", "validation")
-RESOLUTIONS = (14, 28)
 DIGITS = 10
 GROUPS = ("majority", "minority")
 CITATION = "F. Kunstner et al. Heavy-tailed class imbalance and why Adam outperforms gradient descent. 2024."
+PARENTS = {"parent": ("mnist",)}
+
+
+class Options(Settings):
+    """Barcoded MNIST: ten classes with half of the samples, thousands of classes that share the other half."""
+
+    parent: str = Field("mnist", min_length=1, description="data set of 28 x 28 digits")
+    resolution: Literal[14, 28] = Field(28, description="height and width, pixels")
+    bits: int = Field(10, ge=1, le=12, description="bits of a barcode; there are 10 * 2**bits minority classes")
+    train: int = Field(50000, ge=DIGITS, description="majority samples to train with")
+    validation: int = Field(10000, ge=DIGITS, description="majority samples to validate with")
+    per_class: int = Field(5, ge=1, description="training samples of each minority class")
+    validation_per_class: int = Field(1, ge=1, description="validation samples of each minority class")
+    repetitions: int = Field(3, ge=1, description="independent draws")
+    seed: int = Field(0, ge=0, description="seed of the draws")
 
 
 def classes(config: Mapping) -> int:
     """Number of classes, ``10 + 10 * 2**bits``."""
-    return DIGITS * (1 + 2 ** int({**DEFAULTS, **config}["bits"]))
+    return DIGITS * (1 + 2 ** checked(Options, config, "barcoded_mnist").bits)
 
 
-def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the grey digits once and, per repetition, which digit each sample shows and its class.
 
     Arrays, for ``N`` digits of MNIST train, ``P`` pixels, ``R`` repetitions, ``n`` samples (majority first, then the
@@ -54,39 +59,27 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     A repetition permutes MNIST train; the first ``train`` digits are its training digits, the next ``validation`` its
     validation digits. Class ``c < 10`` is digit ``c``; class ``10 + 10 * b + c`` is digit ``c`` with barcode ``b``,
     whose most significant bit is the left-most pixel.
-
-    Args:
-        config: keys of :data:`DEFAULTS`; ``per_class`` images of each minority class (``validation_per_class`` in
-            validation).
-        sources: ``{parent: folder of the prepared MNIST}``.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range, unknown key, or sizes larger than what the parent holds.
     """
-    options = Options("barcoded_mnist", config, DEFAULTS)
-    parent, above = options.digits(sources)
-    side = options.choice("resolution", RESOLUTIONS)
-    bits = options.integer("bits", 1)
-    if bits > min(side, 12):
-        raise options.refuse("bits", f"a whole number from 1 to {min(side, 12)}")
-    sizes = {split: options.integer(split, DIGITS) for split in SPLITS}
-    per_class = {"train": options.integer("per_class", 1), "validation": options.integer("validation_per_class", 1)}
-    repetitions, seed = options.integer("repetitions", 1), options.integer("seed", 0)
+    options = checked(Options, config, "barcoded_mnist")
+    parent, above = parents.opened("barcoded_mnist", PARENTS, inputs, options.parent)["parent"]
+    side, bits, repetitions = options.resolution, options.bits, options.repetitions
+    sizes = {"train": options.train, "validation": options.validation}
+    per_class = {"train": options.per_class, "validation": options.validation_per_class}
 
     digits = read_arrays(parent, ["train_images", "train_labels"])
     digit = digits["train_labels"]
     if sum(sizes.values()) > len(digit):
-        room = len(digit) - sizes["validation"]
-        raise options.refuse("train", f"up to {room:,} ({len(digit):,} digits less {sizes['validation']:,} validation)")
+        most = len(digit) - options.validation
+        allowed = f"up to {most:,} ({len(digit):,} digits less {options.validation:,} validation)"
+        raise refusal("barcoded_mnist", "train", options.train, allowed)
 
     arrays = {
-        "pool": pool(digits["train_images"], 28 // side),
+        "pool": pool(digits["train_images"], 28 // side).reshape(len(digit), -1),
         "levels": np.array(255 * (28 // side) ** 2, np.uint16),
         "digit": digit,
         "bits": np.array(bits, np.int64),
     }
-    drawn = [_repetition(options, seed, r, digit, sizes, per_class, bits) for r in range(repetitions)]
+    drawn = [_repetition(options.seed, r, digit, sizes, per_class, bits) for r in range(repetitions)]
     for split in SPLITS:
         arrays[f"{split}_index"] = np.stack([one[split][0] for one in drawn]).astype(np.int32)
         arrays[f"{split}_label"] = np.stack([one[split][1] for one in drawn]).astype(np.int32)
@@ -96,17 +89,17 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "name": "barcoded_mnist",
         "kind": above["kind"],
         "label": f"Barcoded MNIST ({above['label']}; {side} x {side}, {bits}-bit barcodes, "
-        f"{classes(options.values):,} classes, n = {arrays['train_index'].shape[1]:,})",
-        "source": {"parent": options.text("parent"), "parent_sha256": above["sha256"], **above["source"]},
+        f"{classes(config):,} classes, n = {arrays['train_index'].shape[1]:,})",
+        "source": {"parent": options.parent, "parent_sha256": above["sha256"], **above["source"]},
         "licence": above["licence"],
         "citation": f"{above['citation']} Barcodes: {CITATION}",
         "builder": "barcoded_mnist",
-        "config": options.values,
+        "config": options.model_dump() | config,
     }
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
-def _repetition(options: Options, seed: int, repetition: int, digit: np.ndarray, sizes, per_class, bits: int) -> dict:
+def _repetition(seed: int, repetition: int, digit: np.ndarray, sizes, per_class, bits: int) -> dict:
     """``(indices, labels)`` of each split: first the digits themselves, then those that get a barcode."""
     rng = np.random.default_rng(stable_seed("barcoded_mnist", seed, repetition))
     order, start, found = rng.permutation(len(digit)), 0, {}
@@ -115,7 +108,8 @@ def _repetition(options: Options, seed: int, repetition: int, digit: np.ndarray,
         start += sizes[split]
         candidates = [plain[digit[plain] == c] for c in range(DIGITS)]
         if not all(map(len, candidates)):
-            raise options.refuse(split, "more digits: one of the ten does not occur among them")
+            allowed = "more digits: one of the ten does not occur among them"
+            raise refusal("barcoded_mnist", split, sizes[split], allowed)
         shape = 2**bits, per_class[split]
         shown = [digits_of_class[rng.integers(len(digits_of_class), size=shape)] for digits_of_class in candidates]
         marked = np.stack(shown, axis=1)  # [barcode, digit, image]
@@ -186,7 +180,7 @@ def load(path: Path, split: str, repetitions: Sequence[int], standardise: bool =
         UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
     repetitions = list(repetitions)
-    check_request("barcoded_mnist", split, SPLITS, [0], 1)
+    check_request("barcoded_mnist", split, SPLITS)
     names = ["pool", "levels", "bits", "mean", "std", f"{split}_index", f"{split}_label"]
     held = read_arrays(path, names)
     check_request("barcoded_mnist", split, SPLITS, repetitions, len(held[f"{split}_index"]))

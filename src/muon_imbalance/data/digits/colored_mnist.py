@@ -7,33 +7,51 @@ A pixel is ``v * white + (1 - v) * background`` for the digit's grey value ``v``
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import model_validator
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.errors import UserError, refusal
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data.digits.pooling import pool
-from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.common.settings import Field, Settings, checked
+from muon_imbalance.data.pooling import pool
+from muon_imbalance.data.store import manifest, parents
+from muon_imbalance.data.store.array_files import check_request, read_arrays
 
-DEFAULTS = {
-    "parent": "mnist",
-    "correlation": 0.99,
-    "background": {"red": [1.0, 0.0, 0.0], "green": [0.0, 1.0, 0.0]},
-    "resolution": 14,
-    "train": 20000,
-    "validation": 1000,
-    "test": 2000,
-    "repetitions": 5,
-    "seed": 0,
-}
-COLOURS = ("red", "green")
+PARENTS = {"parent": ("mnist",)}
 SPLITS = ("train", "validation", "test")
-RESOLUTIONS = (14, 28)
+Colour = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=3, max_length=3)]
 
 
-def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
+class Background(Settings):
+    """Red, green and blue of the two backgrounds, each from 0 to 1."""
+
+    red: Colour = Field(description="background that goes with label 0")
+    green: Colour = Field(description="background that goes with label 1")
+
+    @model_validator(mode="after")
+    def _two_colours(self):
+        if self.red == self.green:
+            raise ValueError(f"red = green = {self.red}; allowed: two different colours")
+        return self
+
+
+class Options(Settings):
+    """Colored-MNIST: digits on a background whose colour agrees with the label in most images."""
+
+    parent: str = Field("mnist", min_length=1, description="data set of 28 x 28 digits (or of Fashion-MNIST)")
+    correlation: float = Field(0.99, ge=0.5, le=1, description="share of training images whose colour agrees")
+    background: Background = Field(Background(red=[1.0, 0.0, 0.0], green=[0.0, 1.0, 0.0]), description="two colours")
+    resolution: Literal[14, 28] = Field(14, description="height and width, pixels")
+    train: int = Field(20000, ge=2, description="images to train with")
+    validation: int = Field(1000, ge=2, description="images to validate with")
+    test: int = Field(2000, ge=2, description="images to test with")
+    repetitions: int = Field(5, ge=1, description="independent draws of training and validation images")
+    seed: int = Field(0, ge=0, description="seed of the draws")
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the grey digits once and, per repetition, which of them are used and in which colour.
 
     Arrays, for ``N`` digits of MNIST train, ``P`` pixels, ``R`` repetitions, sizes ``n`` (train), ``m``
@@ -44,38 +62,29 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
 
     Train and validation are disjoint draws, stratified by label with the same counts in each repetition;
     exactly ``round((1 - correlation) * n_label)`` images of a label get the other label's colour.
-
-    Args:
-        config: keys of :data:`DEFAULTS`.
-        sources: ``{parent: folder of the prepared MNIST or Fashion-MNIST}``.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range, unknown key, or sizes larger than what the parent holds.
     """
-    options = Options("colored_mnist", config, DEFAULTS)
-    parent, above = options.digits(sources)
-    correlation = options.number("correlation", 0.5, 1.0)
-    window = 28 // options.choice("resolution", RESOLUTIONS)
-    background = _background(options)
-    sizes = {split: options.integer(split, 2) for split in SPLITS}
-    repetitions, seed = options.integer("repetitions", 1), options.integer("seed", 0)
+    options = checked(Options, config, "colored_mnist")
+    parent, above = parents.opened("colored_mnist", PARENTS, inputs, options.parent)["parent"]
+    correlation, window, seed = options.correlation, 28 // options.resolution, options.seed
+    background = np.array([options.background.red, options.background.green], np.float32)
+    sizes = {split: getattr(options, split) for split in SPLITS}
 
     digits = read_arrays(parent)
     labels = {split: digits[f"{split}_labels"] >= 5 for split in ("train", "test")}
-    _check_sizes(options, labels, sizes)
+    _check_sizes(labels, sizes)
     train, both = (_per_label(labels["train"], n) for n in (sizes["train"], sizes["train"] + sizes["validation"]))
     validation = [both[label] - train[label] for label in (0, 1)]
     minority = [round((1 - correlation) * count) for count in train]
     if correlation < 1 and min(minority) == 0:
-        raise options.refuse("train", f"more images: at correlation {correlation} a label gets no minority image")
+        allowed = f"more images: at correlation {correlation} a label gets no minority image"
+        raise refusal("colored_mnist", "train", options.train, allowed)
 
     counts = (labels["train"], train, validation, minority)
-    drawn = [_repetition(_generator(seed, "train", r), *counts) for r in range(repetitions)]
+    drawn = [_repetition(_generator(seed, "train", r), *counts) for r in range(options.repetitions)]
     (test,) = _draw(_generator(seed, "test"), labels["test"], _per_label(labels["test"], sizes["test"]))
     arrays = {
-        "train_pool": pool(digits["train_images"], window),
-        "test_pool": pool(digits["test_images"][test], window),
+        "train_pool": pool(digits["train_images"], window).reshape(len(digits["train_images"]), -1),
+        "test_pool": pool(digits["test_images"][test], window).reshape(len(test), -1),
         "levels": np.array(255 * window**2, np.uint16),
         "train_digit": digits["train_labels"],
         "test_digit": digits["test_labels"][test],
@@ -91,43 +100,27 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "name": "colored_mnist",
         "kind": above["kind"],
         "label": f"{made} ({above['label']}; {side} x {side}, n = {sizes['train']:,})",
-        "source": {"parent": options.text("parent"), "parent_sha256": above["sha256"], **above["source"]},
+        "source": {"parent": options.parent, "parent_sha256": above["sha256"], **above["source"]},
         "licence": above["licence"],
         "citation": above["citation"],
         "builder": "colored_mnist",
-        "config": options.values,
+        "config": options.model_dump() | config,
     }
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def _generator(seed: int, *role: str | int) -> np.random.Generator:
     return np.random.default_rng(stable_seed("colored_mnist", seed, *role))
 
 
-def _background(options: Options) -> np.ndarray:
-    """Colours ``[2, 3]``, red first."""
-    given = options.values["background"]
-    allowed = "red and green, each three numbers from 0 to 1"
-    if not isinstance(given, Mapping) or set(given) != set(COLOURS):
-        raise options.refuse("background", allowed)
-    try:
-        colours = np.array([given[name] for name in COLOURS], np.float32)
-    except (TypeError, ValueError):
-        raise options.refuse("background", allowed) from None
-    if colours.shape != (2, 3) or not ((colours >= 0) & (colours <= 1)).all() or (colours[0] == colours[1]).all():
-        raise options.refuse("background", allowed + ", and different")
-    return colours
-
-
-def _check_sizes(options: Options, labels: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
+def _check_sizes(labels: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
     held = {split: len(label) for split, label in labels.items()}
     if sizes["train"] + sizes["validation"] > held["train"]:
-        room = held["train"] - sizes["validation"]
-        raise options.refuse(
-            "train", f"up to {room:,} ({held['train']:,} digits less {sizes['validation']:,} validation)"
-        )
+        most = held["train"] - sizes["validation"]
+        allowed = f"up to {most:,} ({held['train']:,} digits less {sizes['validation']:,} validation)"
+        raise refusal("colored_mnist", "train", sizes["train"], allowed)
     if sizes["test"] > held["test"]:
-        raise options.refuse("test", f"up to {held['test']:,} (digits in the parent's test split)")
+        raise refusal("colored_mnist", "test", sizes["test"], f"up to {held['test']:,} (the parent's test digits)")
 
 
 def _per_label(label: np.ndarray, size: int) -> list[int]:
@@ -144,8 +137,8 @@ def _draw(rng: np.random.Generator, label: np.ndarray, *counts: list[int]) -> li
         for part, count in zip(parts, counts, strict=True):
             if start + count[value] > len(order):
                 raise UserError(
-                    f"colored_mnist: {start + count[value]:,} images of label {value} are asked for; "
-                    f"allowed: up to {len(order):,}, which is what the parent holds"
+                    f"colored_mnist: {start + count[value]:,} images of label {value} are needed, "
+                    f"the parent holds {len(order):,}"
                 )
             part.append(order[start : start + count[value]])
             start += count[value]
@@ -214,7 +207,7 @@ def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.nda
     index_name = "test_index" if split == "test" else f"{split}_index"
     pool = "test" if split == "test" else "train"
     names = [f"{pool}_pool", f"{pool}_digit", "levels", "background", "train_colour"]
-    check_request("colored_mnist", split, SPLITS, [0], 1)
+    check_request("colored_mnist", split, SPLITS)
     held = read_arrays(path, [*names, index_name])
     check_request("colored_mnist", split, SPLITS, repetitions, len(held["train_colour"]))
     index = np.arange(len(held["test_index"]))[None] if split == "test" else held[index_name][repetitions]

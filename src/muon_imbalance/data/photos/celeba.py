@@ -7,18 +7,18 @@ Pictures stay the JPEG files they are (1.4 GB in all); they are decoded when the
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.counting import counts
 
-DEFAULTS = {"source": "celeba_torchvision", "verify": True}
-SOURCES = ("celeba_torchvision", "celeba_folder")
 SPLITS = ("train", "validation", "test")
 GROUPS = ("other_female", "other_male", "blond_female", "blond_male")
 CLASS, ATTRIBUTE = "Blond_Hair", "Male"
@@ -26,25 +26,23 @@ PICTURES = "img_align_celeba"
 LOOKED_AT = 256  # training pictures whose pixels the manifest describes
 
 
-def classes(_: Mapping) -> int:
-    """Number of classes."""
-    return 2
+class Options(Settings):
+    """CelebA: portraits, blond or not, with the spurious attribute male."""
+
+    source: Literal["celeba_torchvision", "celeba_folder"] = Field(
+        "celeba_torchvision", description="official host, or the files in data_dir"
+    )
+    verify: bool = Field(True, description="refuse a folder whose tables are not the official ones")
 
 
-def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write ``{split}_jpeg_bytes`` and ``{split}_jpeg_ends`` (all files, one after the other), ``label`` and ``group``.
 
-    Args:
-        config: ``source``; ``verify``: whether the tables must be the official ones (for a folder of the user).
-        sources_by_role: ``{attributes, partition: file}``; the folder ``img_align_celeba`` lies beside the first.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, a missing file, other content, or files that do not fit together.
+    ``inputs``: files ``attributes`` and ``partition``; the folder ``img_align_celeba`` lies beside the first.
     """
-    options = Options("celeba", config, DEFAULTS)
-    source, verify = sources.get(options.choice("source", SOURCES)), options.flag("verify")
-    files, official = verified.files(source, sources_by_role, verify)
+    options = checked(Options, config, "celeba")
+    source = sources.get(options.source)
+    files, official = verified.files(source, inputs, options.verify)
     group = _groups(files["attributes"])
     partition = dict(line.split() for line in files["partition"].read_text().splitlines() if line)
     if set(partition) != set(group) or not set(partition.values()) <= {"0", "1", "2"}:
@@ -60,11 +58,11 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
         arrays[f"{split}_jpeg_ends"] = np.cumsum([len(file) for file in content], dtype=np.int64)
         arrays[f"{split}_group"] = np.array([group[name] for name in names[split]], np.int64)
         arrays[f"{split}_label"] = arrays[f"{split}_group"] // 2
-    facts = source.facts() | {"builder": "celeba", "config": options.values}
+    facts = source.facts() | {"builder": "celeba", "config": options.model_dump() | config}
     facts["source"] |= {"verified_by": "both tables" if official else "nothing"}
     if not official:
         facts |= {"kind": "real-other", "label": "portraits of the user in CelebA's format (unverified)"}
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def _groups(path: Path) -> dict[str, int]:
@@ -94,18 +92,15 @@ def decoded(data: np.ndarray, crop: int, side: int) -> np.ndarray:
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split and group; shape, mean and standard deviation (in [0, 1]) of the first training pictures."""
-    counts = {}
-    for split in SPLITS:
-        found = np.bincount(arrays[f"{split}_group"], minlength=len(GROUPS)).tolist()
-        counts[split] = {"all": sum(found)} | dict(zip(GROUPS, found, strict=True))
     ends = [0, *arrays["train_jpeg_ends"][:LOOKED_AT].tolist()]
     parts = [arrays["train_jpeg_bytes"][start:end] for start, end in zip(ends, ends[1:], strict=False)]
     pixels = np.stack([decoded(part, 178, 32) for part in parts]).astype(np.float64) / 255
-    return {"counts": counts, "shape": [3, 218, 178], "mean": float(pixels.mean()), "std": float(pixels.std())}
+    found = {split: counts(arrays[f"{split}_group"], GROUPS) for split in SPLITS}
+    return {"counts": found, "shape": [3, 218, 178], "mean": float(pixels.mean()), "std": float(pixels.std())}
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``jpeg_bytes``, ``jpeg_ends``, ``label`` and ``group``, each ``[1, ...]``: the same in every repetition."""
-    check_request("celeba", split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    check_request("celeba", split, SPLITS, repetitions)
     held = read_arrays(path, [f"{split}_{name}" for name in ("jpeg_bytes", "jpeg_ends", "label", "group")])
     return {name.removeprefix(f"{split}_"): array[None] for name, array in held.items()}

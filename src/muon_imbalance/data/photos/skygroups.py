@@ -16,22 +16,26 @@ import numpy as np
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.common.settings import Field, Settings, checked
+from muon_imbalance.data.store import manifest, parents
+from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.counting import counts
 
-DEFAULTS = {"train": 3000, "validation_per_group": 100, "test_per_group": 120, "seed": 0}
 SPLITS = ("train", "validation", "test")
 GROUPS = ("vehicle_plain", "vehicle_blue", "animal_plain", "animal_blue")
 CELEBA = (71629, 66874, 22880, 1387)  # other hair: women, men; blond: women, men; training split
 ANIMALS = (2, 3, 4, 5, 6, 7)  # bird, cat, deer, dog, frog, horse
 FRAME, BLUE, PLAIN = 4, 0.7, 0.2
-ROLE = "photos"
+PARENTS = {"photos": ("cifar10", None)}  # without it, drawings take their place, for tests
 
 
-def classes(_: Mapping) -> int:
-    """Number of classes."""
-    return 2
+class Options(Settings):
+    """Photos with CelebA's proportions of a class and a spurious attribute, the blue border."""
+
+    train: int = Field(3000, ge=10, description="photos to train with")
+    validation_per_group: int = Field(100, ge=1, description="photos of each group to validate with")
+    test_per_group: int = Field(120, ge=1, description="photos of each group to test with")
+    seed: int = Field(0, ge=0, description="seed of the draws")
 
 
 def blue_share(images: np.ndarray) -> np.ndarray:
@@ -50,46 +54,37 @@ def groups_of(images: np.ndarray, label: np.ndarray) -> np.ndarray:
     return np.where((share > BLUE) | (share < PLAIN), group, -1)
 
 
-def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
-    """Write ``{split}_images [n, 32, 32, 3]`` uint8, ``{split}_label [n]``, ``{split}_group [n]`` in random order.
-
-    Args:
-        config: keys of :data:`DEFAULTS`.
-        parents: ``{photos: CIFAR-10}``; without it, drawings take their place, for tests.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, or fewer photos of a group than asked for.
-    """
-    options = Options("skygroups", config, DEFAULTS)
-    counts = {"train": by_largest_remainder(options.integer("train", 10), CELEBA).tolist()}
-    for split in SPLITS[1:]:
-        counts[split] = [options.integer(f"{split}_per_group", 1)] * len(GROUPS)
-    rng = np.random.default_rng(stable_seed("skygroups", options.integer("seed", 0)))
-    if ROLE in parents:
-        above = manifest.read(parents[ROLE])
-        pool = read_arrays(parents[ROLE], ["train_images", "train_labels", "test_images", "test_labels"])
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
+    """Write ``{split}_images [n, 32, 32, 3]`` uint8, ``{split}_label [n]``, ``{split}_group [n]`` in random order."""
+    options = checked(Options, config, "skygroups")
+    each = {"validation": options.validation_per_group, "test": options.test_per_group}
+    wanted = {"train": by_largest_remainder(options.train, CELEBA).tolist()}
+    wanted |= {split: [count] * len(GROUPS) for split, count in each.items()}
+    rng = np.random.default_rng(stable_seed("skygroups", options.seed))
+    if opened := parents.opened("skygroups", PARENTS, inputs):
+        folder, above = opened["photos"]
+        pool = read_arrays(folder, ["train_images", "train_labels", "test_images", "test_labels"])
         facts = {"kind": "real-other", "label": "skygroups: CIFAR-10 photos, animal/vehicle x blue border (not CelebA)",
                  "source": {"parent": above["name"], "parent_sha256": above["sha256"], **above["source"]},
                  "licence": above["licence"], "citation": above["citation"]}  # fmt: skip
     else:
-        pool = _drawings(rng, {"train": sum(counts["train"]) + sum(counts["validation"]), "test": sum(counts["test"])})
+        pool = _drawings(rng, {"train": sum(wanted["train"]) + sum(wanted["validation"]), "test": sum(wanted["test"])})
         nothing = "none: generated"
         facts = {"kind": "generated", "label": "drawings of two shapes x blue border (neither photos nor CelebA)",
                  "source": {"name": "drawings"}, "licence": nothing, "citation": nothing}  # fmt: skip
-    arrays = _drawn(rng, pool, counts)
-    facts |= {"name": "skygroups", "builder": "skygroups", "config": options.values}
-    manifest.write(out, arrays, facts)
+    arrays = _drawn(rng, pool, wanted)
+    facts |= {"name": "skygroups", "builder": "skygroups", "config": options.model_dump() | config}
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
-def _drawn(rng: np.random.Generator, pool: Mapping, counts: Mapping[str, list[int]]) -> dict[str, np.ndarray]:
+def _drawn(rng: np.random.Generator, pool: Mapping, wanted: Mapping[str, list[int]]) -> dict[str, np.ndarray]:
     """Photos of each split, no photo twice; validation comes first where both take from the same photos."""
     arrays = {}
     free = {split: groups_of(pool[f"{split}_images"], pool[f"{split}_labels"]) for split in ("train", "test")}
     for split in ("validation", "train", "test"):
         origin = "test" if split == "test" else "train"
         chosen, group = [], []
-        for number, count in enumerate(counts[split]):
+        for number, count in enumerate(wanted[split]):
             there = np.flatnonzero(free[origin] == number)
             if len(there) < count:
                 raise UserError(f"skygroups: {split} needs {count} {GROUPS[number]}; allowed: up to {len(there)}")
@@ -105,7 +100,7 @@ def _drawn(rng: np.random.Generator, pool: Mapping, counts: Mapping[str, list[in
 
 
 def _drawings(rng: np.random.Generator, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """Boxes (vehicles) and discs (animals) on blue or grey ground, as many as asked for of each kind."""
+    """Boxes (vehicles) and discs (animals) on blue or grey ground, as many as needed of each kind."""
     pool, rows = {}, np.arange(32)
     for split, size in sizes.items():
         label, blue = (part.ravel() for part in np.meshgrid([0, 2], [0, 1], indexing="ij"))
@@ -122,16 +117,13 @@ def _drawings(rng: np.random.Generator, sizes: Mapping[str, int]) -> dict[str, n
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split and group, shape, mean and standard deviation of training pixels in [0, 1]."""
-    counts = {}
-    for split in SPLITS:
-        found = np.bincount(arrays[f"{split}_group"], minlength=len(GROUPS)).tolist()
-        counts[split] = {"all": sum(found)} | dict(zip(GROUPS, found, strict=True))
     pixels = arrays["train_images"].astype(np.float64) / 255
-    return {"counts": counts, "shape": [3, 32, 32], "mean": float(pixels.mean()), "std": float(pixels.std())}
+    found = {split: counts(arrays[f"{split}_group"], GROUPS) for split in SPLITS}
+    return {"counts": found, "shape": [3, 32, 32], "mean": float(pixels.mean()), "std": float(pixels.std())}
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``images [1, n, 32, 32, 3]``, ``label`` and ``group`` ``[1, n]``: the same in every repetition."""
-    check_request("skygroups", split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    check_request("skygroups", split, SPLITS, repetitions)
     held = read_arrays(path, [f"{split}_{name}" for name in ("images", "label", "group")])
     return {name: held[f"{split}_{name}"][None] for name in ("images", "label", "group")}

@@ -1,51 +1,57 @@
 """A pretrained text encoder of BERT's type, kept like a data set: its tensors, its sizes and its tokenizer.
 
-MiniLM-L6 is real. A tiny untrained encoder with a vocabulary of `toynli`'s words tests the pipeline without a download.
+MiniLM-L6 is real. A tiny untrained encoder with a vocabulary of ``toynli``'s words tests the pipeline
+without a download.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.data.text import nli_grammar
 from muon_imbalance.models.modules import bert
 
-DEFAULTS = {"source": "minilm_l6", "untrained": False, "width": 32, "layers": 2, "seed": 0, "verify": True}
-SOURCES = ("minilm_l6", "bert_base_hub", "bert_base_folder")
 SPLIT = "weights"
 
 
-def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+class Options(Settings):
+    """A pretrained text encoder of BERT's type; or, in its place, a tiny untrained one, for tests."""
+
+    source: Literal["minilm_l6", "bert_base_hub", "bert_base_folder"] = Field(
+        "minilm_l6", description="published weights, or those in data_dir"
+    )
+    untrained: bool = Field(False, description="draw the weights; then nothing is downloaded")
+    width: int = Field(32, ge=8, multiple_of=2, description="width of the untrained encoder")
+    layers: int = Field(2, ge=1, description="layers of the untrained encoder")
+    seed: int = Field(0, ge=0, description="seed of the draw")
+    verify: bool = Field(True, description="refuse a folder with other content than the official one")
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write every tensor as ``tensor/<name>``, and ``sizes`` and ``tokenizer`` as the bytes of JSON.
 
-    Args:
-        config: ``source``, one of :data:`SOURCES`; or, in its place, ``untrained: true`` with ``width``, ``layers`` and
-            ``seed``.
-        sources_by_role: ``{weights, sizes, tokenizer: file}`` of the source.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, a missing file, or content other than the recorded one.
+    ``inputs``: files ``weights``, ``sizes`` and ``tokenizer``.
     """
-    options = Options("encoder_weights", config, DEFAULTS)
-    if options.flag("untrained"):
-        sizes = _tiny(options.integer("width", 8), options.integer("layers", 1))
-        tensors = _random(sizes, options.integer("seed", 0))
+    options = checked(Options, config, "encoder_weights")
+    if options.untrained:
+        sizes = _tiny(options.width, options.layers)
+        tensors = _random(sizes, options.seed)
         tokenizer = _word_tokenizer()
         origin = {"name": "untrained", "ecosystem": "generated"}
         facts = {"name": "untrained", "kind": "generated", "label": "untrained encoder", "source": origin,
                  "licence": "none: generated", "citation": "none: generated"}  # fmt: skip
     else:
-        source = sources.get(options.choice("source", SOURCES))
-        files, official = verified.files(source, sources_by_role, options.flag("verify"))
+        source = sources.get(options.source)
+        files, official = verified.files(source, inputs, options.verify)
         sizes, tensors = bert.read_config(files["sizes"]), bert.read_weights(files["weights"])
         tokenizer = files["tokenizer"].read_bytes()
         facts = source.facts()
@@ -54,7 +60,8 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
     bert.load(bert.Lower(sizes, sizes["num_hidden_layers"]), tensors)  # all of them there, in the right shapes
     arrays = {f"tensor/{key}": value.numpy() for key, value in tensors.items()}
     arrays |= {"sizes": _bytes(json.dumps(sizes).encode()), "tokenizer": _bytes(tokenizer)}
-    manifest.write(out, arrays, facts | {"builder": "encoder_weights", "config": options.values})
+    facts |= {"builder": "encoder_weights", "config": options.model_dump() | config}
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def _bytes(data: bytes) -> np.ndarray:
@@ -101,5 +108,5 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 def load(path: Path, split: str = SPLIT, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """All arrays by name."""
-    check_request("encoder_weights", split, (SPLIT,), repetitions, max(repetitions, default=0) + 1)
+    check_request("encoder_weights", split, (SPLIT,), repetitions)
     return read_arrays(path)

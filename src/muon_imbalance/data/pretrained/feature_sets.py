@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.counting import counts
 
 SPLITS = ("train", "validation", "test")
 PREFIX = "weight/"
@@ -18,10 +18,7 @@ PREFIX = "weight/"
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split and group; shape of a sample's features; their mean and standard deviation in training."""
-    names, counts = [str(name) for name in arrays["groups"]], {}
-    for split in SPLITS:
-        found = np.bincount(arrays[f"{split}_group"], minlength=len(names)).tolist()
-        counts[split] = {"all": sum(found)} | dict(zip(names, found, strict=True))
+    names = [str(name) for name in arrays["groups"]]
     total = squares = 0.0
     for part in np.array_split(arrays["train_features"], 32):
         wide = part.astype(np.float64)
@@ -29,7 +26,8 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     size = arrays["train_features"].size
     mean = total / size
     shape = list(arrays["train_features"].shape[1:])
-    return {"counts": counts, "shape": shape, "mean": mean, "std": max(squares / size - mean**2, 0.0) ** 0.5}
+    found = {split: counts(arrays[f"{split}_group"], names) for split in SPLITS}
+    return {"counts": found, "shape": shape, "mean": mean, "std": max(squares / size - mean**2, 0.0) ** 0.5}
 
 
 def facts(owner: str, samples: Mapping, pretrained: Mapping, detail: str, config: Mapping) -> dict:
@@ -53,11 +51,16 @@ def facts(owner: str, samples: Mapping, pretrained: Mapping, detail: str, config
 
 def load(owner: str, path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``features [1, n, ...]``, ``label [1, n]``, ``group [1, n]``: the same in every repetition; ``groups [G]``."""
-    check_request(owner, split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    check_request(owner, split, SPLITS, repetitions)
     held = read_arrays(path, [f"{split}_{name}" for name in ("features", "label", "group")] + ["groups"])
     return {name: held[f"{split}_{name}"][None] for name in ("features", "label", "group")} | {"groups": held["groups"]}
 
 
+def stored_weights(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights of a network as arrays of a data set, apart from its others."""
+    return {PREFIX + name: array for name, array in tensors.items()}
+
+
 def weights(path: Path) -> dict[str, np.ndarray]:
-    """Pretrained weights of the upper part, by the names of its module."""
+    """Weights that :func:`stored_weights` put there, by the names of the network's module."""
     return {name.removeprefix(PREFIX): array for name, array in read_arrays(path).items() if name.startswith(PREFIX)}

@@ -2,36 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.models.modules import efficientnet_lite, pretrained_weights
 
-DEFAULTS = {"source": "efficientnet_lite0", "untrained": "", "seed": 0}
 SPLIT = "weights"
 
 
-def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+class Options(Settings):
+    """Weights of a network trained elsewhere; or, in their place, those of an untrained one, for tests."""
+
+    source: Literal["efficientnet_lite0", "resnet18_imagenet", "resnet50_imagenet"] = Field(
+        "efficientnet_lite0", description="published weights"
+    )
+    untrained: Literal["lite0", "tiny"] | None = Field(
+        None, description="size of an EfficientNet-Lite whose weights are drawn; then nothing is downloaded"
+    )
+    seed: int = Field(0, ge=0, description="seed of the draw")
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write every parameter and running statistic as an array.
 
-    Args:
-        config: ``source``, one of ``NAMES`` of :mod:`muon_imbalance.models.modules.pretrained_weights`; or,
-            in its place, ``untrained``: the size of an EfficientNet-Lite that is drawn with ``seed``.
-        sources_by_role: ``{weights: file}`` of the source.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, no file, or content other than the recorded one.
+    ``inputs``: the file ``weights``.
     """
-    options = Options("pretrained", config, DEFAULTS)
-    if "untrained" in config:
-        size, seed = options.choice("untrained", tuple(efficientnet_lite.SIZES)), options.integer("seed", 0)
+    options = checked(Options, config, "network_weights")
+    if options.untrained:
+        size, seed = options.untrained, options.seed
         module = efficientnet_lite.EfficientNetLite(size=size)
         efficientnet_lite.initial(module, torch.Generator().manual_seed(seed))
         tensors = module.state_dict()
@@ -45,12 +50,13 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
             "config": {"untrained": size, "seed": seed},
         }
     else:
-        name = options.choice("source", tuple(pretrained_weights.NAMES))
+        name = options.source
         source = sources.get(name)
-        files, _ = verified.files(source, sources_by_role)
+        files, _ = verified.files(source, inputs)
         tensors = pretrained_weights.read(files[SPLIT], name)
         facts = source.facts() | {"config": {"source": name}}
-    manifest.write(out, {key: tensor.numpy() for key, tensor in tensors.items()}, facts | {"builder": "pretrained"})
+    arrays = {key: tensor.numpy() for key, tensor in tensors.items()}
+    manifest.write(out, arrays, facts | {"builder": "network_weights"}, describe(arrays))
 
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
@@ -72,7 +78,7 @@ def load(path: Path, split: str = SPLIT, repetitions: Sequence[int] = (0,)) -> d
     """All arrays by name.
 
     Raises:
-        UserError: another split, or the folder is not a finished dataset.
+        UserError: another split, or the folder is not a finished data set.
     """
-    check_request("pretrained", split, (SPLIT,), repetitions, max(repetitions, default=0) + 1)
+    check_request("network_weights", split, (SPLIT,), repetitions)
     return read_arrays(path)

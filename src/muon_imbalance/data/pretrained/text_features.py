@@ -12,20 +12,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.errors import refusal
 from muon_imbalance.common.progress import Progress
-from muon_imbalance.data import registry
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.pretrained import encoder_weights, feature_sets
-from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.options import Options
+from muon_imbalance.data.store import manifest, parents
 from muon_imbalance.data.text import sentence_pairs
 from muon_imbalance.models.modules import bert
 
-DEFAULTS = {"lower": 5, "length": 64}
-PARENTS = ("samples", "encoder")
+PARENTS = {"samples": ("toynli", "multinli"), "encoder": ("encoder_weights",)}
 BATCH = 64
 describe, weights = feature_sets.describe, feature_sets.weights
 load = partial(feature_sets.load, "text_features")
+
+
+class Options(Settings):
+    """Sentence pairs as a pretrained encoder reads them, up to a layer."""
+
+    lower: int = Field(5, ge=0, description="number of frozen layers; 0: pieces and segments in place of features")
+    length: int = Field(64, ge=8, description="pieces at which a pair is cut")
 
 
 def classes(_: Mapping) -> int:
@@ -33,50 +38,38 @@ def classes(_: Mapping) -> int:
     return len(sentence_pairs.LABELS)
 
 
-def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write features of every split and the weights of the layers above.
 
-    Args:
-        config: ``lower``, number of frozen layers; ``length``, pieces at which a pair is cut.
-        parents: ``{samples: a data set of sentence pairs, encoder: weights}``.
-        out: folder to write.
-
     Raises:
-        UserError: bad config, a parent missing, or an encoder with fewer layers.
+        UserError: an encoder with fewer layers.
     """
-    options = Options("text_features", config, DEFAULTS)
-    for role in PARENTS:
-        if role not in parents:
-            raise UserError(
-                f"text_features: parents lacks {role!r}; allowed: a data set for each of {', '.join(PARENTS)}"
-            )
-    samples, encoder = manifest.read(parents["samples"]), manifest.read(parents["encoder"])
-    held = encoder_weights.load(parents["encoder"])
+    options = checked(Options, config, "text_features")
+    opened = parents.opened("text_features", PARENTS, inputs)
+    (pairs, samples), encoder = opened["samples"], opened["encoder"].manifest
+    held = encoder_weights.load(opened["encoder"].folder)
     sizes = json.loads(held["sizes"].tobytes())
     tensors = {k.removeprefix("tensor/"): torch.from_numpy(v) for k, v in held.items() if k.startswith("tensor/")}
-    lower, length = options.integer("lower", 0), options.integer("length", 8)
-    if lower > sizes["num_hidden_layers"] or length > sizes["max_position_embeddings"]:
-        key = "lower" if lower > sizes["num_hidden_layers"] else "length"
-        allowed = sizes["num_hidden_layers" if key == "lower" else "max_position_embeddings"]
-        raise options.refuse(key, f"up to {allowed}, as the encoder has")
+    lower, length = options.lower, options.length
+    for key, name in (("lower", "num_hidden_layers"), ("length", "max_position_embeddings")):
+        if (value := {"lower": lower, "length": length}[key]) > sizes[name]:
+            raise refusal("text_features", key, value, f"up to {sizes[name]}, as the encoder has")
     tokenizer = _tokenizer(held["tokenizer"].tobytes(), length)
     module = bert.load(bert.Lower(sizes, lower), tensors).eval() if lower else None
-    source, arrays = registry.module(samples["builder"]), {"groups": np.array(sentence_pairs.GROUPS)}
-    pieces = {
-        split: _pieces(tokenizer, sentence_pairs.pairs_of(parents["samples"], split)) for split in feature_sets.SPLITS
-    }
+    arrays = {"groups": np.array(sentence_pairs.GROUPS)}
+    pieces = {split: _pieces(tokenizer, sentence_pairs.pairs_of(pairs, split)) for split in feature_sets.SPLITS}
     longest = max(int((one[:, 0] != 0).sum(1).max()) for one in pieces.values())
     progress = Progress("features", sum(map(len, pieces.values()))) if lower else None
     for split, ids in pieces.items():
         ids = ids[:, :, :longest]
         arrays[f"{split}_features"] = _features(module, ids, sizes["hidden_size"], progress) if lower else ids
-        loaded = source.load(parents["samples"], split)
+        loaded = sentence_pairs.load(samples["builder"], pairs, split)
         arrays |= {f"{split}_{name}": loaded[name][0] for name in ("label", "group")}
     upper = bert.upper_names(tensors, lower, sizes["num_hidden_layers"])
-    arrays |= {feature_sets.PREFIX + name: tensors[old].numpy() for name, old in upper.items()}
+    arrays |= feature_sets.stored_weights({name: tensors[old].numpy() for name, old in upper.items()})
     frozen = f"{lower} of {sizes['num_hidden_layers']} layers frozen" if lower else "all layers trained"
-    facts = feature_sets.facts("text_features", samples, encoder, f", {frozen}", options.values)
-    manifest.write(out, arrays, facts)
+    facts = feature_sets.facts("text_features", samples, encoder, f", {frozen}", options.model_dump() | config)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def _tokenizer(data: bytes, length: int):

@@ -1,64 +1,65 @@
 """Fine-tuning (Fig. 22): a data set of pictures together with the weights that a network starts from.
 
 The lower blocks of the network can be kept fixed: then what they make of every picture (and of its mirror image, for
-training) is computed here, once, and stands in the place of the pictures.
+training) is computed here, once, and stored in place of the pictures.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
-from muon_imbalance.data import registry
-from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.common.errors import refusal
+from muon_imbalance.common.settings import Field, Settings, checked
+from muon_imbalance.data.photos import step_imbalance
+from muon_imbalance.data.pretrained import feature_sets
+from muon_imbalance.data.store import manifest, parents
+from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.counting import counts
 
-DEFAULTS = {"classes": 10, "begin": 0, "side": 64, "new": ["classifier"]}
+PARENTS = {"pictures": ("step_imbalance",), "weights": ("network_weights",)}
 SPLITS = ("train", "validation", "test")
 SETS = ("majority", "minority")
-WEIGHT = "weight:"
+
+
+class Options(Settings):
+    """A data set of pictures together with the weights that a network starts from."""
+
+    classes: int = Field(10, ge=2, description="number of classes of the pictures")
+    begin: int = Field(0, ge=0, description="first block that is trained; 0: the whole network")
+    side: int = Field(64, ge=8, description="pixels that pictures are enlarged to, with begin above 0")
+    new: list[Annotated[str, Field(min_length=1)]] = Field(
+        ["classifier"], min_length=1, description="layers that start at random: first parts of their names"
+    )
 
 
 def classes(config: Mapping) -> int:
     """Number of classes."""
-    return int({**DEFAULTS, **config}["classes"])
+    return checked(Options, config, "transfer").classes
 
 
-def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write what the network reads, per repetition, and the weights it starts from.
 
     Arrays, for ``R`` repetitions: ``<split>_inputs [R, n, H, W, C]`` (the pictures as the parent gives them, or, with
     ``begin`` above 0, float32 outputs of the blocks before that one), ``train_mirrored`` likewise (with ``begin``
     above 0), ``<split>_label [R, n]``, ``mean`` and ``std`` ``[R, C]`` (0 and 1 with ``begin`` above 0), ``majority``
-    and ``minority`` (class numbers), ``weight:<name>`` (parameters and statistics of the blocks that are trained).
-
-    Args:
-        config: ``classes`` of the pictures; ``begin``: first block that is trained (see
-            :mod:`muon_imbalance.models.modules.efficientnet_lite`; 0: the whole network); ``side``: pixels that
-            pictures are enlarged to, with ``begin`` above 0; ``new``: layers that start anew, first parts of their
-            names.
-        parents: folders of ``pictures`` (builder step_imbalance) and ``weights`` (builder pretrained).
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range, an unknown key, or parents of another kind.
+    and ``minority`` (class numbers), ``weight/<name>`` (parameters and statistics of the blocks that are trained).
     """
-    options = Options("transfer", config, DEFAULTS)
-    begin, side = options.integer("begin", 0), options.integer("side", 8)
-    above = {role: manifest.read(parents[role]) for role in ("pictures", "weights")}
-    module, given = registry.module(above["pictures"]["builder"]), above["pictures"]["config"]
-    if not hasattr(module, "class_sets") or above["weights"]["builder"] != "pretrained":
-        builders = {role: held["builder"] for role, held in above.items()}
-        raise options.refuse("begin", f"parents of the builders step_imbalance and pretrained, not {builders}")
-    if options.integer("classes", 2) != module.classes(given):
-        raise options.refuse("classes", f"{module.classes(given)}, as the pictures have")
+    options = checked(Options, config, "transfer")
+    begin, opened = options.begin, parents.opened("transfer", PARENTS, inputs)
+    above = {role: opened[role].manifest for role in PARENTS}
+    given = above["pictures"]["config"]
+    if options.classes != (count := step_imbalance.classes(given)):
+        raise refusal("transfer", "classes", options.classes, f"{count}, as the pictures have")
 
-    weights = registry.module("pretrained").load(parents["weights"])
-    lower = _lower(weights, above["weights"]["config"].get("untrained", "lite0"), begin, side) if begin else None
-    arrays: dict[str, np.ndarray] = {name: np.array(which) for name, which in module.class_sets(given).items()}
+    weights = read_arrays(opened["weights"].folder)
+    size = above["weights"]["config"].get("untrained", "lite0")
+    lower = _lower(weights, size, begin, options.side) if begin else None
+    arrays: dict[str, np.ndarray] = {name: np.array(which) for name, which in step_imbalance.class_sets(given).items()}
     for split in SPLITS:
-        each = [module.load(parents["pictures"], split, [r]) for r in range(given["repetitions"])]
+        each = [step_imbalance.load(opened["pictures"].folder, split, [r]) for r in range(given["repetitions"])]
         pictures = [held["images"][0] for held in each]
         arrays[f"{split}_label"] = np.stack([held["label"][0] for held in each])
         if lower is None:
@@ -74,8 +75,9 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
         shape = (given["repetitions"], arrays["train_inputs"].shape[-1])
         arrays |= {"mean": np.zeros(shape), "std": np.ones(shape)}
     below = tuple(f"blocks.{i}." for i in range(begin)) + (("stem.",) if begin else ())
-    left_out = (*below, *(f"{name}." for name in options.values["new"]))
-    arrays |= {WEIGHT + name: array for name, array in weights.items() if not name.startswith(left_out)}
+    left_out = (*below, *(f"{name}." for name in options.new))
+    kept = {name: array for name, array in weights.items() if not name.startswith(left_out)}
+    arrays |= feature_sets.stored_weights(kept)
     fixed = f", stem and blocks 0 to {begin - 1} fixed" if begin else ""
     kinds = [held["kind"] for held in above.values()]
     facts = {
@@ -86,9 +88,9 @@ def build(config: dict, parents: Mapping[str, Path], out: Path) -> None:
         "licence": "; ".join(dict.fromkeys(held["licence"] for held in above.values())),
         "citation": " ".join(dict.fromkeys(held["citation"] for held in above.values())),
         "builder": "transfer",
-        "config": options.values,
+        "config": options.model_dump() | config,
     }
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def _lower(weights: Mapping[str, np.ndarray], size: str, begin: int, side: int):
@@ -109,14 +111,13 @@ def _lower(weights: Mapping[str, np.ndarray], size: str, begin: int, side: int):
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split, class and set of one repetition; shape of a sample; mean and std of training inputs."""
-    counts = {}
+    found = {}
     for split in SPLITS:
         label = arrays[f"{split}_label"][0]
-        counts[split] = {"all": len(label)} | {f"class_{c}": int(n) for c, n in enumerate(np.bincount(label))}
-        counts[split] |= {name: int(np.isin(label, arrays[name]).sum()) for name in SETS}
+        found[split] = counts(label) | {name: int(np.isin(label, arrays[name]).sum()) for name in SETS}
     inputs = arrays["train_inputs"].astype(np.float64)
     height, width, channels = inputs.shape[2:]
-    return {"counts": counts, "shape": [channels, height, width], "mean": inputs.mean(), "std": inputs.std()}
+    return {"counts": found, "shape": [channels, height, width], "mean": inputs.mean(), "std": inputs.std()}
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
@@ -129,7 +130,7 @@ def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str,
     Raises:
         UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
-    check_request("transfer", split, SPLITS, [0], 1)
+    check_request("transfer", split, SPLITS)
     repetitions = list(repetitions)
     names = {"images": f"{split}_inputs", "label": f"{split}_label", "mean": "mean", "std": "std"}
     if split == "train" and manifest.read(path)["config"]["begin"]:
@@ -141,6 +142,5 @@ def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str,
 
 def start(path: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
     """Weights to start from, by name, and the sets of classes."""
-    held = read_arrays(path)
-    weights = {name.removeprefix(WEIGHT): array for name, array in held.items() if name.startswith(WEIGHT)}
-    return weights, {name: held[name].tolist() for name in SETS}
+    held = read_arrays(path, list(SETS))
+    return feature_sets.weights(path), {name: held[name].tolist() for name in SETS}

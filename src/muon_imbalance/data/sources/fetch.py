@@ -2,14 +2,13 @@
 
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.files import replacing_folder
 from muon_imbalance.data.sources import Source, archives, clients
 from muon_imbalance.data.sources.digest import file_sha256, mismatch
 
@@ -53,22 +52,12 @@ def fetch(source: Source, cache: Path) -> dict[str, Path]:
 
 def _fill(source: Source, entry: Path) -> None:
     """Download, check, extract, rename. The lock is held."""
-    marker = f".{entry.name}.partial-"
-    for leftover in entry.parent.glob(f"{marker}*"):
-        log.info(f"{source.name}: clearing what an interrupted download left behind")
-        shutil.rmtree(leftover)
-    work = Path(tempfile.mkdtemp(prefix=marker, dir=entry.parent))
-    try:
-        (work / "archive").mkdir()
-        (work / "members").mkdir()
-        archive = clients.download(source, work / "archive")
-        archives.check_archive(archive, source.archive_sha256, source.archive_bytes, source.name)
-        archives.extract(archive, source.members, work / "members")
-        if entry.exists():
-            shutil.rmtree(entry)
-        os.replace(work / "members", entry)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with replacing_folder(entry) as members:
+        archive = members.with_name("archive")
+        archive.mkdir()
+        file = clients.download(source, archive)
+        archives.check_archive(file, source.archive_sha256, source.archive_bytes, source.name)
+        archives.extract(file, source.members, members)
 
 
 def _check_cached(path: Path, sha256: str, entry: Path) -> None:

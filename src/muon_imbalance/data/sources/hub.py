@@ -1,11 +1,11 @@
-"""Corpora and weights from their official host, through `datasets` and `huggingface_hub`, which know the addresses."""
+"""Corpora and weights from their official host, through ``datasets`` and ``huggingface_hub``."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.files import replacing
 from muon_imbalance.data.sources import Source
 
 LABELS = ("entailment", "neutral", "contradiction")  # their numbers at the host; -1: none
@@ -67,8 +67,6 @@ def _corpus(source: Source, folder: Path) -> dict[str, Path]:
     for role, path in paths.items():
         if path.is_file():
             continue
-        work = path.with_suffix(".partial")
-        with work.open("w", encoding="utf-8") as out:
+        with replacing(path) as work, work.open("w", encoding="utf-8") as out:
             out.writelines(written(row) for row in datasets.load_dataset(source.package, split=splits[role]))
-        os.replace(work, path)
     return paths

@@ -1,11 +1,11 @@
 """Stamps: small JSON files that say which files of a source were fetched, and their hashes."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.files import read_json, write_json
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources.digest import content_sha256, file_sha256
 
@@ -18,14 +18,11 @@ def _hash(source: sources.Source, path: Path) -> str:
 def write(stamp: Path, source: sources.Source, paths: Mapping[str, Path]) -> None:
     """Record role -> path and sha256; paths below the working directory are written relative to the stamp."""
     stamp = Path(stamp)
-    members = {role: {"path": _told(path, stamp), "sha256": _hash(source, path)} for role, path in paths.items()}
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    work = stamp.with_name(f".{stamp.name}.partial")
-    work.write_text(json.dumps({"source": source.name, "members": members}, indent=2) + "\n", encoding="utf-8")
-    os.replace(work, stamp)
+    members = {role: {"path": _recorded(path, stamp), "sha256": _hash(source, path)} for role, path in paths.items()}
+    write_json(stamp, {"source": source.name, "members": members})
 
 
-def _told(path: Path, stamp: Path) -> str:
+def _recorded(path: Path, stamp: Path) -> str:
     path = Path(path).resolve()
     inside = path.is_relative_to(Path.cwd().resolve())
     return Path(os.path.relpath(path, stamp.parent.resolve())).as_posix() if inside else str(path)
@@ -38,11 +35,11 @@ def read(stamp: Path) -> dict[str, Path]:
         UserError: not a stamp, a file is gone (a cleared cache), or its content changed since.
     """
     stamp = Path(stamp)
+    content = read_json(stamp)
     try:
-        content = json.loads(stamp.read_text(encoding="utf-8"))
         source = sources.get(content["source"])
         members = {role: (stamp.parent / m["path"], m["sha256"]) for role, m in content["members"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{stamp} is not a readable download stamp ({error}); delete it and run again") from error
     for role, (path, sha256) in members.items():
         if not path.is_file():

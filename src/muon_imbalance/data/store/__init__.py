@@ -1,1 +1,1 @@
-"""How a data set lies on disk: arrays, manifest, and the options a builder takes."""
+"""How a data set lies on disk: arrays and manifest; what it says of its parents and counts."""

@@ -1,15 +1,13 @@
-"""A dataset's folder: ``arrays.npz`` and ``manifest.json``, written whole or not at all."""
+"""A data set's folder: ``arrays.npz`` and ``manifest.json``, written whole or not at all."""
 
-import os
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.errors import UserError, refusal
+from muon_imbalance.common.files import replacing_folder
 
 ARRAYS = "arrays.npz"
 MANIFEST = "manifest.json"
@@ -26,7 +24,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(directory: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Arrays of a dataset folder, all or those named.
+    """Arrays of a data set's folder, all or those named.
 
     Raises:
         UserError: the folder is unfinished (no manifest), or its array file is damaged or lacks a name.
@@ -34,32 +32,37 @@ def read_arrays(directory: Path, names: Sequence[str] | None = None) -> dict[str
     directory = Path(directory)
     path = directory / ARRAYS
     if not (directory / MANIFEST).is_file():
-        raise UserError(f"{directory} is not a finished dataset: it has no {MANIFEST}; delete it and prepare it again")
+        raise UserError(f"{directory} is not a finished data set: it has no {MANIFEST}; delete it and build it again")
     try:
         with np.load(path, allow_pickle=False) as held:
             return {name: held[name] for name in (held.files if names is None else names)}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged ({error}); delete {directory} and prepare it again") from error
+        raise UserError(f"{path} is damaged ({error}); delete {directory} and build it again") from error
 
 
 def publish(directory: Path, arrays: Mapping[str, np.ndarray], manifest: str) -> None:
     """Write arrays, then the manifest text, into a temporary sibling and rename it to ``directory``.
 
-    What an interrupted call left behind is cleared first; an existing ``directory`` is replaced.
+    What an interrupted call left behind is removed first; an existing ``directory`` is replaced.
     """
-    directory = Path(directory)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    marker = f".{directory.name}.partial-"
-    for leftover in directory.parent.glob(f"{marker}*"):
-        shutil.rmtree(leftover)
-    work = Path(tempfile.mkdtemp(prefix=marker, dir=directory.parent))
-    try:
-        new = work / "new"
-        new.mkdir()
+    with replacing_folder(directory) as new:
         write_arrays(new / ARRAYS, arrays)
         (new / MANIFEST).write_text(manifest, encoding="utf-8")
-        if directory.exists():
-            os.replace(directory, work / "old")
-        os.replace(new, directory)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+
+
+def check_request(
+    owner: str, split: str, splits: Sequence[str], repetitions: Sequence[int] = (0,), count: int | None = None
+) -> None:
+    """Refuse a split or repetitions that a data set does not hold.
+
+    Args:
+        count: number of repetitions; left out: any number can be had, as all are the same.
+
+    Raises:
+        UserError: naming what there is.
+    """
+    if split not in splits:
+        raise refusal(owner, "split", split, ", ".join(splits))
+    if not len(repetitions) or min(repetitions) < 0 or (count is not None and max(repetitions) >= count):
+        last = "" if count is None else f" to {count - 1}"
+        raise refusal(owner, "repetitions", list(repetitions), f"one or more of 0{last}")

@@ -1,49 +1,35 @@
-"""manifest.json: what a dataset folder holds, where it came from, and hashes to prove it."""
+"""manifest.json: what a data set's folder holds, where it came from, and hashes to prove it."""
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data import registry
+from muon_imbalance.common.files import read_json
 from muon_imbalance.data.sources.digest import arrays_sha256
 from muon_imbalance.data.store import array_files
 
 KINDS = ("real", "real-other", "composed", "generated")
-KEYS = (
-    "name",
-    "kind",
-    "label",
-    "source",
-    "sha256",
-    "counts",
-    "shape",
-    "mean",
-    "std",
-    "licence",
-    "citation",
-    "builder",
-    "config",
-)
+KEYS = tuple("name kind label source sha256 counts shape mean std licence citation builder config".split())
 
 
-def write(directory: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+def write(
+    directory: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], described: Mapping[str, Any]
+) -> None:
     """Publish ``arrays`` in ``directory`` with the manifest that belongs to them.
 
     Args:
-        facts: ``name, kind, label, source, licence, citation, builder, config``. The rest is computed:
-            ``sha256`` of the arrays (:func:`muon_imbalance.data.sources.digest.arrays_sha256`), and the builder's
-            ``describe(arrays)``: ``counts`` per split and class or group (of one repetition), ``shape`` of
-            a sample, ``mean`` and ``std`` of training inputs.
+        facts: ``name, kind, label, source, licence, citation, builder, config``.
+        described: ``counts, shape, mean, std``: what the builder's ``describe(arrays)`` returns. ``sha256`` of the
+            arrays (:func:`muon_imbalance.data.sources.digest.arrays_sha256`) is added.
 
     Raises:
         ValueError: a key is missing or unknown, or ``kind`` is not one of :data:`KINDS`.
     """
-    described = registry.module(facts["builder"]).describe(arrays)
     content = {**facts, **described, "sha256": arrays_sha256(arrays)}
     if set(content) != set(KEYS) or content["kind"] not in KINDS:
         raise ValueError(f"manifest with keys {sorted(content)} and kind {content['kind']!r}; wanted {sorted(KEYS)}")
@@ -52,35 +38,33 @@ def write(directory: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str,
 
 
 def read(directory: Path) -> dict[str, Any]:
-    """The manifest of a dataset folder.
+    """The manifest of a data set's folder.
 
     Raises:
         UserError: there is none, or it is not a whole manifest.
     """
     path = Path(directory) / array_files.MANIFEST
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); prepare the dataset again") from error
-    missing = sorted(set(KEYS) - set(content)) if isinstance(content, dict) else KEYS
-    if missing:
-        raise UserError(f"{path} lacks {', '.join(missing)}; prepare the dataset again")
+    content = read_json(path, hint="build the data set again")
+    if missing := sorted(set(KEYS) - set(content)):
+        raise UserError(f"{path} lacks {', '.join(missing)}; build the data set again")
     return content
 
 
-def verify(directory: Path) -> dict[str, Any]:
-    """Recompute hash, counts, shape, mean and std from the arrays and return the manifest.
+def verify(directory: Path, describe: Callable[[Mapping[str, np.ndarray]], Mapping[str, Any]]) -> dict[str, Any]:
+    """Compute hash, counts, shape, mean and std from the arrays again and return the manifest.
+
+    Args:
+        describe: that of the builder.
 
     Raises:
         UserError: an entry does not follow from the arrays; the message gives both values.
     """
     content, arrays = read(directory), array_files.read_arrays(directory)
-    found = {**registry.module(content["builder"]).describe(arrays), "sha256": arrays_sha256(arrays)}
-    for key, value in found.items():
+    for key, value in {**describe(arrays), "sha256": arrays_sha256(arrays)}.items():
         if not _same(value, content[key]):
             raise UserError(
                 f"{Path(directory) / array_files.MANIFEST}: {key} is {content[key]!r}, "
-                f"but the arrays give {value!r}; prepare the dataset again"
+                f"but the arrays give {value!r}; build the data set again"
             )
     return content
 

@@ -5,32 +5,58 @@ Means are random directions (Fig. 4: isotropic Gaussian, normalised) or exactly 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
 
-DEFAULTS = {
-    "classes": 20,
-    "dimension": 200,
-    "prior": "zipf",
-    "mean_norm": 1.0,
-    "means": "random",
-    "noise": 0.2,
-    "train": 1000,
-    "labels": "rounded",
-    "test_per_class": 200,
-    "repetitions": 5,
-    "seed": 0,
-}
 SPLITS = ("train", "test")
 
 
-def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
+class Step(Settings):
+    """STEP imbalance: the first half of the classes (rounded up) is more frequent than the others."""
+
+    step: float = Field(ge=1, description="how many times more frequent")
+
+
+class Options(Settings):
+    """The data model (DM): ``y ~ p``, ``x | y ~ N(mu_y, noise^2 I_d)``, class means of equal length."""
+
+    classes: int = Field(20, ge=2, description="number of classes, k")
+    dimension: int = Field(200, ge=1, description="length of an input, d; at least k where means are orthogonal")
+    prior: Literal["zipf"] | Step | list[Annotated[float, Field(gt=0)]] = Field(
+        "zipf", description="probabilities of the classes: zipf (p_c ~ 1/c), {step: ratio}, or k numbers that sum to 1"
+    )
+    mean_norm: float = Field(1.0, gt=0, description="length of a class mean")
+    means: Literal["random", "orthogonal"] = Field("random", description="directions of the class means")
+    noise: float = Field(0.2, ge=0, description="standard deviation of an input around its class mean")
+    train: int = Field(1000, ge=2, description="training samples, at least k")
+    labels: Literal["rounded", "drawn"] = Field("rounded", description="training labels: train * p_c rounded, or drawn")
+    test_per_class: int = Field(200, ge=1, description="test samples of each class")
+    repetitions: int = Field(5, ge=1, description="independent draws")
+    seed: int = Field(0, ge=0, description="seed of the draws")
+
+    @model_validator(mode="after")
+    def _sizes(self):
+        classes, prior = self.classes, self.prior
+        if self.train < classes:
+            raise ValueError(f"train = {self.train}; allowed: a whole number from {classes} (classes)")
+        if self.means == "orthogonal" and self.dimension < classes:
+            raise ValueError(
+                f"dimension = {self.dimension}; allowed: at least {classes} (classes), since means are orthogonal"
+            )
+        if isinstance(prior, list) and (len(prior) != classes or abs(sum(prior) - 1) > 1e-6):
+            raise ValueError(f"prior = {prior}; allowed: zipf, {{step: ratio}}, or {classes} numbers that sum to 1")
+        return self
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Draw means, training and balanced test samples for each repetition, in float64.
 
     Arrays, for ``R`` repetitions, ``n`` training samples, ``k`` classes: ``train_inputs [R, n, d]``,
@@ -38,43 +64,25 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     ``test_label [k * test_per_class]``, ``means [R, k, d]``, ``prior [k]``. Samples are sorted by class; class c
     has ``n p_c`` training samples by largest remainders, at least one, or with ``labels: drawn`` as many as n
     draws from the prior give.
-
-    Args:
-        config: keys of :data:`DEFAULTS`; ``prior`` is ``zipf`` (p_c ~ 1/c), ``{step: R}`` (the first half of the
-            classes R times as likely as the others) or a list of k numbers; ``noise`` the standard deviation;
-            ``labels`` "rounded" or "drawn".
-        sources: not used: nothing is downloaded.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range or an unknown key.
     """
-    del sources
-    options = Options("gaussian_mixture", config, DEFAULTS)
-    classes, dimension = options.integer("classes", 2), options.integer("dimension", 1)
-    style = options.choice("means", ("random", "orthogonal"))
-    drawn = options.choice("labels", ("rounded", "drawn")) == "drawn"
-    length, noise = options.number("mean_norm", 0, open_low=True), options.number("noise", 0)
-    train, per_class = options.integer("train", classes), options.integer("test_per_class", 1)
-    repetitions, seed = options.integer("repetitions", 1), options.integer("seed", 0)
-    if style == "orthogonal" and dimension < classes:
-        raise options.refuse("dimension", f"at least {classes} (classes), since means are orthogonal")
-    prior = _prior(options, classes)
+    options = checked(Options, config, "gaussian_mixture")
+    classes, dimension, train, seed = options.classes, options.dimension, options.train, options.seed
+    repetitions, prior = options.repetitions, _prior(options.prior, options.classes)
     labels = {
         "train": np.repeat(np.arange(classes), class_counts(prior, train)),
-        "test": np.repeat(np.arange(classes), per_class),
+        "test": np.repeat(np.arange(classes), options.test_per_class),
     }
     means = np.empty((repetitions, classes, dimension))
     inputs = {split: np.empty((repetitions, len(labels[split]), dimension)) for split in SPLITS}
-    if drawn:
+    if options.labels == "drawn":
         rounds = [_generator(seed, r, "labels").multinomial(train, prior) for r in range(repetitions)]
         labels["train"] = np.array([np.repeat(np.arange(classes), counts) for counts in rounds])
     for r in range(repetitions):
-        means[r] = length * _directions(_generator(seed, r, "means"), classes, dimension, style)
+        means[r] = options.mean_norm * _directions(_generator(seed, r, "means"), classes, dimension, options.means)
         for split, label in labels.items():
             label = label[r] if label.ndim == 2 else label
             scatter = _generator(seed, r, split).standard_normal((len(label), dimension))
-            inputs[split][r] = means[r][label] + noise * scatter
+            inputs[split][r] = means[r][label] + options.noise * scatter
     arrays = {"means": means, "prior": prior}
     for split in SPLITS:
         arrays |= {f"{split}_inputs": inputs[split], f"{split}_label": labels[split].astype(np.int64)}
@@ -86,31 +94,24 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "licence": "none needed: generated by this project",
         "citation": "data model DM of the paper",
         "builder": "gaussian_mixture",
-        "config": options.values,
+        "config": options.model_dump() | config,
     }
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def _generator(seed: int, repetition: int, role: str) -> np.random.Generator:
     return np.random.default_rng(stable_seed("gaussian_mixture", seed, repetition, role))
 
 
-def _prior(options: Options, classes: int) -> np.ndarray:
-    given = options.values["prior"]
+def _prior(given: str | Step | list[float], classes: int) -> np.ndarray:
+    """Probabilities of the classes, ``[k]``."""
+    if isinstance(given, list):
+        return np.array(given, float) / sum(given)
     if given == "zipf":
         weights = 1 / np.arange(1, classes + 1)
-        return weights / weights.sum()
-    if isinstance(given, Mapping) and set(given) == {"step"}:
-        ratio = given["step"]
-        if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 1 <= ratio < np.inf:
-            raise options.refuse("prior", "{step: R} with a number R from 1")
-        weights = np.where(np.arange(classes) < majority_classes(classes), float(ratio), 1.0)
-        return weights / weights.sum()
-    allowed = f"zipf, {{step: R}}, or {classes} positive numbers that sum to 1"
-    numbers = isinstance(given, list) and all(isinstance(p, int | float) and not isinstance(p, bool) for p in given)
-    if not numbers or len(given) != classes or min(given) <= 0 or abs(sum(given) - 1) > 1e-6:
-        raise options.refuse("prior", allowed)
-    return np.array(given, float) / sum(given)
+    else:
+        weights = np.where(np.arange(classes) < majority_classes(classes), given.step, 1.0)
+    return weights / weights.sum()
 
 
 def majority_classes(classes: int) -> int:
@@ -118,13 +119,18 @@ def majority_classes(classes: int) -> int:
     return (classes + 1) // 2
 
 
+def classes(config: Mapping) -> int:
+    """Number of classes."""
+    return checked(Options, config, "gaussian_mixture").classes
+
+
 def class_sets(config: Mapping) -> dict[str, list[int]]:
     """Majority and minority classes of a config with a STEP prior; otherwise none."""
-    values = {**DEFAULTS, **config}
-    if not isinstance(values["prior"], Mapping):
+    options = checked(Options, config, "gaussian_mixture")
+    if not isinstance(options.prior, Step):
         return {}
-    first = majority_classes(values["classes"])
-    return {"majority": list(range(first)), "minority": list(range(first, values["classes"]))}
+    first = majority_classes(options.classes)
+    return {"majority": list(range(first)), "minority": list(range(first, options.classes))}
 
 
 def class_counts(prior: np.ndarray, total: int) -> np.ndarray:
@@ -174,7 +180,7 @@ def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.nda
         UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
     repetitions = list(repetitions)
-    check_request("gaussian_mixture", split, SPLITS, [0], 1)
+    check_request("gaussian_mixture", split, SPLITS)
     held = read_arrays(path, [f"{split}_inputs", f"{split}_label"])
     check_request("gaussian_mixture", split, SPLITS, repetitions, len(held[f"{split}_inputs"]))
     label = held[f"{split}_label"]

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Settings, checked
 from muon_imbalance.data.sources.digest import file_sha256
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
 
 TABLE = Path(__file__).with_name("organisms.csv")
 LEVELS = ("coarse", "middle", "fine")
@@ -106,22 +106,20 @@ def _check(table: Table, levels: list[str], path: Path) -> None:
                 )
 
 
-def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
+class Options(Settings):
+    """Which of 13 attributes each of 12 organisms has; there is nothing to choose."""
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the table as arrays.
 
     Arrays: ``has [attributes, organisms]``, ``category [attributes]``, ``level [categories]`` and the names
     ``attributes, sources, organisms, categories``.
 
-    Args:
-        config: no keys.
-        sources: not used: nothing is downloaded.
-        out: folder to write.
-
     Raises:
-        UserError: a key in ``config``, or a table that is no hierarchy.
+        UserError: the table is no hierarchy.
     """
-    del sources
-    Options("organisms", config, {})
+    checked(Options, config, "organisms")
     table = read_table()
     named = {source: table.sources.count(source) for source in SOURCES}
     facts = {
@@ -137,7 +135,7 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
     }
     arrays = {name: np.array(getattr(table, name)) for name in NAMES}
     arrays |= {"has": table.has.astype(np.int64), "category": table.category, "level": table.level}
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
@@ -158,7 +156,7 @@ def _table(arrays: Mapping[str, np.ndarray]) -> Table:
 
 
 def load_table(path: Path) -> Table:
-    """The table of a dataset folder.
+    """The table of a data set's folder.
 
     Raises:
         UserError: an unfinished or damaged folder.
@@ -172,5 +170,5 @@ def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str,
     Raises:
         UserError: unknown split, or an unfinished or damaged folder.
     """
-    check_request("organisms", split, ("train",), repetitions, max(repetitions, default=0) + 1)
+    check_request("organisms", split, ("train",), repetitions)
     return {"probability": load_table(path).probability}

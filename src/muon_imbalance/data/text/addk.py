@@ -8,30 +8,43 @@ digits of a number are tokens of their own.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import model_validator
 
+from muon_imbalance.common.errors import refusal
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.data.store import manifest
+from muon_imbalance.common.settings import Field, checked
+from muon_imbalance.data.store import manifest, parents
 from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options
 from muon_imbalance.data.text import corpus
 from muon_imbalance.data.text.corpus import describe, load
-from muon_imbalance.data.text.tokenizer import END, Tokenizer
+from muon_imbalance.data.text.tokenizer import END, PADDING, Tokenizer
 
 __all__ = ["build", "describe", "load"]
 
-DEFAULTS = {
-    "parent": "toystories",
-    "texts": 900,
-    "additions": 100,
-    "validation_texts": 200,
-    "validation_additions": 200,
-    "k": [11, 23, 37, 52, 68],
-    **corpus.SHARED,
-}
+PARENTS = {"parent": ("toystories", "tinystories", "tales")}
 QUESTIONS = 3
-PADDING = -1
+
+
+class Options(corpus.TextSettings):
+    """Stories mixed with additions: one domain with a heavy tail of words, one that is a skill."""
+
+    parent: str = Field("toystories", min_length=1, description="text data set whose first texts are the stories")
+    texts: int = Field(900, ge=1, description="stories to train with")
+    additions: int = Field(100, ge=1, description="additions to train with")
+    validation_texts: int = Field(200, ge=1, description="stories to validate with")
+    validation_additions: int = Field(200, ge=1, description="additions to validate with")
+    k: list[Annotated[int, Field(ge=10, le=99)]] = Field(
+        [11, 23, 37, 52, 68], min_length=1, description="numbers that are added, all different"
+    )
+
+    @model_validator(mode="after")
+    def _different(self):
+        if len(set(self.k)) < len(self.k):
+            raise ValueError(f"k = {self.k}; allowed: different numbers from 10 to 99")
+        return self
 
 
 def addition(k: int, xs: tuple[int, ...]) -> tuple[str, str]:
@@ -45,56 +58,42 @@ def _digits(number: int) -> str:
     return " ".join(str(number))
 
 
-def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the arrays of :mod:`muon_imbalance.data.text.corpus`, with held-out additions.
 
     ``additions [n, L]`` int32 are lines in tokens, with an end before and after, padded with -1; ``answers [n, L]``
     marks what must be predicted. Training texts are stories and additions in one random order; validation texts are
     stories alone. ``addition_train_texts []`` counts the additions among the training texts.
-
-    Args:
-        config: ``texts`` stories (the first ones of the parent) and ``additions`` lines to train, as many as
-            ``validation_*`` to validate, numbers ``k``, and the options of :data:`text.SHARED`.
-        sources: ``{parent: folder of the stories}``.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, or a parent with fewer stories.
     """
-    options = Options("addk", config, DEFAULTS)
-    name = options.text("parent")
-    if name not in sources:
-        raise options.refuse("parent", ", ".join(sorted(sources)) or "a text data set given as an input")
-    above, held = manifest.read(sources[name]), read_arrays(sources[name])
-    told = {}
-    for split, key in (("train", "texts"), ("validation", "validation_texts")):
-        own = corpus.texts(held, split)
-        if options.integer(key, 1) > len(own):
-            raise options.refuse(key, f"a whole number from 1 to {len(own)}, the {split} texts of {name}")
-        told[split] = own[: options.integer(key, 1)]
-    seed = options.integer("seed", 0)
-    number = {split: options.integer(key, 1) for split, key in
-              (("train", "additions"), ("validation", "validation_additions"))}  # fmt: skip
-    lines = _lines(options, seed, sum(number.values()))
-    train = [*told["train"], *(" ".join(line) for line in lines[: number["train"]])]
+    options = checked(Options, config, "addk")
+    folder, above = parents.opened("addk", PARENTS, inputs, options.parent)["parent"]
+    held, seed, stories = read_arrays(folder), options.seed, {}
+    for split, key, count in (
+        ("train", "texts", options.texts), ("validation", "validation_texts", options.validation_texts)
+    ):  # fmt: skip
+        there = corpus.texts(held, split)
+        if count > len(there):
+            allowed = f"a whole number from 1 to {len(there)}, the {split} texts of {options.parent}"
+            raise refusal("addk", key, count, allowed)
+        stories[split] = there[:count]
+    lines = _lines(options.k, seed, options.additions + options.validation_additions)
+    train = [*stories["train"], *(" ".join(line) for line in lines[: options.additions])]
     order = np.random.default_rng(stable_seed("addk", seed, "order")).permutation(len(train))
-    texts = {"train": [train[i] for i in order], "validation": told["validation"]}
+    texts = {"train": [train[i] for i in order], "validation": stories["validation"]}
     arrays = corpus.arrays(options, texts, split_digits=True)
-    arrays |= _encoded(Tokenizer(arrays["tokenizer"]), lines[number["train"] :])
-    arrays["addition_train_texts"] = np.array(number["train"], np.int64)
-    share = number["train"] / len(train)
+    arrays |= _encoded(Tokenizer(arrays["tokenizer"]), lines[options.additions :])
+    arrays["addition_train_texts"] = np.array(options.additions, np.int64)
+    share = options.additions / len(train)
     label = f"{above['label'].split(';')[0]} with {share:.0%} additions; {len(train):,} texts to train"
-    source = {"parent": name, "parent_sha256": above["sha256"], **above["source"]}
-    described = corpus.facts(options, label, above["kind"], above["licence"], above["citation"], source)
-    manifest.write(out, arrays, described)
+    source = {"parent": options.parent, "parent_sha256": above["sha256"], **above["source"]}
+    about = corpus.facts(
+        "addk", options, config, label, above["kind"], above["licence"], above["citation"], source
+    )  # fmt: skip
+    manifest.write(out, arrays, about, describe(arrays))
 
 
-def _lines(options: Options, seed: int, count: int) -> list[tuple[str, str]]:
+def _lines(ks: list[int], seed: int, count: int) -> list[tuple[str, str]]:
     """``count`` different additions."""
-    ks = options.values["k"]
-    whole = isinstance(ks, list) and ks and all(isinstance(k, int) and not isinstance(k, bool) for k in ks)
-    if not whole or len(set(ks)) < len(ks) or not 10 <= min(ks) <= max(ks) <= 99:
-        raise options.refuse("k", "different numbers from 10 to 99")
     rng, lines = np.random.default_rng(stable_seed("addk", seed, "additions")), {}
     while len(lines) < count:  # 90^3 lines for each k: repeats are rare
         k, *xs = rng.choice(ks), *rng.integers(10, 100, QUESTIONS)

@@ -9,9 +9,9 @@ import numpy as np
 
 from muon_imbalance.data.text.tokenizer import CONTROLS
 
-CUTS = ("types", "mass")
 NONE, RARE, MIDDLE, FREQUENT = -1, 0, 1, 2
 NAMES = {"rare": RARE, "middle": MIDDLE, "frequent": FREQUENT}
+"""Numbers of the buckets in ``bucket [V]``."""
 LOW, HIGH = 0.5, 0.8
 
 

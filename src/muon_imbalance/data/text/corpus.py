@@ -10,53 +10,57 @@ language adds what its grammar knows of each validation token:
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import Options, check_request
+from muon_imbalance.common.settings import Field, Settings
+from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.data.text import buckets, tokenizer
+from muon_imbalance.data.text.tokenizer import PADDING
 
 SPLITS = ("train", "validation")
-SHARED = {
-    "tokenizer": "unigram",
-    "vocabulary": 1000,
-    "buckets": "types",
-    "context": 64,
-    "windows": "stream",
-    "seed": 0,
-}
-"""Options that every text data set has. A sample is a window of ``context`` tokens and their successors: of all texts
-in a row (``stream``), or of one text each, from its beginning (``texts``; longer texts are cut)."""
-WINDOWS = ("stream", "texts")
-PADDING = -1
+
+
+class TextSettings(Settings):
+    """Options that every text data set has."""
+
+    tokenizer: Literal["unigram", "word"] = Field("unigram", description="pieces of words, or whole words")
+    vocabulary: int = Field(1000, ge=30, description="number of pieces (unigram)")
+    buckets: Literal["types", "mass"] = Field("types", description="percentiles of frequency over pieces, or over text")
+    context: int = Field(64, ge=2, description="tokens that a model sees at once")
+    windows: Literal["stream", "texts"] = Field(
+        "stream", description="samples: windows of all texts in a row, or each text from its beginning, cut at context"
+    )
+    seed: int = Field(0, ge=0, description="seed of the draws")
+
+
 LIMITS = ("best_1", "best_5", "surprise")
 REPEATABLE = 1_000_000
 """Repetitions differ in weights and order of batches only; the text is the same, so any number of them can be had."""
 
 
-def arrays(options: Options, texts: Mapping[str, Sequence[str]], split_digits: bool = False) -> dict[str, np.ndarray]:
+def arrays(
+    options: TextSettings, texts: Mapping[str, Sequence[str]], split_digits: bool = False
+) -> dict[str, np.ndarray]:
     """Arrays of a data set made of these training and validation texts; the tokenizer sees the training texts only.
 
     Raises:
-        UserError: an option of :data:`SHARED` out of range, or a text too small for the vocabulary.
+        UserError: the text is too small for the vocabulary.
     """
-    kind = options.choice("tokenizer", tokenizer.KINDS)
-    by, context = options.choice("buckets", buckets.CUTS), options.integer("context", 2)
-    whole = options.choice("windows", WINDOWS) == "texts"
-    size = options.integer("vocabulary", 30) if kind == "unigram" else None
-    model = tokenizer.train(texts["train"], kind, size, split_digits)
+    size = options.vocabulary if options.tokenizer == "unigram" else None
+    model = tokenizer.train(texts["train"], options.tokenizer, size, split_digits)
     trained = tokenizer.Tokenizer(model)
-    made: dict[str, np.ndarray] = {"tokenizer": np.frombuffer(model, np.uint8), "context": np.array(context, np.int64)}
-    made["whole_texts"] = np.array(whole)
+    made: dict[str, np.ndarray] = {"tokenizer": np.frombuffer(model, np.uint8)}
+    made |= {"context": np.array(options.context, np.int64), "whole_texts": np.array(options.windows == "texts")}
     for split in SPLITS:
         made[f"{split}_tokens"], made[f"{split}_starts"] = tokenizer.stream(trained, texts[split])
         made[f"{split}_text"] = np.frombuffer("\0".join(texts[split]).encode(), np.uint8)
     count = buckets.counts(made["train_tokens"], len(trained))
-    made |= {"count": count, "bucket": buckets.buckets(count, by), "lower_half": buckets.lower_half(count)}
-    made["cuts"] = np.array(buckets.cuts(count, by))
+    made |= {"count": count, "bucket": buckets.buckets(count, options.buckets), "lower_half": buckets.lower_half(count)}
+    made["cuts"] = np.array(buckets.cuts(count, options.buckets))
     return made
 
 
@@ -111,24 +115,34 @@ def ceilings(held: Mapping[str, np.ndarray]) -> dict[str, float]:
     return found
 
 
-def facts(options: Options, label: str, kind: str, licence: str, citation: str, source: Mapping[str, Any]) -> dict:
-    """What a text data set's manifest says beside what :func:`describe` computes."""
+def facts(
+    name: str,
+    options: TextSettings,
+    config: Mapping[str, Any],
+    label: str,
+    kind: str,
+    licence: str,
+    citation: str,
+    source: Mapping[str, Any],
+) -> dict:
+    """What a text data set's manifest says beside what :func:`describe` computes.
+
+    Args:
+        name: of the builder, and of the data set.
+        config: as it was given; :class:`TextSettings` are recorded after the builder's own options.
+    """
+    values = options.model_dump() | config
+    shared = {key: values.pop(key) for key in TextSettings.model_fields}
     return {
-        "name": options.owner,
+        "name": name,
         "kind": kind,
         "label": label,
-        "source": {**source, "sentencepiece": _version()},
+        "source": {**source, "sentencepiece": version("sentencepiece")},
         "licence": licence,
         "citation": citation,
-        "builder": options.owner,
-        "config": options.values,
+        "builder": name,
+        "config": values | shared,
     }
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("sentencepiece")
 
 
 def load(path: Path, split: str, repetitions: Sequence[int], owner: str = "text") -> dict[str, np.ndarray]:

@@ -8,19 +8,18 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.options import Options
 from muon_imbalance.data.text import sentence_pairs
 
-DEFAULTS = {"source": "multinli_hub", "verify": True, "seed": 0}
-SOURCES = ("multinli_hub", "multinli_folder")
 SPLITS, GROUPS = sentence_pairs.SPLITS, sentence_pairs.GROUPS
 PAIRS = {"train": 392702, "matched": 9815, "mismatched": 9832}  # with a label
 SHARES = (0.5, 0.2)  # training, validation
@@ -28,21 +27,27 @@ describe = sentence_pairs.describe
 load = partial(sentence_pairs.load, "multinli")
 
 
-def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+class Options(Settings):
+    """MultiNLI: crowd-sourced sentence pairs with three labels."""
+
+    source: Literal["multinli_hub", "multinli_folder"] = Field(
+        "multinli_hub", description="official host, or the files in data_dir"
+    )
+    verify: bool = Field(True, description="refuse files with other numbers of labelled pairs than the official ones")
+    seed: int = Field(0, ge=0, description="seed of the split")
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the pairs of each split.
 
-    Args:
-        config: ``source``; ``verify``: whether the numbers of labelled pairs must be the official ones (no hash of the
-            files is published); ``seed`` of the split.
-        sources_by_role: ``{train, matched, mismatched: file}``.
-        out: folder to write.
+    ``inputs``: files ``train``, ``matched`` and ``mismatched``; no hash of the official ones is published.
 
     Raises:
-        UserError: bad config, a missing file, a line that is no pair, or another number of pairs.
+        UserError: a line that is no pair, or another number of pairs.
     """
-    options = Options("multinli", config, DEFAULTS)
-    source, verify = sources.get(options.choice("source", SOURCES)), options.flag("verify")
-    files, official = verified.files(source, sources_by_role, verify)
+    options = checked(Options, config, "multinli")
+    source, verify = sources.get(options.source), options.verify
+    files, official = verified.files(source, inputs, verify)
     pairs, labels = [], []
     for role, expected in PAIRS.items():
         found = read(files[role])
@@ -54,16 +59,16 @@ def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
         official &= len(found) == expected
         pairs += [(first, second) for first, second, _ in found]
         labels += [sentence_pairs.LABELS.index(label) for _, _, label in found]
-    order = np.random.default_rng(stable_seed("multinli", options.integer("seed", 0))).permutation(len(pairs))
+    order = np.random.default_rng(stable_seed("multinli", options.seed)).permutation(len(pairs))
     ends = np.cumsum([round(share * len(pairs)) for share in SHARES])
     label, arrays = np.array(labels), {}
     for split, places in zip(SPLITS, np.split(order, ends), strict=True):
         arrays |= sentence_pairs.arrays_of(split, [pairs[i] for i in places], label[places])
-    facts = source.facts() | {"builder": "multinli", "config": options.values}
+    facts = source.facts() | {"builder": "multinli", "config": options.model_dump() | config}
     facts["source"] |= {"verified_by": "number of labelled pairs" if official else "nothing"}
     if not official:
         facts |= {"kind": "real-other", "label": "pairs of the user in MultiNLI's format (unverified)"}
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def read(path: Path) -> list[tuple[str, str, str]]:

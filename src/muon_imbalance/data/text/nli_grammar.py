@@ -1,4 +1,4 @@
-"""Sentence pairs of `toynli`: a premise of two clauses and a distractor, and a hypothesis about the first clause.
+"""Sentence pairs of ``toynli``: a premise of two clauses and a distractor, and a hypothesis about the first clause.
 
 The clause says that somebody did something to an object, in one of four forms: a person and a thing, everyone at a
 place, everything at a place, or every thing of a kind. Verbs come in pairs of opposites. The hypothesis repeats the
@@ -84,17 +84,17 @@ class Clause:
         return OPPOSITES[self.pair][self.side]
 
     def premise(self) -> str:
-        """The clause as the premise tells it."""
+        """The clause as the premise has it."""
         person = f"{self.trait} {self.person}" if self.trait else self.person
         thing = f"{self.colour} {self.thing}" if self.colour else self.thing
         here = f" in the {self.place}" if self.place else ""
-        told = {
+        sentence = {
             "person": f"the {person} {self.verb} the {thing}{here}",
             "everyone": f"everyone{here} {self.verb} the {thing}",
             "everything": f"the {person} {self.verb} everything{here}",
             "every": f"the {person} {self.verb} every {self.thing}{here}",
         }[self.form]
-        return f"{told} {self.time}" if self.time else told
+        return f"{sentence} {self.time}" if self.time else sentence
 
 
 def words() -> list[str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data.store.array_files import read_arrays
-from muon_imbalance.data.store.options import check_request
+from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.counting import counts
 from muon_imbalance.data.text import packing
 from muon_imbalance.data.text.nli_grammar import LABELS, NEGATIONS
 
@@ -43,16 +43,13 @@ def pairs_of(path: Path, split: str) -> list[tuple[str, str]]:
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split and group; mean and standard deviation of the number of characters of a training pair."""
-    counts = {}
-    for split in SPLITS:
-        found = np.bincount(arrays[f"{split}_group"], minlength=len(GROUPS)).tolist()
-        counts[split] = {"all": sum(found)} | dict(zip(GROUPS, found, strict=True))
     lengths = sum(np.diff(arrays[f"train_{name}_ends"], prepend=0) for name in ("premise", "hypothesis"))
-    return {"counts": counts, "shape": [2], "mean": float(lengths.mean()), "std": float(lengths.std())}
+    found = {split: counts(arrays[f"{split}_group"], GROUPS) for split in SPLITS}
+    return {"counts": found, "shape": [2], "mean": float(lengths.mean()), "std": float(lengths.std())}
 
 
 def load(owner: str, path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``label`` and ``group`` ``[1, n]``, the same in every repetition (sentences: :func:`pairs_of`)."""
-    check_request(owner, split, SPLITS, repetitions, max(repetitions, default=0) + 1)
+    check_request(owner, split, SPLITS, repetitions)
     held = read_arrays(path, [f"{split}_label", f"{split}_group"])
     return {name: held[f"{split}_{name}"][None] for name in ("label", "group")}

@@ -113,7 +113,7 @@ class Writer:
         return self._tied("qualities", thing, len(self.lexicon["things"]))
 
     def _events(self, pronoun: str) -> None:
-        """Up to :data:`EVENTS` events, each told by its first word, then "but"."""
+        """Up to :data:`EVENTS` events, each known by its first word, then "but"."""
         for _ in range(EVENTS):
             word = self.draw(["but", "then", "later", "soon"], np.array([0.4, 0.24, 0.2, 0.16]))
             if word == 0:

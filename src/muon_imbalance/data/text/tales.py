@@ -8,20 +8,21 @@ import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from muon_imbalance.common.errors import refusal
 from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.common.settings import Field, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.options import Options
 from muon_imbalance.data.text import corpus
 from muon_imbalance.data.text.corpus import describe, load
 
 __all__ = ["build", "describe", "load", "read"]
 
-DEFAULTS = {"source": "tales_orange", "validation": 8, **corpus.SHARED}
 HEADER = 3
 COLUMN = {"grimm": 3, "andersen": 1}
 """Column of a table that holds the tale itself."""
@@ -35,30 +36,31 @@ def read(path: Path, column: int) -> list[str]:
     return [" ".join(row[column].split()) for row in rows if len(row) > column and row[column].strip()]
 
 
-def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+class Options(corpus.TextSettings):
+    """Tales by Grimm and Andersen: real English prose with a real tail of rare words."""
+
+    source: Literal["tales_orange"] = Field("tales_orange", description="tables of a package")
+    validation: int = Field(8, ge=1, description="tales that are held out, drawn at random")
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the arrays of :mod:`muon_imbalance.data.text.corpus`.
 
-    Args:
-        config: ``validation`` tales are held out, drawn with ``seed``; the rest as in :data:`text.SHARED`.
-        sources_by_role: files ``grimm`` and ``andersen``.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, a file missing or of other content.
+    ``inputs``: files ``grimm`` and ``andersen``.
     """
-    options = Options("tales", config, DEFAULTS)
-    source = sources.get(options.choice("source", ("tales_orange",)))
-    files, _ = verified.files(source, sources_by_role)
+    options = checked(Options, config, "tales")
+    source = sources.get(options.source)
+    files, _ = verified.files(source, inputs)
     tales = [tale.lower() for role in COLUMN for tale in read(files[role], COLUMN[role])]
-    held_out = options.integer("validation", 1)
+    held_out = options.validation
     if held_out >= len(tales):
-        raise options.refuse(
-            "validation", f"a whole number from 1 to {len(tales) - 1}, as there are {len(tales)} tales"
-        )
-    order = np.random.default_rng(stable_seed("tales", options.integer("seed", 0))).permutation(len(tales))
+        allowed = f"a whole number from 1 to {len(tales) - 1}, as there are {len(tales)} tales"
+        raise refusal("tales", "validation", held_out, allowed)
+    order = np.random.default_rng(stable_seed("tales", options.seed)).permutation(len(tales))
     split = {"train": sorted(order[held_out:]), "validation": sorted(order[:held_out])}
     arrays = corpus.arrays(options, {name: [tales[i] for i in which] for name, which in split.items()})
     label = f"{source.label}; {len(tales) - held_out} tales to train, {held_out} to validate"
-    manifest.write(
-        out, arrays, corpus.facts(options, label, source.kind, source.licence, source.citation, source.provenance())
+    about = corpus.facts(
+        "tales", options, config, label, source.kind, source.licence, source.citation, source.provenance()
     )
+    manifest.write(out, arrays, about, describe(arrays))

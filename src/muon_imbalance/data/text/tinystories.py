@@ -6,52 +6,55 @@ manifest records the hash of what was drawn from them.
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from muon_imbalance.common.errors import refusal
 from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.common.settings import Field, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.options import Options
 from muon_imbalance.data.text import corpus
 from muon_imbalance.data.text.corpus import describe, load
 
 __all__ = ["build", "describe", "load", "read"]
 
-SOURCES = ("tinystories_hub", "tinystories_folder")
-DEFAULTS = {
-    "source": SOURCES[0], "train": 10000, "validation": 1000, **corpus.SHARED, "vocabulary": 2000, "context": 256
-}  # fmt: skip
 SEPARATOR = "<|endoftext|>"
 
 
-def build(config: dict, sources_by_role: Mapping[str, Path], out: Path) -> None:
+class Options(corpus.TextSettings):
+    """TinyStories, the paper's corpus: a random part of each official split."""
+
+    source: Literal["tinystories_hub", "tinystories_folder"] = Field(
+        "tinystories_hub", description="official host, or the files in data_dir"
+    )
+    train: int = Field(10000, ge=1, description="stories to train with")
+    validation: int = Field(1000, ge=1, description="stories to validate with")
+    vocabulary: int = Field(2000, ge=30, description="number of pieces (unigram)")
+    context: int = Field(256, ge=2, description="tokens that a model sees at once")
+
+
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the arrays of :mod:`muon_imbalance.data.text.corpus`.
 
-    Args:
-        config: ``source``, number of ``train`` and ``validation`` stories, the rest as in :data:`text.SHARED`.
-        sources_by_role: ``{train, validation: file}``.
-        out: folder to write.
-
-    Raises:
-        UserError: bad config, a missing file, or fewer stories than asked for.
+    ``inputs``: files ``train`` and ``validation``.
     """
-    options = Options("tinystories", config, DEFAULTS)
-    source, seed = sources.get(options.choice("source", SOURCES)), options.integer("seed", 0)
-    files, _ = verified.files(source, sources_by_role)
+    options = checked(Options, config, "tinystories")
+    source, seed = sources.get(options.source), options.seed
+    files, _ = verified.files(source, inputs)
     drawn = {}
-    for split in corpus.SPLITS:
-        count = options.integer(split, 1)
+    for split, count in (("train", options.train), ("validation", options.validation)):
         drawn[split] = sample(read(files[split]), count, np.random.default_rng(stable_seed("tinystories", seed, split)))
         if len(drawn[split]) < count:
-            raise options.refuse(split, f"up to {len(drawn[split]):,}, the stories there are")
+            raise refusal("tinystories", split, count, f"up to {len(drawn[split]):,}, the stories there are")
     label = f"{source.label}; {len(drawn['train']):,} stories to train"
-    manifest.write(
-        out,
-        corpus.arrays(options, drawn),
-        corpus.facts(options, label, source.kind, source.licence, source.citation, source.provenance()),
+    arrays = corpus.arrays(options, drawn)
+    about = corpus.facts(
+        "tinystories", options, config, label, source.kind, source.licence, source.citation, source.provenance()
     )
+    manifest.write(out, arrays, about, describe(arrays))
 
 
 def read(path: Path) -> Iterator[str]:

@@ -12,8 +12,9 @@ import numpy as np
 
 from muon_imbalance.common.errors import UserError
 
-KINDS = ("unigram", "word")
 UNKNOWN, END = 0, 1
+PADDING = -1
+"""In place of a piece, where a row of them is longer than its text."""
 CONTROLS = 2
 """Number of pieces that stand for no text."""
 

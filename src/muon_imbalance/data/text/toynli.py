@@ -12,15 +12,23 @@ import numpy as np
 
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.seeding import stable_seed
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.options import Options
 from muon_imbalance.data.text import nli_grammar, sentence_pairs
 
-DEFAULTS = {"train": 5120, "validation_per_group": 100, "test_per_group": 200, "seed": 0}
 SPLITS, GROUPS = sentence_pairs.SPLITS, sentence_pairs.GROUPS
 MULTINLI = (57498, 11158, 67376, 1521, 66630, 1992)  # training pairs of each group, in the order of GROUPS
 describe = sentence_pairs.describe
 load = partial(sentence_pairs.load, "toynli")
+
+
+class Options(Settings):
+    """Generated sentence pairs with MultiNLI's proportions of labels and negation."""
+
+    train: int = Field(5120, ge=100, description="pairs to train with")
+    validation_per_group: int = Field(100, ge=1, description="pairs of each group to validate with")
+    test_per_group: int = Field(200, ge=1, description="pairs of each group to test with")
+    seed: int = Field(0, ge=0, description="seed of the draws")
 
 
 def classes(_: Mapping) -> int:
@@ -28,26 +36,17 @@ def classes(_: Mapping) -> int:
     return len(nli_grammar.LABELS)
 
 
-def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
-    """Write the pairs of each split in random order.
-
-    Args:
-        config: keys of :data:`DEFAULTS`.
-        sources: not used.
-        out: folder to write.
-
-    Raises:
-        UserError: a value out of range or an unknown key.
-    """
-    options = Options("toynli", config, DEFAULTS)
-    counts = {"train": by_largest_remainder(options.integer("train", 100), MULTINLI).tolist()}
-    for split in SPLITS[1:]:
-        counts[split] = [options.integer(f"{split}_per_group", 1)] * len(GROUPS)
-    rng = np.random.default_rng(stable_seed("toynli", options.integer("seed", 0)))
+def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
+    """Write the pairs of each split in random order."""
+    options = checked(Options, config, "toynli")
+    each = {"validation": options.validation_per_group, "test": options.test_per_group}
+    wanted = {"train": by_largest_remainder(options.train, MULTINLI).tolist()}
+    wanted |= {split: [count] * len(GROUPS) for split, count in each.items()}
+    rng = np.random.default_rng(stable_seed("toynli", options.seed))
     seen, arrays = set(), {}
     for split in SPLITS:
         pairs, label = [], []
-        for group, count in enumerate(counts[split]):
+        for group, count in enumerate(wanted[split]):
             name = nli_grammar.LABELS[group // 2]
             pairs += _distinct(rng, name, bool(group % 2), count, seen)
             label += [group // 2] * count
@@ -61,9 +60,9 @@ def build(config: dict, sources: Mapping[str, Path], out: Path) -> None:
         "licence": "none: generated",
         "citation": "Proportions, negation words: S. Sagawa et al. Distributionally robust neural networks. ICLR 2020.",
         "builder": "toynli",
-        "config": options.values,
+        "config": options.model_dump() | config,
     }
-    manifest.write(out, arrays, facts)
+    manifest.write(out, arrays, facts, describe(arrays))
 
 
 def _distinct(rng, label: str, negated: bool, count: int, seen: set) -> list[tuple[str, str]]:

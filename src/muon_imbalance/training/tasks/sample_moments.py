@@ -26,7 +26,7 @@ def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "Samp
 
 def check(settings: dict) -> None:
     """The data set must be a sample of the mixture; a difference is a :class:`UserError`."""
-    mixture, config = settings["mixture"], gaussian_mixture.DEFAULTS | settings["dataset"]["config"]
+    mixture, config = settings["mixture"], gaussian_mixture.Options().model_dump() | settings["dataset"]["config"]
     same = {
         "classes": (config["classes"], mixture["k"]),
         "dimension": (config["dimension"], mixture["d"]),
