@@ -60,7 +60,7 @@ def explain(error: ValidationError, kind: type[Settings], where: str) -> str:
             owner, holder = inner or owner, owner
     place = ".".join([where, *path])
     if first["type"] == "extra_forbidden":
-        known = ", ".join(sorted(owner.model_fields))
+        known = ", ".join(sorted(owner.model_fields)) or "none"
         return f"{'.'.join([where, *path[:-1]])}: unknown key {path[-1]!r}; allowed: {known}"
     if first["type"] == "missing":
         return f"{'.'.join([where, *path[:-1]])}: key {path[-1]!r} is missing"
@@ -97,7 +97,9 @@ def _words(kind: Any, metadata: Sequence[Any] = ()) -> str:
     }
     least = next((one.min_length for one in _flat(metadata) if getattr(one, "min_length", None)), 0)
     if origin is list:
-        few = f" with at least {least} entr{'y' if least == 1 else 'ies'}" if least else ""
+        most = next((one.max_length for one in _flat(metadata) if getattr(one, "max_length", None)), 0)
+        bound = "exactly" if least == most else "at least"
+        few = f" with {bound} {least} entr{'y' if least == 1 else 'ies'}" if least else ""
         return f"a list of {_plural(_words(inner[0]))}{few}"
     if origin is dict:
         return f"a map of names to {_plural(_words(inner[1]))}"
