@@ -60,7 +60,7 @@ def test_initial_weights(model):
 
 
 def test_two_hidden_layers_are_refused():
-    with pytest.raises(UserError, match=r"m.hidden = \[8, 8\]; allowed: a list of whole .* with exactly 1 entry"):
+    with pytest.raises(UserError, match=r"m.hidden = \[8, 8\]; allowed: a list of whole .* with 1 entry"):
         registry.chosen({"name": "one_hidden", "hidden": [8, 8], "init_std": 0.1}, "m", "stacked")
 
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from muon_imbalance.common.errors import UserError
 
@@ -24,6 +25,16 @@ class Settings(BaseModel):
     """Base of all declared options; a value is what its annotation says, without conversion."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole(cls, value: Any, info: ValidationInfo) -> Any:
+        """``Literal[14]`` is not 14.0, which Python holds to be the same."""
+        kind = cls.model_fields[info.field_name].annotation
+        kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+        if isinstance(value, float) and float not in kinds and any(get_origin(one) is Literal for one in kinds):
+            raise PydanticCustomError("literal_error", "not one of the values")
+        return value
 
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -60,7 +71,7 @@ def explain(error: ValidationError, kind: type[Settings], where: str) -> str:
             owner, holder = inner or owner, owner
     place = ".".join([where, *path])
     if first["type"] == "extra_forbidden":
-        known = ", ".join(sorted(owner.model_fields)) or "none"
+        known = ", ".join(sorted(owner.model_fields)) or "no key"
         return f"{'.'.join([where, *path[:-1]])}: unknown key {path[-1]!r}; allowed: {known}"
     if first["type"] == "missing":
         return f"{'.'.join([where, *path[:-1]])}: key {path[-1]!r} is missing"
@@ -93,13 +104,18 @@ def _words(kind: Any, metadata: Sequence[Any] = ()) -> str:
     if isinstance(kind, type) and issubclass(kind, Settings):
         return f"a map of {', '.join(kind.model_fields)}"
     limits = {
-        key: getattr(one, key) for one in _flat(metadata) for key in ("ge", "gt", "le", "lt") if hasattr(one, key)
+        key: getattr(one, key)
+        for one in _flat(metadata)
+        for key in ("ge", "gt", "le", "lt", "multiple_of")
+        if hasattr(one, key)
     }
-    least = next((one.min_length for one in _flat(metadata) if getattr(one, "min_length", None)), 0)
+    least, most = (
+        next((getattr(one, key) for one in _flat(metadata) if getattr(one, key, None)), 0)
+        for key in ("min_length", "max_length")
+    )
     if origin is list:
-        most = next((one.max_length for one in _flat(metadata) if getattr(one, "max_length", None)), 0)
-        bound = "exactly" if least == most else "at least"
-        few = f" with {bound} {least} entr{'y' if least == 1 else 'ies'}" if least else ""
+        bound = "at least " if most != least else ""
+        few = f" with {bound}{least} entr{'y' if least == 1 else 'ies'}" if least else ""
         return f"a list of {_plural(_words(inner[0]))}{few}"
     if origin is dict:
         return f"a map of names to {_plural(_words(inner[1]))}"
@@ -108,7 +124,8 @@ def _words(kind: Any, metadata: Sequence[Any] = ()) -> str:
     words = NAMES.get(kind, getattr(kind, "__name__", str(kind)))
     low = f" from {limits['ge']:g}" if "ge" in limits else f" above {limits['gt']:g}" if "gt" in limits else ""
     high = f" to {limits['le']:g}" if "le" in limits else f" below {limits['lt']:g}" if "lt" in limits else ""
-    return words + low + (high if low or "lt" in limits else high.replace(" to ", " up to "))
+    steps = f", a multiple of {limits['multiple_of']:g}" if "multiple_of" in limits else ""
+    return words + low + (high if low or "lt" in limits else high.replace(" to ", " up to ")) + steps
 
 
 def _flat(metadata: Sequence[Any]) -> list[Any]:

@@ -44,6 +44,10 @@ class Task(abc.ABC):
     def prepare(self) -> None:
         """Read the data and make what the task needs beside; called at the end of ``__init__``."""
 
+    def tensor(self, array) -> Tensor:
+        """An array (or list) in the dtype and on the device of training."""
+        return torch.as_tensor(array, dtype=self.dtype, device=self.device)
+
     @classmethod
     def alike(cls, settings: Chosen) -> Hashable:
         """Equal for models that can share a stack: by default those with the same settings."""

@@ -52,17 +52,14 @@ class Bilinear(Task):
         """Read the table and make what is measured on it."""
         (self.hidden,), self.init_std = self.options.model.hidden, self.options.model.init_std
         self.table = table = organisms.load_table(self.data)
-        self.target = self._tensor(table.probability)
+        self.target = self.tensor(table.probability)
         self.entropy = float(table.has.sum(1).dot([math.log(n) / n for n in table.has.sum(1)]) / len(table.attributes))
         self.directions = {"component": concepts.modes(table), "distinction": concepts.distinctions(table)}
-        self.templates = {metric: self._tensor(found.templates) for metric, found in self.directions.items()}
-        self.members = self._tensor(table.members)  # [categories, organisms]
+        self.templates = {metric: self.tensor(found.templates) for metric, found in self.directions.items()}
+        self.members = self.tensor(table.members)  # [categories, organisms]
         named = table.category == torch.arange(len(table.categories)).unsqueeze(1).numpy()
-        self.rows = self._tensor(named / named.sum(1, keepdims=True))  # [categories, attributes], means over rows
+        self.rows = self.tensor(named / named.sum(1, keepdims=True))  # [categories, attributes], means over rows
         self.levels = {level: self.rows[table.level == level] for level in sorted(set(table.level.tolist()))}
-
-    def _tensor(self, array) -> Tensor:
-        return torch.as_tensor(array, dtype=self.dtype, device=self.device)
 
     def init(self) -> Tensors:
         """Both factors, each model's from its own repetition."""
@@ -99,7 +96,7 @@ class Bilinear(Task):
             shares = torch.einsum("soa,moa->sm", s - 1 / len(self.target), self.templates[metric])
             add(metric, found.names, shares)
             if metric == "component":
-                add("strength", found.names, shares * self._tensor(found.size))
+                add("strength", found.names, shares * self.tensor(found.size))
         answer = s.argmax(1)  # [S, attributes]
         add("answer", [f"attribute_{a}" for a in range(answer.shape[1])], answer)
         right = (self.target > 0).to(s).mT.expand(len(s), -1, -1).gather(2, answer.unsqueeze(2)).squeeze(2)

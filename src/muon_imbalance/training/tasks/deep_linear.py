@@ -56,7 +56,7 @@ class DeepLinear(Population):
             self.per_seed(lambda rng: [random_rotation(self.k, rng) for _ in range(inner)], "hidden") if inner else []
         )
         bases = [self.v[:, :, : self.k], *hidden, self.u]  # [S, ., k]
-        delta = self.each([one.options.model.delta for one in self.settings])
+        delta = self.tensor([one.options.model.delta for one in self.settings])
         size = torch.exp(-delta) * (self.depth > 1)
         params = {}
         for number, name in enumerate(self.layers, start=1):

@@ -58,14 +58,10 @@ class Population(Task):
         self.k, self.d = self.options.mixture.k, self.options.mixture.d
         self.metrics = set(self.options.metrics)
         self.p, self.mu, self.sigma2 = (
-            self.each([getattr(one.options.mixture, key) for one in self.settings]) for key in ("p", "mu", "sigma2")
+            self.tensor([getattr(one.options.mixture, key) for one in self.settings]) for key in ("p", "mu", "sigma2")
         )
         self.u, self.v = self.bases()
         self.sigma_xx, self.sigma_yx = self.moments()
-
-    def each(self, values: list) -> Tensor:
-        """A number (or list of numbers) of each model as a tensor ``[S, ...]``."""
-        return torch.tensor(values, dtype=self.dtype, device=self.device)
 
     def per_seed(self, draw, *purpose: str) -> list[Tensor]:
         """``draw(generator)`` for each model, stacked; models of one repetition get the same numbers."""
@@ -91,7 +87,7 @@ class Population(Task):
 
     def init(self) -> Tensors:
         """``init_std`` times Gaussian numbers, zero by default."""
-        std = self.each([one.options.model.init_std for one in self.settings])
+        std = self.tensor([one.options.model.init_std for one in self.settings])
         shape = (self.k, self.d)
         (drawn,) = self.per_seed(lambda rng: (torch.randn(shape, generator=rng, dtype=torch.float64),), "init")
         return {"weight": expand(std, drawn) * drawn + 0.0}  # no negative zeros
