@@ -61,7 +61,7 @@ def residual(side: int, channels: int, width: int, batch: int) -> Callable[[], W
     """Forward and backward pass of the laptop scale's ResNet."""
 
     def make() -> Work:
-        network = resnet.build({"width": width, "blocks": [1, 1, 1]}, (channels, side, side), 10)
+        network = resnet.build(resnet.Options(width=width, blocks=[1, 1, 1]), (channels, side, side), 10)
         network = network.to(memory_format=torch.channels_last)
         images = torch.randn(batch, channels, side, side).contiguous(memory_format=torch.channels_last)
         labels = torch.randint(10, (batch,))
@@ -74,7 +74,7 @@ def language(vocabulary: int, context: int, width: int, batch: int) -> Callable[
     """Forward and backward pass of a language model of two layers."""
 
     def make() -> Work:
-        sizes = {"layers": 2, "width": width, "heads": 4, "feed_forward": 4 * width}
+        sizes = transformer.Options(layers=2, width=width, heads=4, feed_forward=4 * width)
         model = transformer.build(sizes, (context,), vocabulary)
         tokens = torch.randint(vocabulary, (batch, context))
         return lambda: F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten()).backward()

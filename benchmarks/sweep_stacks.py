@@ -17,7 +17,8 @@ from muon_imbalance.models.stacked.chain import Chain
 from muon_imbalance.models.stacked.inputs import Tinted
 from muon_imbalance.optimizers import registry as optimizers
 from muon_imbalance.training.engine import finite
-from muon_imbalance.training.stacked_data import COLOUR_GROUPS, Block, Split
+from muon_imbalance.training.groups import Groups
+from muon_imbalance.training.stacked_data import COLOUR_GROUPS, Block, Blocks
 from muon_imbalance.training.tasks.classification import Classification
 
 CONFIG = Path(__file__).resolve().parents[1] / "config.yaml"
@@ -71,14 +72,14 @@ class Task(Classification):
                 tint = ((RANGE[1] - RANGE[0]) * (1 - background), RANGE[0] + (RANGE[1] - RANGE[0]) * background)
                 groups = (targets[:, part] != colour).long()
                 blocks.append(Block(Tinted(inputs[:, part], *tint), targets[:, part], groups))
-            self.train = Split(blocks, COLOUR_GROUPS)
+            self.train = Blocks(blocks, Groups(COLOUR_GROUPS))
         else:
             names = tuple(f"class_{c}" for c in range(given.classes))
-            self.train = Split([Block(inputs, targets, targets)], names)
+            self.train = Blocks([Block(inputs, targets, targets)], Groups(names))
         self.splits, self.metrics, self.weights = {}, set(), None
         self.chunk, self.dtype, self.device = given.chunk, dtype, "cpu"
-        self.model = models.load(given.model["name"]).build(given.model, given.features, given.classes)
-        self.names, self.stack = [("stacks", "noise", "init", seed) for seed in range(given.stack)], given.stack
+        self.model = models.chosen(given.model, given.name, "stacked").build((given.features,), given.classes)
+        self.names, self.seeds, self.stack = ("stacks", "noise"), list(range(given.stack)), given.stack
 
     def alone(self, position: int) -> tuple[Tensor, Tensor]:
         """Rendered inputs and targets of one model."""

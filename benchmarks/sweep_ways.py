@@ -20,7 +20,6 @@ from pathlib import Path
 import torch
 
 from benchmarks.sweep_models import Plan, batch, job, loop
-from muon_imbalance.common import closure
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
@@ -124,7 +123,7 @@ def stage(jobs: list[Job], data: Path) -> Cost:
     """`python -m muon_imbalance.stages.train` for every job, all at once, start included."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(train.__file__).parents[2])}
-        sources, running = [str(path) for path in closure.closure(*train.modules(jobs[0]))], []
+        sources, running = [str(path) for path in train.sources(jobs[0])], []
         before, begin = os.times(), time.perf_counter()
         for number, given in enumerate(jobs):
             call = [sys.executable, "-m", "muon_imbalance.stages.train", "--job", json.dumps(asdict(given))]

@@ -8,10 +8,11 @@ from muon_imbalance.common import schedules
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.optimizers import registry
 from muon_imbalance.optimizers.base.scheduled import Scheduled
-from muon_imbalance.plan.job import Job
+from muon_imbalance.plan.job import Job, Plan
 from muon_imbalance.stages.train import make_optimizer
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.engine import train
+from muon_imbalance.training.engine import Saves, train
+from muon_imbalance.training.task import Task
 
 STEPS = 10
 
@@ -26,11 +27,14 @@ class Silent:
         pass
 
 
-class Bowl:
+class Bowl(Task):
     """``1/2 ||w||^2`` from ones; can be interrupted."""
 
     def __init__(self, interrupt_at=None):
         self.interrupt_at, self.calls = interrupt_at, 0
+
+    def prepare(self):
+        pass
 
     def init(self):
         return {"w": torch.ones(2, 3, 2, dtype=torch.float64)}
@@ -59,9 +63,8 @@ def optimizer(schedule, **changes):
 
 def history(made, folder, task=None, every=1e9):
     with Checkpoints(folder, "key") as checkpoints:
-        return train(task or Bowl(), made, STEPS, list(range(STEPS + 1)), checkpoints, "s", Silent(), every).values[
-            :, 0
-        ]
+        saves, plan = Saves(checkpoints, "s", every), Plan(STEPS, 1, list(range(STEPS + 1)))
+        return train(task or Bowl(), made, plan, saves, Silent()).values[:, 0]
 
 
 @pytest.mark.parametrize("broken", [False, True])

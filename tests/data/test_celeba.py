@@ -1,5 +1,6 @@
 """CelebA in its official format, and a torchvision network trained on it; tiny files, no network."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -12,7 +13,7 @@ from muon_imbalance.data.photos import celeba
 from muon_imbalance.data.pretrained import network_weights, portraits
 from muon_imbalance.data.store import array_files, manifest
 from muon_imbalance.plan.job import Job
-from muon_imbalance.training.tasks import features
+from muon_imbalance.stages import train
 
 USERS = {"source": "celeba_folder", "verify": False}
 GROUP_OF = {0: (-1, -1), 1: (-1, 1), 2: (1, -1), 3: (1, 1)}  # blond, male
@@ -80,7 +81,7 @@ def test_a_torchvision_network_reads_them(official, tmp_path):
               cells=[{"lr": "0.1"}], seeds=[0], record={"every": 1}, epochs=1, batch=4)  # fmt: skip
     settings = {"dataset": {"name": "portraits", "builder": "portraits", "config": {}}, "evaluate": ["test"],
                 "model": {"name": "resnet", "arch": "resnet18", "stem": "imagenet"}, "metrics": []}  # fmt: skip
-    task = features.build([settings], job, [0], tmp_path / "portraits")
+    task = train.make_task(dataclasses.replace(job, settings=settings), job.runs(), tmp_path / "portraits")
     params = task.init()
     torch.testing.assert_close(params["conv1.weight"][0], network.conv1.weight.detach())
     assert params["fc.weight"].shape == (1, 2, 512)

@@ -25,7 +25,10 @@ def generators(seed=0):
 
 
 def models():
-    return [mlp.build({"hidden": [7, 5]}, 3 * P, CLASSES), linear.build({"init_std": 0.3}, 3 * P, CLASSES)]
+    return [
+        mlp.build(mlp.Options(hidden=[7, 5]), (3 * P,), CLASSES),
+        linear.build(linear.Options(init_std=0.3), (3 * P,), CLASSES),
+    ]
 
 
 @pytest.mark.parametrize("model", models(), ids=["mlp", "linear"])
@@ -83,7 +86,7 @@ def test_a_model_does_not_depend_on_its_neighbours_in_the_stack():
 
 
 def test_pytorch_initialisation_range():
-    params = mlp.build({"hidden": [64]}, 100, 2).init(generators(), torch.float64)
+    params = mlp.build(mlp.Options(hidden=[64]), (100,), 2).init(generators(), torch.float64)
     for index, fan_in in ((0, 100), (1, 64)):
         for kind in ("weight", "bias"):
             assert params[f"layers.{index}.{kind}"].abs().max() <= fan_in**-0.5
@@ -91,8 +94,10 @@ def test_pytorch_initialisation_range():
 
 
 def test_unknown_model_is_refused():
-    with pytest.raises(UserError, match="'resnet19' is unknown; allowed: cnn, "):
-        registry.module_name("resnet19")
+    with pytest.raises(UserError, match="m.name: model 'resnet19' is unknown; allowed: cnn, linear, mlp, one_hidden$"):
+        registry.chosen({"name": "resnet19"}, "m", "stacked")
+    with pytest.raises(UserError, match="m.name: model 'mlp' is unknown; allowed: efficientnet_lite, "):
+        registry.chosen({"name": "mlp"}, "m", "modules")
 
 
 def test_a_wrong_gradient_is_noticed(tinted, monkeypatch):

@@ -30,7 +30,7 @@ def compare(side, channels, chunk=8, weighted=False):
     images = torch.randn(S, N, side**2, generator=rng, dtype=torch.float64)
     images[:, :, : side * (side // 2)] = 0.0  # blank areas, as in digits: all four places of a window are equal
     targets = torch.randint(0, CLASSES, (S, N), generator=rng)
-    model = cnn.build({"channels": channels}, side**2, CLASSES)
+    model = cnn.build(cnn.Options(channels=channels), (side**2,), CLASSES)
     params = model.init(generators(), torch.float64)
     leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
     logits = torch.stack([reference(leaves, s, images, side, len(channels)) for s in range(S)])
@@ -71,14 +71,14 @@ def test_both_forms_in_one_network(monkeypatch):
 
 def test_the_papers_layers_go_through_windows():
     """One matrix for all windows of its second layer would have 123 million entries."""
-    model = cnn.build({"channels": [32, 100]}, 784, 20)
+    model = cnn.build(cnn.Options(channels=[32, 100]), (784,), 20)
     assert model.whole == [False, False]
     assert model.shapes["linear.weight"] == (20, 4900)
-    assert cnn.build({"channels": [4, 12]}, 196, 20).whole == [True, True]
+    assert cnn.build(cnn.Options(channels=[4, 12]), (196,), 20).whole == [True, True]
 
 
 def test_initial_weights():
-    model = cnn.build({"channels": [16, 32]}, 196, 50)
+    model = cnn.build(cnn.Options(channels=[16, 32]), (196,), 50)
     params = model.init(generators(), torch.float64)
     for name, fan_in in (("conv.0", 25), ("conv.1", 400), ("linear", 288)):
         for kind in ("weight", "bias"):
@@ -93,17 +93,18 @@ def test_initial_weights():
     ("features", "channels", "told"),
     [
         (195, [4], "images have 195 pixels; allowed: a square number"),
-        (196, [], r"channels is \[\]; allowed: 1 to 3 numbers for images of side 14"),
         (196, [2, 2, 2, 2], r"channels is \[2, 2, 2, 2\]; allowed: 1 to 3"),
     ],
 )
 def test_refusals(features, channels, told):
     with pytest.raises(UserError, match=f"model cnn: {told}"):
-        cnn.build({"channels": channels}, features, 5)
+        cnn.build(cnn.Options(channels=channels), (features,), 5)
 
 
 def test_it_is_registered():
-    assert registry.load("cnn") is cnn
+    assert registry.MODELS.load("cnn") is cnn
+    with pytest.raises(UserError, match=r"m.channels = \[\]; allowed: a list of whole numbers .* at least 1 entry"):
+        registry.chosen({"name": "cnn", "channels": []}, "m", "stacked")
 
 
 # --- mutations: each must break the comparison above --------------------------------------------------------

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.models import registry
 from muon_imbalance.models.modules import efficientnet_lite, pretrained_weights
 
 
@@ -36,7 +37,7 @@ def test_cut_network_gives_the_same_logits(tiny):
     x = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     for begin in range(1, tiny.end):
         lower = tiny.lower(x, begin)
-        upper = efficientnet_lite.build({"begin": begin, "size": "tiny"}, lower.shape[1:], 10).eval()
+        upper = efficientnet_lite.build(efficientnet_lite.Options(begin=begin, size="tiny"), lower.shape[1:], 10).eval()
         held = {name: value for name, value in tiny.state_dict().items() if name in upper.state_dict()}
         upper.load_state_dict(held)
         assert torch.equal(upper(lower), tiny(x))
@@ -61,12 +62,12 @@ def test_scaled():
 
 def test_refused_configs():
     for config, shape, message in (
-        ({"size": "lite9"}, (3, 64, 64), "size is 'lite9'; allowed: lite0, tiny"),
-        ({"begin": 17}, (3, 64, 64), "begin is 17; allowed: 0 to 16"),
+        ({"size": "lite9"}, (3, 64, 64), "size = 'lite9'; allowed: lite0, tiny"),
+        ({"begin": 17}, (3, 64, 64), "begin = 17; allowed: 0 to 16"),
         ({"begin": 5}, (24, 8, 8), r"samples are \[24, 8, 8\]; allowed: \[40, rows, columns\] from block 5"),
     ):
         with pytest.raises(UserError, match=message):
-            efficientnet_lite.build(config, shape, 10)
+            registry.chosen({"name": "efficientnet_lite"} | config, "m", "modules").build(shape, 10)
 
 
 def test_names_of_the_published_file():

@@ -11,8 +11,10 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.pretrained import encoder_weights, text_features
 from muon_imbalance.data.store import manifest
 from muon_imbalance.data.text import toynli
+from muon_imbalance.models import registry
 from muon_imbalance.models.modules import bert, encoder
 from muon_imbalance.plan.job import Job
+from muon_imbalance.stages import train
 from muon_imbalance.training.tasks import features
 
 SIZES = dict(zip(bert.KEYS, (24, 3, 4, 40, 60, 32, 2, 1e-12), strict=True))
@@ -109,7 +111,9 @@ def folder(tmp_path_factory):
 
 def model_of(path, config):
     shape = text_features.load(path, "test")["features"].shape[2:]
-    return features.pretrained(encoder.build(config, shape, 3), text_features.weights(path)).eval()
+    return features.pretrained(
+        registry.chosen(config, "m", "modules").build(shape, 3), text_features.weights(path)
+    ).eval()
 
 
 def test_frozen_features_and_the_upper_part_make_the_whole_network(folder):
@@ -139,9 +143,14 @@ def settings(path, **model):
     return {"dataset": dataset, "model": model, "metrics": [], "evaluate": ["validation", "test"]}
 
 
+def task_of(path, seed=0, **model):
+    described = job(settings=settings(path, **model), seeds=[seed])
+    return train.make_task(described, described.runs(), path)
+
+
 def test_the_task_counts_each_group(folder):
     path = folder / "features"
-    task = features.build([settings(path)], job(), [0], path)
+    task = task_of(path)
     params = task.init()
     assert task.samples == 240 and task.per_epoch == 4
     torch.testing.assert_close(
@@ -162,13 +171,13 @@ def test_the_task_counts_each_group(folder):
 
 def test_classifiers_differ_by_seed_and_weights_must_fit(folder):
     path = folder / "features"
-    first, second = (features.build([settings(path)], job(), [seed], path).init() for seed in (0, 1))
+    first, second = (task_of(path, seed).init() for seed in (0, 1))
     assert not torch.equal(first["classifier.weight"], second["classifier.weight"])
     assert torch.equal(first["pooler.dense.weight"], second["pooler.dense.weight"])
     with pytest.raises(UserError, match=r"layers.0.intermediate.dense.bias is \(64,\), in the model \(48,\)"):
-        features.build([settings(path, inner=48)], job(), [0], path)
+        task_of(path, inner=48)
     with pytest.raises(UserError, match="heads is 5; allowed: a divisor of the width 32"):
-        encoder.build({"heads": 5}, (9, 32), 3)
+        encoder.build(encoder.Options(heads=5), (9, 32), 3)
 
 
 def test_refusals(folder, tmp_path):

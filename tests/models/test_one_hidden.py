@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.tables import gaussian_mixture
+from muon_imbalance.models import registry
 from muon_imbalance.models.stacked import one_hidden
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
@@ -24,7 +25,7 @@ DATA = {"classes": 4, "dimension": 9, "prior": {"step": 5}, "means": "orthogonal
 
 @pytest.fixture
 def model():
-    return one_hidden.build({"hidden": [HIDDEN], "init_std": 0.5}, D, CLASSES)
+    return one_hidden.build(one_hidden.Options(hidden=[HIDDEN], init_std=0.5), (D,), CLASSES)
 
 
 def generators(count=S, seed=0):
@@ -50,7 +51,7 @@ def test_initial_weights(model):
     params = model.init(generators(), torch.float64)
     assert set(model.outer.unique().tolist()) == {-(HIDDEN**-0.5), HIDDEN**-0.5}
     assert abs(float(model.outer.mean())) < 0.1
-    wide = one_hidden.build({"hidden": [400], "init_std": 0.01}, 100, CLASSES)
+    wide = one_hidden.build(one_hidden.Options(hidden=[400], init_std=0.01), (100,), CLASSES)
     assert float(wide.init(generators(), torch.float64)["layers.0.weight"].std()) == pytest.approx(0.001, rel=0.02)
     outer = model.outer.clone()
     alone = model.init(generators(1, seed=1), torch.float64)
@@ -59,8 +60,8 @@ def test_initial_weights(model):
 
 
 def test_two_hidden_layers_are_refused():
-    with pytest.raises(UserError, match=r"one_hidden: hidden is \[8, 8\]; allowed: a list of one width"):
-        one_hidden.build({"hidden": [8, 8], "init_std": 0.1}, D, CLASSES)
+    with pytest.raises(UserError, match=r"m.hidden = \[8, 8\]; allowed: a list of whole .* with 1 entry"):
+        registry.chosen({"name": "one_hidden", "hidden": [8, 8], "init_std": 0.1}, "m", "stacked")
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

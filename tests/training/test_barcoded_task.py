@@ -8,7 +8,7 @@ from muon_imbalance.data.digits import barcoded_mnist, mnist
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.tasks.classification import Classification
+from tests.training.small_tasks import made
 
 CONFIG = {"resolution": 14, "bits": 2, "train": 160, "validation": 160, "per_class": 4, "repetitions": 3}
 SETTINGS = {
@@ -47,7 +47,7 @@ def losses_of(params, model, data):
 
 
 def test_group_losses_and_accuracies(folder):
-    task = Classification(SETTINGS, "test", [2, 0], torch.float64, "cpu", 64, folder)
+    task = made("classification", SETTINGS, [2, 0], folder)
     assert task.model.classes == 50
     params = task.init()
     loss, _, measured = task.gradients(params, True)

@@ -12,7 +12,7 @@ from muon_imbalance.optimizers import registry
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
-from muon_imbalance.training.tasks.bilinear import Bilinear
+from tests.training.small_tasks import made
 
 SETTINGS = {"dataset": {"name": "organisms", "builder": "organisms", "config": {}},
             "model": {"name": "bilinear", "hidden": [20], "init_std": 0.01}}  # fmt: skip
@@ -27,7 +27,7 @@ def data(tmp_path_factory):
 
 def task_of(data, seeds=(0, 1), **model):
     settings = SETTINGS | {"model": SETTINGS["model"] | model}
-    return Bilinear(settings, "test", list(seeds), torch.float64, "cpu", data)
+    return made("bilinear", settings, seeds, data)
 
 
 def anywhere(task, seed=0):
@@ -136,5 +136,5 @@ def test_a_job_writes_the_tidy_table(data, tmp_path):
 
 
 def test_two_widths_are_refused(data):
-    with pytest.raises(UserError, match=r"model bilinear: hidden is \[20, 20\]; allowed: a list of one width"):
+    with pytest.raises(UserError, match=r"model.hidden = \[20, 20\]; allowed: a list of whole numbers .* with 1 entry"):
         task_of(data, hidden=[20, 20])

@@ -11,7 +11,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as data_sets
 from muon_imbalance.data.builder import Builder
 from muon_imbalance.plan.job import Job
-from muon_imbalance.training import registry as tasks
+from muon_imbalance.stages import train
 from muon_imbalance.training.tasks import decoding
 from muon_imbalance.training.tasks.decoding import Samples
 
@@ -100,7 +100,7 @@ def job(monkeypatch):
 
 
 def test_task_measures_both(job, tmp_path):
-    task = tasks.module("decoding").build([job.settings], job, [0], tmp_path)
+    task = train.make_task(job, job.runs(), tmp_path)
     params = task.init()
     found = task.evaluate(params)
     assert {group for split, group, metric in found if metric == "decoded"} == {"a", "b", "c", "d", "balanced", "worst"}
@@ -110,14 +110,15 @@ def test_task_measures_both(job, tmp_path):
     assert found == task.evaluate(params) and not task.seen
     module, split = task.module.eval(), task.splits["test"]
     with torch.no_grad():
-        task._by_group(task.outputs_of, split)
-    features = torch.as_tensor(task._samples(split).features, dtype=torch.float32)
+        task.counted(task.outputs_of, "test")
+    features = torch.as_tensor(task._samples("test").features, dtype=torch.float32)
     torch.testing.assert_close(module.fc(features).detach(), module(split.inputs.read(slice(None))).detach())
 
 
 def test_task_needs_both_splits(job, tmp_path):
-    with pytest.raises(UserError, match="decoding: evaluate lacks validation"):
-        decoding.build([job.settings | {"evaluate": ["test"]}], job, [0], tmp_path)
+    one = dataclasses.replace(job, settings=job.settings | {"evaluate": ["test"]})
+    with pytest.raises(UserError, match=r"evaluate = \['test'\]; allowed: both validation and test"):
+        train.make_task(one, one.runs(), tmp_path)
 
 
 def test_the_papers_network(job, monkeypatch, tmp_path):
@@ -132,12 +133,12 @@ def test_the_papers_network(job, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "load", load)
     settings = job.settings | {"model": {"name": "resnet", "arch": "resnet34"}, "evaluate": ["validation", "test"]}
     described = dataclasses.replace(job, settings=settings, batch=4)
-    task = decoding.build([settings], described, [0], tmp_path)
+    task = train.make_task(described, described.runs(), tmp_path)
     loss, grads, _ = task.gradients(task.init(), False)
     assert torch.isfinite(loss).all() and sum(grad.numel() for grad in grads.values()) > 21e6
     task.splits = {name: SimpleNamespace(inputs=s.inputs, targets=s.targets[:4], groups=s.groups[:4])
                    for name, s in task.splits.items()}  # fmt: skip
     task.chunk = 4
     with torch.no_grad():
-        task._by_group(task.outputs_of, task.splits["test"])
-    assert task._samples(task.splits["test"]).features.shape == (4, 512)
+        task.counted(task.outputs_of, "test")
+    assert task._samples("test").features.shape == (4, 512)

@@ -7,14 +7,14 @@ import torch
 from muon_imbalance.optimizers import registry
 from muon_imbalance.theory import trajectories
 from muon_imbalance.theory.moments import Mixture, population_moments
-from muon_imbalance.training.tasks.deep_linear import DeepLinear
+from tests.training.small_tasks import made
 
 MIXTURE = {"k": 3, "d": 4, "p": [0.5, 0.3, 0.2], "mu": 1.0, "sigma2": 0.1}
 
 
 def task_of(*layers, delta=4.0, seeds=None, mixture=MIXTURE):
     settings = [{"mixture": mixture, "model": {"layers": number, "delta": delta}} for number in layers]
-    return DeepLinear(settings, "test", seeds or [0] * len(layers), torch.float64, "cpu")
+    return made("deep_linear", settings, seeds or [0] * len(layers))
 
 
 def train(task, rule, lr, steps, **hyper):

@@ -7,18 +7,23 @@ import torch
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.progress import Progress
 from muon_imbalance.optimizers import registry
+from muon_imbalance.plan.job import Plan
 from muon_imbalance.training import engine
 from muon_imbalance.training.checkpoints import Checkpoints
+from muon_imbalance.training.task import Task
 
 STEPS, RECORDED = 20, [0, 1, 2, 3, 4, 8, 12, 16, 20]
 
 
-class Quadratic:
+class Quadratic(Task):
     """Loss ``c/2 ||w||^2`` of each model, started at ones; the curvature ``c`` decides who diverges under GD."""
 
     def __init__(self, curvature, interrupt_at=None):
         self.curvature = torch.tensor(curvature, dtype=torch.float64)
         self.interrupt_at, self.calls = interrupt_at, 0
+
+    def prepare(self):
+        pass
 
     def init(self):
         return {"w": torch.ones(len(self.curvature), 2, 3, dtype=torch.float64)}
@@ -38,7 +43,8 @@ class Quadratic:
 def train(task, folder, rule="gd", lr=0.5, every=1e9, **hyper):
     optimizer = registry.build(rule, lr=lr, **hyper)
     with Checkpoints(folder, "key") as checkpoints:
-        return engine.train(task, optimizer, STEPS, RECORDED, checkpoints, "stack_0", Progress("test", STEPS), every)
+        saves = engine.Saves(checkpoints, "stack_0", every)
+        return engine.train(task, optimizer, Plan(STEPS, 1, RECORDED), saves, Progress("test", STEPS))
 
 
 def test_records_what_was_asked_for(tmp_path):

@@ -17,7 +17,7 @@ from muon_imbalance.data.store import manifest
 from muon_imbalance.models.modules import depthwise
 from muon_imbalance.models.modules.efficientnet_lite import EfficientNetLite, scaled
 from muon_imbalance.plan.job import Job
-from muon_imbalance.training.tasks import finetuning
+from muon_imbalance.stages import train
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_data_set_holds_what_the_lower_blocks_give(folder, parents):
 
 def test_network_starts_from_the_given_weights(folder, parents):
     out, begin = folder
-    task = finetuning.build([job(begin).settings], job(begin), [0], out)
+    task = train.make_task(job(begin), job(begin).runs(), out)
     whole = whole_network(parents).state_dict()
     new = {"classifier.weight", "classifier.bias"}
     assert {name for name in task.parameters if name not in new} <= set(whole)
@@ -85,7 +85,7 @@ def test_network_starts_from_the_given_weights(folder, parents):
         assert name in new or torch.equal(value[0], whole[name])
     for name, value in task.buffers.items():
         assert torch.equal(value, whole[name])
-    assert task.sets == {"majority": [0, 2], "minority": [1, 3]}
+    assert task.groups.sets == {"majority": [0, 2], "minority": [1, 3]}
     found = task.evaluate(task.init())
     accuracy = [found["test", f"class_{c}", "accuracy"].item() for c in (1, 3)]
     assert found["test", "minority", "accuracy"].item() == pytest.approx(np.mean(accuracy))
@@ -93,7 +93,7 @@ def test_network_starts_from_the_given_weights(folder, parents):
 
 def test_half_of_a_batch_is_mirrored(folder):
     out, begin = folder
-    task = finetuning.build([job(begin).settings], job(begin), [0], out)
+    task = train.make_task(job(begin), job(begin).runs(), out)
     if begin == 0:
         assert task.mirrored is None
         return
@@ -114,10 +114,10 @@ def test_half_of_a_batch_is_mirrored(folder):
 def test_weights_that_do_not_fit_are_refused(folder):
     out, begin = folder
     if begin:
-        with pytest.raises(UserError, match=r"the weights' 'blocks.2.\S+' is not one of the model's"):
-            finetuning.build(
-                [job(begin).settings | {"model": {"name": "resnet", "width": 4, "blocks": [1]}}], job(3), [0], out
-            )
+        one = job(begin)
+        one.settings["model"] = {"name": "resnet", "width": 4, "blocks": [1]}
+        with pytest.raises(UserError, match=r"pretrained weights: blocks.2.\S+ is .*, in the model nothing"):
+            train.make_task(one, one.runs(), out)
 
 
 def test_other_parents_are_refused(parents, tmp_path):
@@ -166,7 +166,7 @@ def test_the_papers_network(parents, tmp_path, monkeypatch):
         "augment": {"crop": 4, "flip": True},
     }
     described = dataclasses.replace(job(0), settings=settings)
-    task = finetuning.build([settings], described, [0], tmp_path / "data")
+    task = train.make_task(described, described.runs(), tmp_path / "data")
     params = task.init()
     for name, value in params.items():
         assert name in ("conv1.weight", "fc.weight", "fc.bias") or torch.equal(value[0], given[name])

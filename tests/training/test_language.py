@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.store import array_files
 from muon_imbalance.data.text import addk, corpus, toystories
+from muon_imbalance.models import registry
 from muon_imbalance.models.modules import transformer
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
@@ -51,7 +52,7 @@ def job(builder="toystories", **changes) -> Job:
 
 def task(folder: Path, builder="toystories", **changes) -> language.Language:
     made = job(builder, **changes)
-    return language.build([made.settings], made, [0], folder)
+    return train.make_task(made, made.runs()[:1], folder)
 
 
 # --- the model ------------------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def reference(model: transformer.Transformer, tokens: np.ndarray) -> np.ndarray:
 
 def test_logits_follow_the_formulas():
     torch.manual_seed(0)
-    model = transformer.build(SIZES, (10,), 17).double().eval()
+    model = transformer.build(transformer.Options(**SIZES), (10,), 17).double().eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     tokens = torch.randint(0, 17, (3, 10))
@@ -100,7 +101,7 @@ def test_logits_follow_the_formulas():
 def test_initial_weights():
     """N(0, 0.02^2), smaller where a matrix writes into the residual stream; vectors are ones and zeros."""
     torch.manual_seed(0)
-    model = transformer.build({"layers": 8, "width": 64, "heads": 4, "feed_forward": 256}, (32,), 500)
+    model = transformer.build(transformer.Options(layers=8, width=64, heads=4, feed_forward=256), (32,), 500)
     for name, value in model.named_parameters():
         if value.ndim == 2:
             expected = 0.02 / 4 if name.endswith(("out.weight", "down.weight")) else 0.02
@@ -108,6 +109,10 @@ def test_initial_weights():
         else:
             assert set(value.tolist()) == ({0.0} if name.endswith("bias") else {1.0})
     assert sum("embedding" in name for name, _ in model.named_parameters()) == 1, "tied"
+
+
+def refused(**change):
+    registry.chosen(MODEL | change, "m", "modules")
 
 
 def test_dropout_keeps_the_mean_and_rests_in_evaluation():
@@ -120,15 +125,15 @@ def test_dropout_keeps_the_mean_and_rests_in_evaluation():
     assert float(torch.corrcoef(dropped.T).fill_diagonal_(0).abs().max()) < 0.02
     assert torch.equal(drop.eval()(ones), ones)
     with pytest.raises(UserError, match="dropout = 1; allowed: a number from 0, below 1"):
-        transformer.build(SIZES | {"dropout": 1}, (4,), 9)
+        refused(dropout=1)
 
 
 @pytest.mark.parametrize(("change", "told"), [({"heads": 5}, "width = 12; allowed: a multiple of heads, 5")])
 def test_model_refusals(change, told):
     with pytest.raises(UserError, match=told):
-        transformer.build(SIZES | change, (4,), 9)
+        refused(**change)
     with pytest.raises(UserError, match="'heads' is missing"):
-        transformer.build({"layers": 1, "width": 4}, (4,), 9)
+        registry.chosen({"name": "transformer", "layers": 1, "width": 4}, "m", "modules")
 
 
 # --- loss and metrics -------------------------------------------------------------------------------------------

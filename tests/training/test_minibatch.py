@@ -19,6 +19,7 @@ from muon_imbalance.optimizers.torch_bridge import torch_class as own
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training import engine
+from muon_imbalance.training import registry as tasks
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.minibatch import Minibatch, seeded
 
@@ -37,14 +38,18 @@ class Small(Minibatch):
     """A network with BatchNorm and dropout on generated points, noise added to each batch."""
 
     def __init__(self, described=None, seed=0, interrupt_at=None, dropout=0.2):
+        self.interrupt_at, self.seen, self.recorded_means, self.dropout = interrupt_at, [], [], dropout
+        points = tasks.Dataset(name="points", builder="points", config={})
+        super().__init__([tasks.Chosen(None, points)], described or job(), [seed], None)
+
+    def prepare(self):
         rng = torch.Generator().manual_seed(7)
         self.x, self.y = torch.randn(SAMPLES, 4, generator=rng), torch.randint(0, 3, (SAMPLES,), generator=rng)
-        self.interrupt_at, self.seen, self.recorded_means = interrupt_at, [], []
+        self.samples = SAMPLES
 
-        def make():
-            return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(dropout), nn.ReLU(), nn.Linear(8, 3))
-
-        super().__init__(described or job(), "points", seed, SAMPLES, make)
+    def make(self):
+        layers = nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(self.dropout), nn.ReLU(), nn.Linear(8, 3)
+        return nn.Sequential(*layers)
 
     def loss(self, outputs_of, which, rng):
         if len(self.seen) == self.interrupt_at:
@@ -63,9 +68,7 @@ def run(task, folder, optimizer=None, described=None, every=1e9, epochs=0):
     plan = (described or job()).plan(task.samples)
     optimizer = optimizer or registry.build("muon", lr=0.05, momentum=0.9)
     with Checkpoints(folder, "key") as checkpoints:
-        return engine.train(
-            task, optimizer, plan.steps, plan.recorded, checkpoints, "s", Progress("t", 1), every, epochs
-        )
+        return engine.train(task, optimizer, plan, engine.Saves(checkpoints, "s", every, epochs), Progress("t", 1))
 
 
 def test_an_epoch_has_each_sample_once_in_batches_of_equal_size():

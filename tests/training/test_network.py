@@ -11,6 +11,7 @@ import yaml
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as data_sets
 from muon_imbalance.data.builder import Builder
+from muon_imbalance.models import registry
 from muon_imbalance.models.modules import resnet
 from muon_imbalance.plan.config import without_nulls
 from muon_imbalance.plan.job import Job
@@ -141,12 +142,12 @@ def test_images_are_standardised_and_channels_last():
 
 
 def test_the_narrow_network_at_full_width_is_torchvisions():
-    mine = resnet.build({"width": 64, "blocks": [2, 2, 2, 2]}, (3, 32, 32), 10)
-    theirs = resnet.build({"arch": "resnet18"}, (3, 32, 32), 10)
+    mine = resnet.build(resnet.Options(width=64, blocks=[2, 2, 2, 2]), (3, 32, 32), 10)
+    theirs = resnet.build(resnet.Options(arch="resnet18"), (3, 32, 32), 10)
     theirs.load_state_dict(mine.state_dict())
     images = torch.randn(2, 3, 16, 16)
     torch.testing.assert_close(mine(images), theirs(images))
-    fresh = resnet.build({"arch": "resnet18"}, (3, 32, 32), 10)
+    fresh = resnet.build(resnet.Options(arch="resnet18"), (3, 32, 32), 10)
     for name in ("conv1.weight", "layer2.0.conv1.weight", "layer4.1.conv2.weight"):
         spread = [network.state_dict()[name].std().item() for network in (mine, fresh)]
         assert spread[0] == pytest.approx(spread[1], rel=0.1)
@@ -185,7 +186,16 @@ def test_the_papers_networks_train_with_the_papers_settings(monkeypatch, tmp_pat
     assert loss.iloc[0] == loss.iloc[1] != loss.iloc[2]
 
 
-@pytest.mark.parametrize("config", [{}, {"width": 4}, {"arch": "resnet18", "width": 4, "blocks": [1]}, {"arch": "x"}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"width": 4},
+        {"arch": "resnet18", "width": 4, "blocks": [1]},
+        {"arch": "x"},
+        {"width": 4, "blocks": [1], "stem": "imagenet"},
+    ],
+)
 def test_a_network_that_does_not_exist_is_refused(config):
     with pytest.raises(UserError, match="allowed: "):
-        resnet.build(config, (3, 8, 8), 10)
+        registry.chosen({"name": "resnet"} | config, "m", "modules")

@@ -7,8 +7,7 @@ import torch
 from muon_imbalance.optimizers.geometry.norms import Frobenius, KyFan, Max, Spectral
 from muon_imbalance.theory import constraints
 from muon_imbalance.training.metrics import norm_balls
-from muon_imbalance.training.tasks.classification import Classification
-from muon_imbalance.training.tasks.population import Population
+from tests.training.small_tasks import made
 
 NORMS = {"frobenius": Frobenius(), "ky_fan": KyFan(2), "max": Max(), "spectral": Spectral()}
 MIXTURE = {"k": 3, "d": 4, "p": [0.5, 0.3, 0.2], "mu": 1.0, "sigma2": 0.1}
@@ -79,7 +78,7 @@ def test_the_residual_is_zero_at_kkt_points_and_the_frank_wolfe_gap_elsewhere(ba
 def test_the_linear_problem_measures_its_weight():
     settings = {"mixture": MIXTURE, "metrics": ["ball_max"], "model": {"name": "linear", "init_std": 2.0}}
     zero = {"mixture": MIXTURE, "metrics": ["ball_max"]}
-    task = Population([settings, zero, settings], "test", [0, 0, 1], torch.float64, "cpu")
+    task = made("population", [settings, zero, settings], [0, 0, 1])
     params = task.init()
     assert not params["weight"][1].any() and not torch.equal(params["weight"][0], params["weight"][2])
     assert 0.5 < params["weight"][[0, 2]].std() / 2.0 < 1.5
@@ -99,7 +98,7 @@ def test_a_network_measures_every_layer(tmp_path):
     dataset = {"name": "mixture", "builder": "gaussian_mixture", "config": config}
     settings = {"dataset": dataset, "model": {"name": "mlp", "hidden": [5]}, "evaluate": []}
     settings["metrics"] = ["ball_spectral"]
-    task = Classification(settings, "test", [0], torch.float32, "cpu", 64, tmp_path / "data")
+    task = made("classification", settings, [0], tmp_path / "data", "float32")
     params = task.init()
     _, grads, values = task.gradients(params, True)
     assert task.evaluate(params) == {}

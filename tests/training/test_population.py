@@ -6,14 +6,15 @@ import torch
 
 from muon_imbalance.theory import losses, trajectories
 from muon_imbalance.theory.moments import Mixture, population_moments
-from muon_imbalance.training.tasks.population import Population, random_rotation
+from muon_imbalance.training.tasks.population import random_rotation
+from tests.training.small_tasks import made
 
 MIXTURE = {"k": 3, "d": 5, "p": [0.5, 0.3, 0.2], "mu": 1.3, "sigma2": 0.4}
 
 
 @pytest.fixture
 def task():
-    return Population([{"mixture": MIXTURE, "metrics": ["deviation"]}] * 2, "test", [0, 1], torch.float64, "cpu")
+    return made("population", {"mixture": MIXTURE, "metrics": ["deviation"]}, [0, 1])
 
 
 def test_rotations_are_orthogonal_and_differ():
@@ -88,8 +89,8 @@ def test_the_worst_class_is_the_one_with_the_largest_loss(task):
 
 def test_one_hot_labels_have_the_identity_as_basis():
     settings = {"mixture": MIXTURE, "labels": "one_hot"}
-    task = Population([settings] * 2, "test", [0, 1], torch.float64, "cpu")
-    rotated = Population([{"mixture": MIXTURE}] * 2, "test", [0, 1], torch.float64, "cpu")
+    task = made("population", settings, [0, 1])
+    rotated = made("population", {"mixture": MIXTURE}, [0, 1])
     assert torch.equal(task.u, torch.eye(3, dtype=torch.float64).expand(2, 3, 3))
     assert torch.equal(task.v, rotated.v) and not torch.equal(task.v[0], task.v[1])
     found = moments_of(task, 0)
@@ -105,11 +106,11 @@ def test_models_of_a_stack_have_their_own_mixtures():
     """Variants share a stack: each model has the moments and losses it has alone."""
     other = MIXTURE | {"mu": 0.7, "sigma2": 1.5, "p": [0.2, 0.3, 0.5]}
     settings = [{"mixture": MIXTURE}, {"mixture": other}]
-    both = Population(settings, "test", [1, 1], torch.float64, "cpu")
+    both = made("population", settings, [1, 1])
     weight = torch.randn(1, 3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     together = both.evaluate({"weight": weight.expand(2, 3, 5)})
     for model, one in enumerate(settings):
-        alone = Population([one], "test", [1], torch.float64, "cpu")
+        alone = made("population", one, [1])
         np.testing.assert_allclose(moments_of(both, model), moments_of(alone, 0), rtol=0, atol=1e-14)
         for key, value in alone.evaluate({"weight": weight}).items():
             assert together[key][model] == pytest.approx(float(value[0]), rel=1e-12, abs=1e-14), key

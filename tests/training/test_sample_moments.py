@@ -7,7 +7,7 @@ import torch
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.store import array_files
 from muon_imbalance.data.tables import gaussian_mixture
-from muon_imbalance.training.tasks.sample_moments import SampleMoments
+from tests.training.small_tasks import made
 
 MIXTURE = {"k": 3, "d": 4, "p": [0.5, 0.3, 0.2], "mu": 1.5, "sigma2": 0.09}
 DATA = {"classes": 3, "dimension": 4, "prior": [0.5, 0.3, 0.2], "mean_norm": 1.5, "means": "orthogonal", "noise": 0.3,
@@ -22,10 +22,14 @@ def data(tmp_path_factory):
 
 
 def task_of(data, *variants, seeds=None, std=0.01, **changes):
-    settings = {"mixture": MIXTURE, "dataset": {"name": "mixture", "config": DATA}, "model": {"init_std": std}}
+    settings = {
+        "mixture": MIXTURE,
+        "dataset": {"name": "mixture", "builder": "gaussian_mixture", "config": DATA},
+        "model": {"init_std": std},
+    }
     settings |= changes
     models = [settings | {"off_diagonal": variant} for variant in variants]
-    return SampleMoments(models, "test", seeds or [0] * len(variants), torch.float64, "cpu", data)
+    return made("sample_moments", models, seeds or [0] * len(variants), data)
 
 
 def off_diagonal(matrix):

@@ -12,10 +12,11 @@ import torch
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.progress import Progress
 from muon_imbalance.optimizers.torch_bridge import torch_class, torch_state, user_code
-from muon_imbalance.plan.job import Job
+from muon_imbalance.plan.job import Job, Plan
 from muon_imbalance.stages import check_class, train
 from muon_imbalance.training import engine
 from muon_imbalance.training.checkpoints import Checkpoints
+from muon_imbalance.training.task import Task
 
 from . import sample_optimizers
 
@@ -213,7 +214,13 @@ def test_numbers_that_overflow_are_a_row_that_says_so(tmp_path, caplog):
 def test_a_frozen_model_is_not_stepped(tmp_path):
     """After divergence the class is left alone: it might fail on what it holds."""
 
-    class Task:
+    class Dies(Task):
+        def __init__(self):
+            pass
+
+        def prepare(self):
+            pass
+
         def init(self):
             return {"w": torch.zeros(1, 2, 2)}
 
@@ -230,7 +237,9 @@ def test_a_frozen_model_is_not_stepped(tmp_path):
         def step(self, *_):
             raise AssertionError
 
-    history = engine.train(Task(), Never(), 3, [0, 3], Checkpoints(tmp_path, "k"), "x", Progress("x", 3), 100)
+    history = engine.train(
+        Dies(), Never(), Plan(3, 1, [0, 3]), engine.Saves(Checkpoints(tmp_path, "k"), "x", 100), Progress("x", 3)
+    )
     assert history.died.tolist() == [0]
 
 

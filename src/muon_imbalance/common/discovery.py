@@ -13,6 +13,7 @@ import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from muon_imbalance.common.closure import PACKAGE, SRC, closure, module_file
 from muon_imbalance.common.errors import UserError
@@ -100,6 +101,11 @@ class Room:
         """The settings class of a module, read from its source text."""
         return declared(self.file(name), "Options")
 
+    def constant(self, name: str, key: str, default: Any = None) -> Any:
+        """A constant of a module's top level, read from its source text; ``default`` where it has none."""
+        path = self.file(name)
+        return declared(path, key) if key in _definitions(path, path.stat().st_mtime_ns) else default
+
 
 def parse(path: Path) -> ast.Module:
     """Syntax tree of a source file.
@@ -152,8 +158,8 @@ def _users_file(name: str) -> Path | None:
     return None
 
 
-def declared(path: Path, name: str) -> type[Settings]:
-    """A settings class of a source file, made without running the rest of the file.
+def declared(path: Path, name: str) -> Any:
+    """A settings class (or a constant) of a source file, made without running the rest of the file.
 
     Only what the class needs is run: the statements of the file's top level that define or import the names it uses,
     and those that they use.
@@ -165,7 +171,7 @@ def declared(path: Path, name: str) -> type[Settings]:
 
 
 @cache
-def _declared(path: Path, name: str, stamp: int) -> type[Settings]:
+def _declared(path: Path, name: str, stamp: int) -> Any:
     tree = parse(path)
     makers: dict[str, ast.stmt] = {}
     for node in tree.body:

@@ -20,6 +20,8 @@ from muon_imbalance.common import closure, tokens
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.progress import Progress, start_logging
 from muon_imbalance.common.schedules import factor
+from muon_imbalance.data import registry as builders
+from muon_imbalance.models.registry import MODELS
 from muon_imbalance.optimizers import registry
 from muon_imbalance.optimizers.base.in_place import Alone
 from muon_imbalance.optimizers.base.scheduled import Scheduled
@@ -28,43 +30,50 @@ from muon_imbalance.plan.job import Job, Run
 from muon_imbalance.runs import tables
 from muon_imbalance.training import registry as tasks
 from muon_imbalance.training.checkpoints import Checkpoints, key
-from muon_imbalance.training.engine import History, train
+from muon_imbalance.training.engine import History, Saves, train
+from muon_imbalance.training.task import Task
 
 
-def modules(job: Job) -> list[str]:
-    """Modules that this job imports by name, on top of this stage's own imports."""
-    names = [__spec__.name, tasks.module_name(job.task)]
+def sources(job: Job) -> list[Path]:
+    """Source files that this job runs: the stage's, and those of the task, model, data set and optimizer it names."""
+    needs = tasks.needs(job.task)
+    names = [__spec__.name]
     names += ["muon_imbalance.optimizers.torch_bridge.torch_class"] if job.own else registry.modules(job.rule)
-    if job.task in tasks.NAMED:
-        from muon_imbalance.models.registry import module_name
+    if needs.dataset:
+        names.append(builders.module_name(job.settings["dataset"]["builder"]))
+    files = {*closure.closure(*names), *tasks.TASKS.files(job.task)}
+    if needs.models:
+        files |= {*MODELS.files(job.settings["model"]["name"])}
+    return sorted(files)
 
-        names += [
-            module_name(job.settings["model"]["name"]),
-            f"muon_imbalance.data.{job.settings['dataset']['builder']}",
-        ]
-    return names
+
+def chosen(job: Job, variant: str) -> tasks.Chosen:
+    """Checked settings of a variant."""
+    where = f"job {job.experiment}" + (f", variant {variant}" if variant else "")
+    return tasks.chosen(job.task, job.settings_of(variant), where)
 
 
 def stacks(job: Job, runs: list[Run]) -> list[list[Run]]:
-    """Runs that are trained together: stackable, of equal fixed hyperparameters, at most ``job.stack`` at once.
+    """Runs that are trained together: alike for their task, of equal fixed hyperparameters, at most ``job.stack``.
 
     Swept whole numbers (iterations, intervals) are equal within a stack as well. A torch class trains alone, and so
     does a network on minibatches.
     """
+    task = tasks.TASKS.load(job.task).TASK
     whole = () if job.own else [k for k, v in registry.defaults(job.rule).items() if tokens.is_whole(v)]
     alike: dict[tuple, list[Run]] = {}
     for run in runs:
-        shape = tasks.module(job.task).stackable(job.settings_of(run.variant))
         fixed = job.hyper_of(run.variant) | {key: run.cell[key] for key in whole if key in run.cell}
-        alike.setdefault((json.dumps(fixed, sort_keys=True), shape), []).append(run)
+        shared = task.alike(chosen(job, run.variant))
+        alike.setdefault((json.dumps(fixed, sort_keys=True), shared), []).append(run)
     size = 1 if job.own or job.epochs else job.stack
     return [group[start : start + size] for group in alike.values() for start in range(0, len(group), size)]
 
 
-def make_task(job: Job, stack: list[Run], data: Path | None):
+def make_task(job: Job, stack: list[Run], data: Path | None) -> Task:
     """The task of a stack."""
-    settings = [job.settings_of(run.variant) for run in stack]
-    return tasks.module(job.task).build(settings, job, [run.seed for run in stack], data)
+    settings = [chosen(job, run.variant) for run in stack]
+    return tasks.TASKS.load(job.task).TASK(settings, job, [run.seed for run in stack], data)
 
 
 def make_optimizer(job: Job, stack: list[Run], steps: int = 0):
@@ -161,11 +170,12 @@ def run_job(
     progress = Progress(job.label, len(groups) * job.steps)
     for number, stack in enumerate(groups):
         task = make_task(job, stack, data)
-        plan = job.plan(getattr(task, "samples", 0))
+        plan = job.plan(task.samples)
         progress.total = len(groups) * plan.steps
         optimizer = make_optimizer(job, stack, plan.steps)
-        history = train(task, optimizer, plan.steps, plan.recorded, checkpoints, f"stack_{number}", progress,
-                        job.checkpoint_seconds, plan.per_epoch if job.checkpoint_epochs else 0)  # fmt: skip
+        every = plan.per_epoch if job.checkpoint_epochs else 0
+        saves = Saves(checkpoints, f"stack_{number}", job.checkpoint_seconds, every)
+        history = train(task, optimizer, plan, saves, progress)
         parts += [rows(job, run, history, position, plan.per_epoch) for position, run in enumerate(stack)]
     progress.close()
     return pyarrow.concat_tables(parts, promote_options="permissive")
@@ -178,10 +188,10 @@ def with_selection(job: Job, selection: dict) -> Job:
     return replace(job, chosen={name: selection["variants"][name]["hyper"] for name in job.variants})
 
 
-def identity(job: Job, data: Path | None, sources: list[Path] | None = None) -> str:
+def identity(job: Job, data: Path | None, files: list[Path] | None = None) -> str:
     """Key of the job's checkpoints: settings, source files (by default looked up, half a second's work), data."""
     settings = {name: value for name, value in asdict(job).items() if not name.startswith("checkpoint_")}
-    files = (sources or closure.closure(*modules(job))) + ([data / "manifest.json"] if data else [])
+    files = (files or sources(job)) + ([data / "manifest.json"] if data else [])
     if job.own:
         code, settings["version"] = user_code.origin(job.own["class"], job.own.get("path"))
         files += code

@@ -3,35 +3,48 @@
 import logging
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from muon_imbalance.common.progress import Progress
+from muon_imbalance.optimizers.base.protocol import Optimizer
+from muon_imbalance.plan.job import Plan
 from muon_imbalance.training.checkpoints import Checkpoints
+from muon_imbalance.training.task import Key, Task, Tensors
 
 log = logging.getLogger("muon_imbalance")
-Tensors = dict[str, Tensor]
-Key = tuple[str, str, str]  # split, group, metric
 
 
-class Task(Protocol):
-    """What is learned. ``S`` models are handled at once; all values are per model, ``[S]``.
+@runtime_checkable
+class Stateful(Protocol):
+    """An optimizer that keeps state of its own, beside the tensors that ``step`` returns (a torch class).
 
-    ``gradients`` is called once for each step, in order. A task that keeps state of its own (batch statistics, the
-    number of the batch) offers ``stored()`` and ``restored(tensors)`` for checkpoints.
+    With ``resumable`` false no checkpoint is written while it trains.
     """
 
-    def init(self) -> Tensors:
-        """Initial parameters, each ``[S, ...]``."""
+    def stored(self, state: Tensors) -> Tensors:
+        """All of its state, for a checkpoint."""
 
-    def gradients(self, params: Tensors, measure: bool) -> tuple[Tensor, Tensors, dict[Key, Tensor]]:
-        """Training loss ``[S]``, its gradients, and (if asked for) what the pass measured on the training split."""
+    def restored(self, tensors: Tensors) -> Tensors:
+        """Take up what :meth:`stored` gave, and return the state for ``step``."""
 
-    def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
-        """Metrics on the other splits."""
+
+@dataclass(frozen=True)
+class Saves:
+    """Where the checkpoints of one stack go, and when they are written.
+
+    Attributes:
+        name: of this stack within the job.
+        seconds: between two checkpoints; ``steps``: one also after each so many updates (0: never).
+    """
+
+    checkpoints: Checkpoints
+    name: str
+    seconds: float
+    steps: int = 0
 
 
 @dataclass
@@ -58,26 +71,14 @@ def finite(loss: Tensor, grads: Tensors) -> Tensor:
     return torch.isfinite(sum((grad.flatten(1).sum(1) for grad in grads.values()), loss))
 
 
-def train(
-    task: Task,
-    optimizer,
-    steps: int,
-    recorded: list[int],
-    checkpoints: Checkpoints,
-    name: str,
-    progress: Progress,
-    checkpoint_seconds: float,
-    checkpoint_steps: int = 0,
-) -> History:
-    """Train one stack to ``steps`` updates, from its last checkpoint if there is one.
+def train(task: Task, optimizer: Optimizer, plan: Plan, saves: Saves, progress: Progress) -> History:
+    """Train one stack as planned, from its last checkpoint if there is one.
 
     A model whose loss or gradient stops being finite is frozen: its gradient is set to zero from then on (the other
     models of the stack are untouched) and its later records are NaN. When all are frozen the rest is not computed.
-    A checkpoint is written every ``checkpoint_seconds``, and after each ``checkpoint_steps`` updates (0: never).
-
-    An optimizer that keeps state of its own offers ``stored(state)`` and ``restored(tensors)`` for checkpoints; with
-    ``resumable`` False none is written while it trains.
     """
+    steps, recorded = plan.steps, plan.recorded
+    checkpoints, name = saves.checkpoints, saves.name
     done = checkpoints.load(f"{name}.done")
     if done is not None:
         progress.skip(steps)
@@ -88,17 +89,16 @@ def train(
     died = torch.full((next(iter(params.values())).shape[0],), -1, dtype=torch.int64)
     keys: list[Key] = []
     values: list[Tensor] = []
-    begin = 0
+    begin, stateful = 0, isinstance(optimizer, Stateful)
     saved = checkpoints.load(name)
     if saved is not None:
         begin, tensors = saved
         params = {k: tensors[f"params:{k}"].to(v.device) for k, v in params.items()}
-        if hasattr(optimizer, "restored"):
+        if stateful:
             state = optimizer.restored({k.removeprefix("state:"): v for k, v in tensors.items() if k[:6] == "state:"})
         else:
             state = {k: tensors[f"state:{k}"].to(v.device) for k, v in state.items()}
-        if hasattr(task, "restored"):
-            task.restored({k.removeprefix("task:"): v for k, v in tensors.items() if k[:5] == "task:"})
+        task.restored({k.removeprefix("task:"): v for k, v in tensors.items() if k[:5] == "task:"})
         history = _unpack(tensors, recorded, sum(step < begin for step in recorded))
         keys, died = history.keys, torch.from_numpy(history.died)
         values = list(torch.from_numpy(history.values))
@@ -106,7 +106,7 @@ def train(
         log.info(f"{progress.label}: going on at step {begin} of a run that was interrupted")
 
     wanted, last_save = set(recorded), time.monotonic()
-    resumable = getattr(optimizer, "resumable", True)
+    resumable = not stateful or optimizer.resumable
     if not resumable:
         log.info(f"{progress.label}: its state cannot be stored; after an interruption it starts from the beginning")
     for step in range(begin, steps + 1):
@@ -135,12 +135,11 @@ def train(
         if not bool(dead.all()):
             params, state = optimizer.step(params, grads, state)
         progress.update()
-        due = checkpoint_steps and (step + 1) % checkpoint_steps == 0
-        if resumable and (due or time.monotonic() - last_save >= checkpoint_seconds):
-            stored = optimizer.stored(state) if hasattr(optimizer, "stored") else state
+        due = saves.steps and (step + 1) % saves.steps == 0
+        if resumable and (due or time.monotonic() - last_save >= saves.seconds):
+            stored = optimizer.stored(state) if stateful else state
             tensors = {f"params:{k}": v for k, v in params.items()} | {f"state:{k}": v for k, v in stored.items()}
-            if hasattr(task, "stored"):
-                tensors |= {f"task:{k}": v for k, v in task.stored().items()}
+            tensors |= {f"task:{k}": v for k, v in task.stored().items()}
             checkpoints.save(name, step + 1, tensors | _pack(keys, values, died))
             last_save = time.monotonic()
     checkpoints.save(f"{name}.done", steps, _pack(keys, values, died))

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from muon_imbalance.training.options import Augment
+
 
 def crop_and_flip(images: Tensor, pad: int, flip: bool, rng: torch.Generator) -> Tensor:
     """Each image moved by up to ``pad`` pixels in either direction (0 comes in), and mirrored with probability 1/2.
@@ -46,11 +48,11 @@ class Images:
         """Images as they are."""
         return self._standardised(self.values[which])
 
-    def augmented(self, which: Tensor, augment: dict, rng: torch.Generator) -> Tensor:
-        """Images after :func:`crop_and_flip`; ``augment``: ``{crop: pixels, flip: true | false}``."""
+    def augmented(self, which: Tensor, augment: Augment, rng: torch.Generator) -> Tensor:
+        """Images after :func:`crop_and_flip`."""
         images = self.values[which.to(self.values.device)]
-        if augment:
-            images = crop_and_flip(images, augment.get("crop", 0), augment.get("flip", False), rng)
+        if augment.crop or augment.flip:
+            images = crop_and_flip(images, augment.crop, augment.flip, rng)
         return self._standardised(images)
 
     def _standardised(self, images: Tensor) -> Tensor:

@@ -6,15 +6,19 @@ same batches, crops and dropout, and a run that goes on from a checkpoint equals
 
 import abc
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.plan.job import Job
-from muon_imbalance.training.engine import Key, Tensors
 from muon_imbalance.training.randomness import generator
+from muon_imbalance.training.registry import Chosen
+from muon_imbalance.training.task import Key, Task, Tensors
 
 OutputsOf = Callable[..., Tensor]
 
@@ -34,7 +38,25 @@ def seeded(device: torch.device, *parts: str | int) -> Iterator[None]:
         yield
 
 
-class Minibatch(abc.ABC):
+class Inputs(Protocol):
+    """Inputs of the samples of a split, as a module reads them."""
+
+    shape: tuple[int, ...]
+
+    def read(self, which: Tensor | slice) -> Tensor:
+        """Those with these numbers."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples of one split on the device: inputs, class numbers ``targets [n]``, group numbers ``groups [n]``."""
+
+    inputs: Inputs
+    targets: Tensor
+    groups: Tensor
+
+
+class Minibatch(Task):
     """A module and its training samples; sub-classes say what the loss is and what is measured.
 
     Parameters are those of the module that require a gradient, each as ``[1, ...]`` under its own name. Buffers (of
@@ -43,25 +65,19 @@ class Minibatch(abc.ABC):
     at the end of an epoch that of the whole epoch, at step 0 that of the first batch.
 
     An epoch is a random order of all samples, cut into ``ceil(samples / batch)`` batches whose sizes differ by one at
-    most.
-
-    Args:
-        job: its ``epochs``, ``batch``, ``clip`` (largest norm of the gradient, 0: any), ``dtype``, ``device``,
-            ``autocast`` (name of a dtype, "": off) and ``compile`` are used.
-        dataset: name of the data set, part of the seeds; ``seed``: the repetition.
-        samples: number of training samples.
-        make: builds the module; called with torch's global random numbers seeded.
+    most. A job's ``epochs``, ``batch``, ``clip`` (largest norm of the gradient, 0: any), ``autocast`` (name of a dtype,
+    "": off) and ``compile`` are used beside what every task takes.
     """
 
-    def __init__(self, job: Job, dataset: str, seed: int, samples: int, make: Callable[[], nn.Module]):
-        self.device, self.samples, self.clip = torch.device(job.device), samples, job.clip
-        self.autocast = getattr(torch, job.autocast) if job.autocast else None
-        plan = job.plan(samples)
+    def __init__(self, settings: Sequence[Chosen], job: Job, seeds: Sequence[int], data: Path | None):
+        (self.seed,) = seeds
+        super().__init__(settings, job, seeds, data)
+        self.clip, self.autocast = job.clip, getattr(torch, job.autocast) if job.autocast else None
+        plan = job.plan(self.samples)
         self.steps, self.per_epoch = plan.steps, plan.per_epoch
-        self.names, self.seed = (job.experiment, dataset), seed
-        with seeded(self.device, *self.names, "init", seed):
-            module = make()
-        self.module = module.to(self.device, getattr(torch, job.dtype)).train()
+        with seeded(self.device, *self.names, "init", self.seed):
+            module = self.make()
+        self.module = module.to(self.device, self.dtype).train()
         self.call = torch.compile(self.module) if job.compile else self.module
         self.parameters = {name: p for name, p in self.module.named_parameters() if p.requires_grad}
         self.buffers = dict(self.module.named_buffers())
@@ -72,6 +88,14 @@ class Minibatch(abc.ABC):
         self._epoch, self._batches = -1, ()
 
     # --- what a sub-class says ---------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def prepare(self) -> None:
+        """Read the data and set ``samples``, the number of training samples."""
+
+    @abc.abstractmethod
+    def make(self) -> nn.Module:
+        """The module with its initial weights, drawn from torch's global random numbers (which are seeded here)."""
 
     @abc.abstractmethod
     def loss(self, outputs_of: OutputsOf, which: Tensor, rng: torch.Generator) -> Tensor:
@@ -86,7 +110,7 @@ class Minibatch(abc.ABC):
     def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
         """Metrics at a recorded step, each ``[1]``; the module is in evaluation mode and keeps no graph."""
 
-    # --- what the training loop asks for -----------------------------------------------------------------
+    # --- what the training loop calls --------------------------------------------------------------------
 
     def init(self) -> Tensors:
         """The module's initial parameters, each ``[1, ...]``."""
@@ -170,7 +194,7 @@ class Minibatch(abc.ABC):
         return torch._foreach_mul(grads, (self.clip / norm).clamp(max=1.0))
 
     def _bind(self, params: Tensors) -> None:
-        """Let the module compute with these parameters, in their memory."""
+        """Let the module compute with these very parameters."""
         for name, parameter in self.parameters.items():
             parameter.data = params[name][0]
 

@@ -1,6 +1,7 @@
 """From a dataset's arrays to what a stack of models reads: blocks of inputs, targets and group numbers."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from muon_imbalance.data import registry
 from muon_imbalance.models.stacked.inputs import Inputs, Tinted, features
+from muon_imbalance.training.groups import Groups, classes
+from muon_imbalance.training.registry import Dataset
 
 COLOUR_GROUPS = ("majority", "minority")
 
@@ -20,7 +23,7 @@ class Block:
     Attributes:
         inputs: ``[S, n, d]`` or :class:`Tinted`.
         targets: class numbers ``[S, n]``.
-        groups: group numbers ``[S, n]``, indices into :attr:`Split.groups`.
+        groups: group numbers ``[S, n]``, places in the names of :attr:`Blocks.groups`.
     """
 
     inputs: Inputs
@@ -29,12 +32,11 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Split:
-    """All blocks of a split, the names of its groups, and named sets of groups (places in ``groups``)."""
+class Blocks:
+    """All blocks of a split, and its groups."""
 
     blocks: list[Block]
-    groups: tuple[str, ...]
-    sets: dict[str, list[int]] = field(default_factory=dict)
+    groups: Groups
 
     @property
     def samples(self) -> int:
@@ -48,19 +50,22 @@ class Split:
 
 
 class Loader:
-    """Reads splits of a dataset folder for given repetitions, one repetition per model of the stack."""
+    """Reads splits of a dataset folder for given repetitions, one repetition per model of the stack.
 
-    def __init__(self, path: Path, settings: dict, seeds: list[int], dtype: torch.dtype, device: str):
+    Args:
+        pixel_range: values of black and white, where pictures are stored in factored form.
+    """
+
+    def __init__(self, path: Path, dataset: Dataset, pixel_range: Sequence[float], seeds: list[int],
+                 dtype: torch.dtype, device: torch.device):  # fmt: skip
         self.path, self.seeds, self.dtype, self.device = path, seeds, dtype, device
-        self.config = settings["dataset"]["config"]
-        self.pixel_range = settings.get("pixel_range", (0.0, 1.0))
-        self.module = registry.module(settings["dataset"]["builder"])
+        self.config, self.pixel_range = dataset.config, pixel_range
+        self.module = registry.module(dataset.builder)
 
     @property
     def classes(self) -> int:
-        """Number of classes: what the data set's module says of its config, or the config itself; two colours."""
-        counted = getattr(self.module, "classes", None)
-        return counted(self.config) if counted else int(self.config.get("classes", 2))
+        """Number of classes."""
+        return classes(self.module, self.config)
 
     def _stacked(self, array: np.ndarray, dtype: torch.dtype, unique: list[int]) -> Tensor:
         """``[R, n, ...]`` (one row per distinct repetition, or one for all) as ``[S, n, ...]``."""
@@ -69,7 +74,7 @@ class Loader:
             return tensor.expand(len(self.seeds), *tensor.shape[1:])
         return tensor[[unique.index(seed) for seed in self.seeds]]
 
-    def split(self, name: str) -> Split:
+    def split(self, name: str) -> Blocks:
         """One split as blocks on the device."""
         unique = sorted(set(self.seeds))
         arrays = self.module.load(self.path, name, unique)
@@ -77,14 +82,10 @@ class Loader:
             return self._coloured(arrays, unique)
         targets = self._stacked(arrays["label"], torch.int64, unique)
         inputs = self._stacked(arrays["inputs"], self.dtype, unique)
-        if "group" in arrays:
-            groups = self._stacked(arrays["group"], torch.int64, unique)
-            return Split([Block(inputs, targets, groups)], self.module.GROUPS)
-        classes = tuple(f"class_{c}" for c in range(self.classes))
-        sets = self.module.class_sets(self.config) if hasattr(self.module, "class_sets") else {}
-        return Split([Block(inputs, targets, targets)], classes, sets)
+        groups = self._stacked(arrays["group"], torch.int64, unique) if "group" in arrays else targets
+        return Blocks([Block(inputs, targets, groups)], Groups.of(self.module, self.config))
 
-    def _coloured(self, arrays: dict[str, np.ndarray], unique: list[int]) -> Split:
+    def _coloured(self, arrays: dict[str, np.ndarray], unique: list[int]) -> Blocks:
         """Blocks of one background colour each; a split without colours is shown in both."""
         grey = self._stacked(arrays["grey"], self.dtype, unique)
         label = self._stacked(arrays["label"], torch.int64, unique)
@@ -100,4 +101,4 @@ class Loader:
             scale, offset = (high - low) * (1 - background), low + (high - low) * background
             target = label[:, part]
             blocks.append(Block(Tinted(grey[:, part], scale, offset), target, (target != colour).long()))
-        return Split(blocks, COLOUR_GROUPS)
+        return Blocks(blocks, Groups(COLOUR_GROUPS))

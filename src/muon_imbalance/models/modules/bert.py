@@ -1,7 +1,7 @@
 """BERT's encoder in plain torch, with the names and shapes of its published weights.
 
 Post-norm Transformer (Devlin et al. 2019): embeddings of pieces, positions and segments, then layers of self-attention
-and a GELU network, each with a residual connection and a LayerNorm. The importing of `transformers` takes ten seconds
+and a GELU network, each with a residual connection and a LayerNorm. Importing ``transformers`` takes ten seconds
 of processor time, more than most of our training jobs; a test compares the two.
 """
 
@@ -15,6 +15,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.models.modules import pretrained_weights
 
 KEYS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size",
         "max_position_embeddings", "type_vocab_size", "layer_norm_eps")  # fmt: skip
@@ -161,13 +162,7 @@ def load(module: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
     Raises:
         UserError: a weight is missing or has another shape.
     """
-    own = module.state_dict()
-    for name, value in own.items():
-        if name not in weights or weights[name].shape != value.shape:
-            found = tuple(weights[name].shape) if name in weights else "nothing"
-            raise UserError(f"weights: {name} should be {tuple(value.shape)}; found {found}")
-    module.load_state_dict({name: weights[name].to(own[name].dtype) for name in own})
-    return module
+    return pretrained_weights.fill(module, {name: weights[name] for name in module.state_dict() if name in weights})
 
 
 def upper_names(tensors: dict[str, Tensor], lower: int, layers: int) -> dict[str, str]:

@@ -8,13 +8,16 @@ Source: M. Tan, Q. V. Le, EfficientNet, ICML 2019; the Lite variant of its offic
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.models.modules import depthwise
 
 LITE0 = (  # expansion, channels, blocks, kernel, stride of the first block
@@ -29,6 +32,28 @@ LITE0 = (  # expansion, channels, blocks, kernel, stride of the first block
 TINY = ((1, 4, 1, 3, 1), (2, 8, 2, 3, 2), (2, 12, 2, 5, 2))  # of the same family, for tests
 SIZES = {"lite0": (LITE0, 32, 1280), "tiny": (TINY, 8, 32)}  # stages, channels of the stem, features
 EPS = 1e-3
+
+
+def channels_before(size: str) -> list[int]:
+    """Channels that each block of a network reads, and last those of the head."""
+    stages, stem, _ = SIZES[size]
+    return [stem, *(outputs for _, outputs, count, _, _ in stages for _ in range(count))]
+
+
+class Options(Settings):
+    """EfficientNet-Lite, or the blocks of it that are trained."""
+
+    size: Literal["lite0", "tiny"] = Field("lite0", description="the published network, or a tiny one of the same kind")
+    begin: int = Field(0, ge=0, description="first block that is trained (0: the whole network)")
+    norm_momentum: float = Field(
+        0.1, gt=0, le=1, description="weight of the newest batch in BatchNorm's running statistics"
+    )
+
+    @model_validator(mode="after")
+    def _begins_at_a_block(self):
+        if self.begin >= (count := len(channels_before(self.size))):
+            raise ValueError(f"begin = {self.begin}; allowed: 0 to {count - 1}")
+        return self
 
 
 class Convolution(nn.Module):
@@ -139,24 +164,19 @@ def lower_outputs(network: EfficientNetLite, images: np.ndarray, end: int, side:
         yield network.lower(inputs, end).numpy()
 
 
-def build(config: dict, shape: Sequence[int], classes: int) -> EfficientNetLite:
-    """A network from ``{begin, norm_momentum, size}`` for samples of that shape.
+def build(options: Options, shape: Sequence[int], classes: int) -> EfficientNetLite:
+    """A network for samples ``shape = (C, H, W)``.
 
     Raises:
-        UserError: an unknown size, no such block, or samples with other channels than the blocks before give.
+        UserError: samples with other channels than the blocks before give.
     """
-    size, begin = config.get("size", "lite0"), config.get("begin", 0)
-    if size not in SIZES:
-        raise UserError(f"model efficientnet_lite: size is {size!r}; allowed: {', '.join(SIZES)}")
-    channels = [SIZES[size][1], *(outputs for _, outputs, count, _, _ in SIZES[size][0] for _ in range(count))]
-    if begin not in range(len(channels)):
-        raise UserError(f"model efficientnet_lite: begin is {begin!r}; allowed: 0 to {len(channels) - 1}")
-    needed = channels[begin] if begin else 3
+    size, begin = options.size, options.begin
+    needed = channels_before(size)[begin] if begin else 3
     if len(shape) != 3 or shape[0] != needed:
         raise UserError(
             f"model efficientnet_lite: samples are {list(shape)}; allowed: [{needed}, rows, columns] from block {begin}"
         )
-    return EfficientNetLite(classes, begin, float(config.get("norm_momentum", 0.1)), size)
+    return EfficientNetLite(classes, begin, options.norm_momentum, size)
 
 
 def initial(module: nn.Module, generator: torch.Generator) -> None:

@@ -1,13 +1,15 @@
-"""Read published weight files: ``torch.load(weights_only=True)``, never anything that could run code.
+"""Read published weight files (``torch.load(weights_only=True)``, never anything that could run code) and give a module
+its weights.
 
 Callers have compared the file's hash before.
 """
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from muon_imbalance.common.errors import UserError
 
@@ -48,3 +50,18 @@ def renamed(name: str, source: str) -> str:
         if re.match(pattern, name):
             return re.sub(pattern, ours, name)
     raise UserError(f"weights {source}: no rule covers the tensor {name!r}")
+
+
+def fill(module: nn.Module, weights: Mapping[str, Tensor], new: Collection[str] = ()) -> nn.Module:
+    """``module`` with pretrained weights in all its parameters and buffers but those named in ``new``.
+
+    Raises:
+        UserError: a weight is missing, has no place in the module, or has another shape.
+    """
+    own = module.state_dict()
+    for name in sorted((set(weights) | set(own)) - set(new)):
+        given, place = (tuple(held[name].shape) if name in held else "nothing" for held in (weights, own))
+        if given != place:
+            raise UserError(f"pretrained weights: {name} is {given}, in the model {place}; they must agree")
+    module.load_state_dict({name: value for name, value in weights.items() if name not in new}, strict=False)
+    return module

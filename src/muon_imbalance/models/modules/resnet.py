@@ -4,12 +4,33 @@ The stem is one 3 x 3 convolution with stride 1, without max-pooling. A narrow n
 ``width, 2 width, 4 width ...`` channels; ``width: 64, blocks: [2, 2, 2, 2]`` is ResNet-18, under the same names.
 """
 
+from typing import Annotated, Literal
+
 import torch.nn.functional as F
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings
 
-ARCHITECTURES = ("resnet18", "resnet34", "resnet50")
+
+class Options(Settings):
+    """A ResNet: torchvision's ``arch``, or a narrow one of ``width`` and ``blocks``."""
+
+    arch: Literal["resnet18", "resnet34", "resnet50"] | None = Field(None, description="torchvision's network")
+    stem: Literal["cifar", "imagenet"] = Field("cifar", description="first layers of torchvision's network")
+    width: int | None = Field(None, ge=1, le=10_000, description="channels of the first stage (64 in ResNet-18)")
+    blocks: list[Annotated[int, Field(ge=1, le=1000)]] | None = Field(
+        None, min_length=1, description="blocks of each stage ([2, 2, 2, 2] in ResNet-18)"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self):
+        narrow = {key for key in ("width", "blocks") if getattr(self, key) is not None}
+        if (self.arch is None) != (len(narrow) == 2) or self.arch and narrow or not self.arch and self.stem != "cifar":
+            given = ", ".join(f"{key} = {getattr(self, key)!r}" for key in sorted(self.model_fields_set)) or "nothing"
+            raise ValueError(f"{given}; allowed: either arch (with stem), or width and blocks")
+        return self
 
 
 def convolution(inputs: int, outputs: int, side: int, stride: int = 1) -> nn.Conv2d:
@@ -73,18 +94,14 @@ def torchvision_resnet(arch: str, classes: int, stem: str = "cifar") -> nn.Modul
     return network
 
 
-def build(config: dict, shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """A network from ``{arch: resnet18 | resnet34 | resnet50}`` or ``{width, blocks}`` for images ``(C, H, W)``.
+def build(options: Options, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """A network for images ``shape = (C, H, W)``.
 
     Raises:
-        UserError: neither or both, an unknown architecture, or other than three channels for torchvision's.
+        UserError: other than three channels for torchvision's.
     """
-    narrow = {key for key in ("width", "blocks") if key in config}
-    if ("arch" in config) == bool(narrow) or len(narrow) == 1:
-        raise UserError(f"model resnet: keys {sorted(config)}; allowed: either arch, or width and blocks")
-    if narrow:
-        return NarrowResNet(shape[0], int(config["width"]), [int(count) for count in config["blocks"]], classes)
-    if config["arch"] not in ARCHITECTURES or shape[0] != 3:
-        allowed = f"{', '.join(ARCHITECTURES)}, for images of 3 channels"
-        raise UserError(f"model resnet: arch {config['arch']!r} for {shape[0]} channels; allowed: {allowed}")
-    return torchvision_resnet(config["arch"], classes, config.get("stem", "cifar"))
+    if options.arch is None:
+        return NarrowResNet(shape[0], options.width, options.blocks, classes)
+    if shape[0] != 3:
+        raise UserError(f"model resnet: arch {options.arch!r} for {shape[0]} channels; allowed: images of 3 channels")
+    return torchvision_resnet(options.arch, classes, options.stem)

@@ -12,11 +12,28 @@ import math
 
 import torch
 import torch.nn.functional as F
+from pydantic import model_validator
 from torch import Tensor, nn
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings
 
 STD = 0.02
+
+
+class Options(Settings):
+    """A decoder-only transformer."""
+
+    layers: int = Field(ge=1, le=1000, description="number of blocks")
+    width: int = Field(ge=1, le=100_000, description="numbers that stand for a token, a multiple of heads")
+    heads: int = Field(ge=1, le=1000, description="heads of self-attention")
+    feed_forward: int = Field(ge=1, le=100_000, description="width of the layer between two blocks")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of numbers that are dropped in training")
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self):
+        if self.width % self.heads:
+            raise ValueError(f"width = {self.width}; allowed: a multiple of heads, {self.heads}")
+        return self
 
 
 class Dropout(nn.Module):
@@ -95,22 +112,7 @@ class Transformer(nn.Module):
         return F.linear(self.norm(h if wanted is None else h[wanted]), self.embedding.weight)
 
 
-def build(config: dict, shape: tuple[int, ...], classes: int) -> Transformer:
-    """A transformer for inputs of ``shape = (context,)`` and ``classes`` tokens.
-
-    Args:
-        config: ``layers``, ``width`` (a multiple of ``heads``), ``heads``, ``feed_forward``, ``dropout`` (default 0).
-
-    Raises:
-        UserError: a size is missing, the dropout is no probability, or the heads do not divide the width.
-    """
-    sizes = ("layers", "width", "heads", "feed_forward")
-    if missing := [key for key in sizes if key not in config]:
-        raise UserError(f"model transformer: {missing[0]!r} is missing; allowed: {', '.join(sizes)}, dropout")
-    if config["width"] % config["heads"]:
-        raise UserError(
-            f"model transformer: width = {config['width']}; allowed: a multiple of heads, {config['heads']}"
-        )
-    if not 0 <= config.get("dropout", 0.0) < 1:
-        raise UserError(f"model transformer: dropout = {config['dropout']}; allowed: a number from 0, below 1")
-    return Transformer(classes, shape[-1], *(config[key] for key in sizes), config.get("dropout", 0.0))
+def build(options: Options, shape: tuple[int], classes: int) -> Transformer:
+    """A transformer for inputs of ``shape = (context,)`` and ``classes`` tokens."""
+    sizes = (options.layers, options.width, options.heads, options.feed_forward)
+    return Transformer(classes, *shape, *sizes, options.dropout)

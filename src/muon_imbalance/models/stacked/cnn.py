@@ -16,12 +16,14 @@ Source: Kunstner et al. 2024 (two layers, 32 and 100 channels).
 from collections.abc import Iterator
 from itertools import product
 from math import isqrt
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.models.stacked import heads
 
 KERNEL, WINDOW = 5, 6
@@ -29,6 +31,14 @@ SMALL = 400_000
 """Entries up to which one matrix for all windows of an image is faster, although most of them are 0."""
 
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+class Options(Settings):
+    """A convolutional network on square images of one channel."""
+
+    channels: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(
+        min_length=1, description="filters of each convolution"
+    )
 
 
 class CNN:
@@ -224,16 +234,17 @@ def _to_largest(delta: Tensor, b_over_a: Tensor, d_over_c: Tensor, second_over_f
     return placed
 
 
-def build(config: dict, features: int, classes: int) -> CNN:
-    """A network from ``{channels: [one number per convolution]}`` for square images of one channel.
+def build(options: Options, shape: tuple[int], classes: int) -> CNN:
+    """A network for square images of one channel, ``shape = (pixels,)``.
 
     Raises:
         UserError: the images are not square, or too small for that many poolings.
     """
-    side, channels = isqrt(features), [int(count) for count in config["channels"]]
-    if side**2 != features:
-        raise UserError(f"model cnn: images have {features} pixels; allowed: a square number (one channel)")
-    if not channels or side >> len(channels) == 0:
+    (pixels,), channels = shape, options.channels
+    side = isqrt(pixels)
+    if side**2 != pixels:
+        raise UserError(f"model cnn: images have {pixels} pixels; allowed: a square number (one channel)")
+    if side >> len(channels) == 0:
         most = side.bit_length() - 1
         raise UserError(f"model cnn: channels is {channels}; allowed: 1 to {most} numbers for images of side {side}")
     return CNN(side, channels, classes)

@@ -3,7 +3,16 @@
 import torch
 from torch import Tensor
 
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.models.stacked.chain import Chain
+
+ONLY_MATRICES = True
+
+
+class Options(Settings):
+    """A linear classifier."""
+
+    init_std: float = Field(0.0, ge=0, description="standard deviation of the initial weights")
 
 
 class Linear(Chain):
@@ -20,6 +29,6 @@ class Linear(Chain):
         return {"layers.0.weight": (self.init_std * torch.stack(drawn)).to(dtype)}
 
 
-def build(config: dict, features: int, classes: int) -> Linear:
-    """A linear model from ``{init_std}``."""
-    return Linear(features, classes, float(config.get("init_std", 0.0)))
+def build(options: Options, shape: tuple[int], classes: int) -> Linear:
+    """A linear model of ``shape = (features,)``."""
+    return Linear(*shape, classes, options.init_std)

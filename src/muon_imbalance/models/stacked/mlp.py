@@ -1,10 +1,21 @@
 """Multi-layer perceptron with ReLU (App. D.1), PyTorch's default initialisation."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.models.stacked import heads
 from muon_imbalance.models.stacked.chain import Chain
+
+
+class Options(Settings):
+    """A multi-layer perceptron."""
+
+    hidden: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
+        min_length=1, description="widths of the hidden layers"
+    )
 
 
 class MLP(Chain):
@@ -22,6 +33,6 @@ class MLP(Chain):
         return heads.uniform(shapes, generators, dtype)
 
 
-def build(config: dict, features: int, classes: int) -> MLP:
-    """An MLP from ``{hidden: [widths]}``."""
-    return MLP(features, [int(width) for width in config["hidden"]], classes)
+def build(options: Options, shape: tuple[int], classes: int) -> MLP:
+    """An MLP on ``shape = (features,)``."""
+    return MLP(*shape, options.hidden, classes)

@@ -4,12 +4,25 @@
 at ``N(0, init_std^2 / features)``.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.models.stacked.chain import Chain
 from muon_imbalance.models.stacked.inputs import Inputs
+
+ONLY_MATRICES = True
+
+
+class Options(Settings):
+    """A network with one hidden layer, whose outer layer is fixed."""
+
+    hidden: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
+        min_length=1, max_length=1, description="width of the hidden layer"
+    )
+    init_std: float = Field(ge=0, description="standard deviation of the initial weights, times sqrt(features)")
 
 
 class OneHidden(Chain):
@@ -35,12 +48,6 @@ class OneHidden(Chain):
         return super()._layers(params | {"layers.1.weight": self.outer.to(inner)}, inputs)
 
 
-def build(config: dict, features: int, classes: int) -> OneHidden:
-    """A network from ``{hidden: [width], init_std}``.
-
-    Raises:
-        UserError: ``hidden`` does not name one width.
-    """
-    if len(config["hidden"]) != 1:
-        raise UserError(f"model one_hidden: hidden is {config['hidden']!r}; allowed: a list of one width")
-    return OneHidden(features, int(config["hidden"][0]), classes, float(config["init_std"]))
+def build(options: Options, shape: tuple[int], classes: int) -> OneHidden:
+    """A network on ``shape = (features,)``."""
+    return OneHidden(*shape, *options.hidden, classes, options.init_std)

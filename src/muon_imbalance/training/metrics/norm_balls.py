@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.base.protocol import as_matrix, is_matrix
-from muon_imbalance.training.engine import Key, Tensors
+from muon_imbalance.training.task import Key, Tensors
 
 RANK = 2
 """The k of Ky Fan's norm."""
@@ -22,13 +22,13 @@ BALLS: dict[str, tuple[Size, Size]] = {
     "ball_max": (lambda x, s: x.abs().amax((-2, -1)), lambda x, s: x.abs().sum((-2, -1))),
     "ball_spectral": (lambda x, s: s[..., 0], lambda x, s: s.sum(-1)),
 }
-"""Metrics that an experiment may ask for: the norm and the dual norm of ``x [S, m, n]`` with singular values ``s``."""
+"""Metrics of an experiment: the norm and the dual norm of ``x [S, m, n]`` with singular values ``s``."""
 
 
 def measure(params: Tensors, grads: Tensors, metrics: set[str], split: str) -> dict[Key, Tensor]:
     """Terms of each weight matrix, groups ``layer_0``, ``layer_1`` ..., each ``[S]``, in float64.
 
-    For every ball asked for ``weight_norm_<ball>``, ``||W||``, and ``grad_dual_<ball>``, ``||G||*``; then
+    For every ball among ``metrics`` ``weight_norm_<ball>``, ``||W||``, and ``grad_dual_<ball>``, ``||G||*``; then
     ``weight_gradient``, ``<W, G>``, and ``aspect``, rows over columns (on which Muon's step length depends).
     """
     values: dict[Key, Tensor] = {}

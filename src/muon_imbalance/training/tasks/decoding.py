@@ -10,24 +10,47 @@ replacement would all be the same.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import model_validator
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
-from muon_imbalance.plan.job import Job
-from muon_imbalance.training.engine import Key
+from muon_imbalance.common.settings import Field, Settings
+from muon_imbalance.training.groups import Totals, add_by_group
 from muon_imbalance.training.minibatch import OutputsOf
-from muon_imbalance.training.tasks import network
+from muon_imbalance.training.options import Needs, OnImages
+from muon_imbalance.training.task import Key
+from muon_imbalance.training.tasks.network import Network
+
+NEEDS = Needs(minibatch=True, dataset=True, builders=["dominoes"], models="modules")
+
+
+class Decode(Settings):
+    """How decoded accuracy is measured."""
+
+    resamples: int = Field(
+        ge=1, le=10_000, description="resamples of the validation set whose last layers are averaged"
+    )
+
+
+class Options(OnImages):
+    """Classification with a network on minibatches, and decoded accuracy."""
+
+    decode: Decode = Field(description="how decoded accuracy is measured")
+
+    @model_validator(mode="after")
+    def _both_splits(self):
+        if {"validation", "test"} - set(self.evaluate):
+            raise ValueError(f"evaluate = {self.evaluate}; allowed: both validation and test (decoding needs them)")
+        return self
+
 
 STRENGTHS = (1.0, 0.7, 0.3, 0.1, 0.07, 0.03, 0.01)
 """Values of C, the inverse of the penalty's weight."""
-
-stackable = network.stackable
 
 
 @dataclass(frozen=True)
@@ -46,8 +69,9 @@ class Samples:
 def by_group(samples: Samples, weights: np.ndarray, groups: int) -> np.ndarray:
     """Accuracy of each group for ``weights [d + 1]`` (the last one is the intercept)."""
     right = (samples.features @ weights[:-1] + weights[-1] > 0) == (samples.label == 1)
-    counts = np.bincount(samples.group, minlength=groups)
-    return np.bincount(samples.group, weights=right, minlength=groups) / counts
+    sums, group = torch.zeros(2, 1, groups, dtype=torch.float64), torch.from_numpy(samples.group)[None]
+    add_by_group(sums, group, torch.ones_like(group), torch.from_numpy(right)[None])
+    return (sums[1, 0] / sums[0, 0]).numpy()
 
 
 def fitted(samples: Samples, strength: float, seed: int) -> np.ndarray:
@@ -86,48 +110,42 @@ def decoded(validation: Samples, test: Samples, groups: int, resamples: int, see
     return by_group(test, weights, groups)
 
 
-def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "Decoding":
-    """The task of one model."""
-    return Decoding(settings[0], job, seeds[0], data)
+class Decoding(Network):
+    """A network whose decoded accuracies are measured beside its own (metric ``decoded``).
 
-
-class Decoding(network.Network):
-    """Task: a network whose decoded accuracies are measured beside its own (metric ``decoded``).
-
-    ``settings`` as for :class:`muon_imbalance.training.tasks.network.Network`, with ``decode: {resamples}``. Features
-    are those of the validation and of the test split, in evaluation mode.
+    Features are those of the validation and of the test split, in evaluation mode.
     """
 
-    def __init__(self, settings: dict, job: Job, seed: int, data: Path):
-        super().__init__(settings, job, seed, data)
-        if unfit := {"validation", "test"} - set(self.splits):
-            raise UserError(f"decoding: evaluate lacks {', '.join(sorted(unfit))}; both are needed")
-        self.resamples = int(settings["decode"]["resamples"])
-        self.rng_seed = stable_seed(*self.names, "decoding", seed) % 2**62
-        self.seen: dict[int, Tensor] = {}  # by split: inputs of the last layer at the latest record
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.rng_seed = stable_seed(*self.names, "decoding", self.seed) % 2**62
+        self.seen: dict[str, Tensor] = {}  # by split: inputs of the last layer at the latest record
         self.last = [module for module in self.module.modules() if isinstance(module, nn.Linear)][-1]
 
     def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
         """Accuracies of the network, then decoded ones by group, their mean and the worst group's."""
         values = super().measure(outputs_of)
-        samples, count = [self._samples(self.splits[name]) for name in ("validation", "test")], len(self.group_names)
-        accuracy = decoded(*samples, count, self.resamples, self.rng_seed)
-        found = dict(zip(self.group_names, accuracy, strict=True))
+        samples, names = [self._samples(name) for name in ("validation", "test")], self.groups.names
+        accuracy = decoded(*samples, len(names), self.options.decode.resamples, self.rng_seed)
+        found = dict(zip(names, accuracy, strict=True))
         found |= {"balanced": accuracy.mean(), "worst": accuracy.min()}
         return values | {
             ("test", group, "decoded"): torch.tensor([value], dtype=torch.float64) for group, value in found.items()
         }
 
-    def _by_group(self, outputs_of: OutputsOf, split: network.Split) -> dict[tuple[str, str], Tensor]:
-        """As the network task's; what the last layer reads is kept."""
+    def counted(self, outputs_of: OutputsOf, name: str) -> Totals:
+        """As the network's; what the last layer reads is kept."""
         seen: list[Tensor] = []
         hook = self.last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
-            return super()._by_group(self.module, split)  # a compiled module would not call the hook
+            return super().counted(self.module, name)  # a compiled module would not call the hook
         finally:
             hook.remove()
-            self.seen[id(split)] = torch.cat(seen)
+            self.seen[name] = torch.cat(seen)
 
-    def _samples(self, split: network.Split) -> Samples:
-        features = self.seen.pop(id(split)).double().cpu().numpy()
+    def _samples(self, name: str) -> Samples:
+        features, split = self.seen.pop(name).double().cpu().numpy(), self.splits[name]
         return Samples(features, split.targets.cpu().numpy(), split.groups.cpu().numpy())
+
+
+TASK = Decoding

@@ -8,37 +8,29 @@ grammar. Tokens that the training text did not have are left out. Additions are 
 ``exact_match``, and ``accuracy`` and ``loss`` over the tokens of the answers.
 """
 
-import json
-from pathlib import Path
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from muon_imbalance.common.settings import Settings
 from muon_imbalance.data import registry as data_sets
-from muon_imbalance.models import registry as models
-from muon_imbalance.plan.job import Job
-from muon_imbalance.training.engine import Key
 from muon_imbalance.training.minibatch import Minibatch, OutputsOf
+from muon_imbalance.training.options import Needs
+from muon_imbalance.training.task import Key
 
+NEEDS = Needs(minibatch=True, dataset=True, builders=["addk", "tales", "tinystories", "toystories"], models="modules")
 BUCKETS = {"rare": 0, "middle": 1, "frequent": 2}
 UNKNOWN, PADDING = 0, -1
 
 
-def stackable(settings: dict) -> str:
-    """Models are trained one by one."""
-    return json.dumps(settings, sort_keys=True)
-
-
-def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "Language":
-    """The task of one model."""
-    return Language(settings[0], job, seeds[0], data)
+class Options(Settings):
+    """Next-token prediction; what is measured follows from the data set."""
 
 
 class CrossEntropy(torch.autograd.Function):
     """Mean cross-entropy of ``logits [m, V]`` (float32) for ``targets [m]``, with its gradient ``(softmax - 1_y) / m``.
 
-    The gradient is made in the memory of the forward pass, a seventh of a small model's step on a CPU less than with
+    The gradient is made in place during the forward pass, a seventh of a small model's step on a CPU less than with
     ``torch.nn.functional.cross_entropy`` (a test compares the two). The gradient of the gradient is not available.
     """
 
@@ -60,25 +52,25 @@ class CrossEntropy(torch.autograd.Function):
 
 
 class Language(Minibatch):
-    """Task: a language model on a text. ``settings``: ``dataset``, ``model``."""
+    """A language model on a text."""
 
-    def __init__(self, settings: dict, job: Job, seed: int, data: Path):
-        dataset, device = settings["dataset"], torch.device(job.device)
-        module = data_sets.module(dataset["builder"])
-        train, held = (module.load(data, split, [seed]) for split in ("train", "validation"))
-        self.train = torch.from_numpy(train["windows"]).to(device)
-        self.held = {key: torch.from_numpy(value).to(device) for key, value in held.items()}
-        self.chunk = job.chunk
-        vocabulary, context = len(train["count"]), self.train.shape[1] - 1
+    def prepare(self) -> None:
+        """Read the windows; mark the tokens that count in each group."""
+        module = data_sets.module(self.dataset.builder)
+        train, held = (module.load(self.data, split, [self.seed]) for split in ("train", "validation"))
+        self.train = torch.from_numpy(train["windows"]).to(self.device)
+        self.held = {key: torch.from_numpy(value).to(self.device) for key, value in held.items()}
+        self.samples, self.vocabulary = len(self.train), len(train["count"])
         bucket, targets = self.held["bucket"], self.held["windows"][:, 1:]
         counted = (targets != PADDING) & (targets != UNKNOWN)
-        own, lower = bucket[targets.clamp(min=0)], self.held["lower_half"][targets.clamp(min=0)]
+        of_target, lower = bucket[targets.clamp(min=0)], self.held["lower_half"][targets.clamp(min=0)]
         groups = {"all": counted, "lower_half": counted & lower}
-        groups |= {name: counted & (own == number) for name, number in BUCKETS.items()}
+        groups |= {name: counted & (of_target == number) for name, number in BUCKETS.items()}
         self.groups = {name: members for name, members in groups.items() if bool(members.any())}
-        make = models.load(settings["model"]["name"]).build
-        super().__init__(job, dataset["name"], seed, len(self.train),
-                         lambda: make(settings["model"], (context,), vocabulary))  # fmt: skip
+
+    def make(self) -> nn.Module:
+        """The model for windows of this length and this vocabulary."""
+        return self.settings[0].model.build((self.train.shape[1] - 1,), self.vocabulary)
 
     def loss(self, outputs_of: OutputsOf, which: Tensor, rng: torch.Generator) -> Tensor:
         """Mean cross-entropy over the tokens of the windows ``which``."""
@@ -88,6 +80,7 @@ class Language(Minibatch):
         return CrossEntropy.apply(outputs_of(inputs, there).float(), targets[there])
 
     def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
+        """Accuracy, top 5, loss and number of tokens by group; shares of the ceiling and additions where known."""
         rank, losses = self._scored(outputs_of, self.held["windows"])
         values: dict[Key, Tensor] = {}
         for name, members in self.groups.items():
@@ -115,3 +108,6 @@ class Language(Minibatch):
             ranks.append((logits > own).sum(2))
             losses.append(logits.logsumexp(2) - own.squeeze(2))
         return torch.cat(ranks), torch.cat(losses)
+
+
+TASK = Language

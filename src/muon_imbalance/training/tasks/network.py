@@ -5,30 +5,23 @@ A data set's ``load`` gives ``images [R', n, H, W, C]`` with ``mean`` and ``std`
 name sets of classes with ``class_sets(config)``, such as majority and minority.
 """
 
-import json
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from muon_imbalance.data import registry as data_sets
-from muon_imbalance.models import registry as models
-from muon_imbalance.plan.job import Job
-from muon_imbalance.training.engine import Key
+from muon_imbalance.training.groups import Groups, Totals, classes
 from muon_imbalance.training.image_data import Images
 from muon_imbalance.training.metrics.logit_spectrum import logit_kl
-from muon_imbalance.training.minibatch import Minibatch, OutputsOf
+from muon_imbalance.training.minibatch import Minibatch, OutputsOf, Split
+from muon_imbalance.training.options import Needs, OnImages
+from muon_imbalance.training.task import Key
+
+NEEDS = Needs(minibatch=True, dataset=True, builders=["dominoes", "step_imbalance"], models="modules")
 
 
-def stackable(settings: dict) -> str:
-    """Models are trained one by one."""
-    return json.dumps(settings, sort_keys=True)
-
-
-def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "Network":
-    """The task of one model."""
-    return Network(settings[0], job, seeds[0], data)
+class Options(OnImages):
+    """Classification with a network on minibatches."""
 
 
 def stratified(labels: Tensor, share: float) -> Tensor:
@@ -38,71 +31,66 @@ def stratified(labels: Tensor, share: float) -> Tensor:
     return order[torch.floor((place + 1) * share + 1e-9) > torch.floor(place * share + 1e-9)].sort().values
 
 
-class Split:
-    """Samples of one split: inputs, class ``targets [n]`` and ``groups [n]``, on the device."""
-
-    def __init__(self, module, path: Path, name: str, seed: int, dtype: torch.dtype, device: torch.device):
-        arrays = {key: torch.from_numpy(value[0]) for key, value in module.load(path, name, [seed]).items()}
-        self.targets = arrays["label"].long().to(device)
-        self.groups = arrays["group"].long().to(device) if "group" in arrays else self.targets
-        mean, std = (arrays[key].double().to(device) for key in ("mean", "std"))
-        self.inputs = Images(arrays["images"].to(device), mean, std, dtype)
-
-
 class Network(Minibatch):
-    """Task: a network on a data set. ``settings``: ``dataset``, ``model``, ``metrics``, ``evaluate``, ``augment``
-    (``{crop, flip}``, for training batches), ``logit_share`` (part of the training samples whose logits' spectrum is
-    measured).
-    """
+    """A network on a data set of images in classes or groups."""
 
-    def __init__(self, settings: dict, job: Job, seed: int, data: Path):
-        dataset = settings["dataset"]
-        module, names = data_sets.module(dataset["builder"]), ("train", *settings["evaluate"])
-        dtype, device = getattr(torch, job.dtype), torch.device(job.device)
-        self.train, *rest = (Split(module, data, name, seed, dtype, device) for name in names)
-        self.splits = dict(zip(settings["evaluate"], rest, strict=True))
-        self.metrics, self.augment, self.chunk = set(settings["metrics"]), settings.get("augment", {}), job.chunk
-        classes = module.classes(dataset["config"])
-        own = "GROUPS" in vars(module)
-        self.group_names = module.GROUPS if own else tuple(f"class_{c}" for c in range(classes))
-        self.sets = {} if own else getattr(module, "class_sets", lambda _: {})(dataset["config"])
+    def prepare(self) -> None:
+        """Read the splits; choose the samples whose logits' spectrum is measured."""
+        self.builder, self.metrics = data_sets.module(self.dataset.builder), set(self.options.metrics)
+        self.train, *rest = (self.split(name) for name in ("train", *self.options.evaluate))
+        self.splits = dict(zip(self.options.evaluate, rest, strict=True))
+        self.samples, self.groups = len(self.train.targets), self.named()
         if "logit_kl" in self.metrics:
-            self.spectrum = stratified(self.train.targets.cpu(), settings.get("logit_share", 1.0)).to(device)
-        make = models.load(settings["model"]["name"]).build
-        super().__init__(job, dataset["name"], seed, len(self.train.targets),
-                         lambda: make(settings["model"], self.train.inputs.shape, classes))  # fmt: skip
+            chosen = stratified(self.train.targets.cpu(), self.options.logit_share)
+            self.spectrum = chosen.to(self.device)
+
+    def split(self, name: str) -> Split:
+        """Samples of one split."""
+        loaded = self.builder.load(self.data, name, [self.seed])
+        arrays = {key: torch.from_numpy(value[0]) for key, value in loaded.items()}
+        targets = arrays["label"].long().to(self.device)
+        groups = arrays["group"].long().to(self.device) if "group" in arrays else targets
+        mean, std = (arrays[key].double().to(self.device) for key in ("mean", "std"))
+        return Split(Images(arrays["images"].to(self.device), mean, std, self.dtype), targets, groups)
+
+    def named(self) -> Groups:
+        """The groups of the data set."""
+        return Groups.of(self.builder, self.dataset.config)
+
+    def make(self) -> nn.Module:
+        """The model, as it draws its weights."""
+        return self.settings[0].model.build(self.train.inputs.shape, classes(self.builder, self.dataset.config))
 
     def loss(self, outputs_of: OutputsOf, which: Tensor, rng: torch.Generator) -> Tensor:
-        inputs = self.train.inputs.augmented(which, self.augment, rng)
-        return F.cross_entropy(outputs_of(inputs), self.train.targets[which.to(self.device)])
+        """Cross-entropy of a batch."""
+        return F.cross_entropy(outputs_of(self.inputs_of(which, rng)), self.train.targets[which.to(self.device)])
+
+    def inputs_of(self, which: Tensor, rng: torch.Generator) -> Tensor:
+        """Inputs of a batch: images after random changes."""
+        return self.train.inputs.augmented(which, self.options.augment, rng)
 
     def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
-        """Accuracy (and loss, if asked for) by group on each split, balanced mean, worst group, sets; the spectrum."""
+        """Accuracy (and loss, with ``group_loss``) by group on each split, balanced, worst, sets; the spectrum."""
         values: dict[Key, Tensor] = {}
-        for name, split in self.splits.items():
-            values |= {(name, *key): value.reshape(1) for key, value in self._by_group(outputs_of, split).items()}
+        for name in self.splits:
+            totals = self.counted(outputs_of, name)
+            values |= totals.measured(name, self.groups)
+            if "group_loss" in self.metrics:
+                values[name, "all", "loss"] = totals.mean_loss()
         if "logit_kl" in self.metrics:
             logits = torch.cat([outputs_of(self.train.inputs.read(part)) for part in self.spectrum.split(self.chunk)])
             values["train", "all", "logit_kl"] = logit_kl(logits.unsqueeze(0))
         return values
 
-    def _by_group(self, outputs_of: OutputsOf, split: Split) -> dict[tuple[str, str], Tensor]:
-        """``(group, metric) -> value``."""
-        with_loss = "group_loss" in self.metrics
-        totals = torch.zeros(2 + with_loss, len(self.group_names), dtype=torch.float64, device=self.device)
+    def counted(self, outputs_of: OutputsOf, name: str) -> Totals:
+        """Sums by group over a split."""
+        split = self.splits[name]
+        totals = Totals(1, len(self.groups.names), "group_loss" in self.metrics, self.device)
         for start in range(0, len(split.targets), self.chunk):
             part = slice(start, start + self.chunk)
-            logits, targets = outputs_of(split.inputs.read(part)), split.targets[part]
-            sums = [torch.ones_like(targets), logits.argmax(1) == targets]
-            sums += [F.cross_entropy(logits.float(), targets, reduction="none")] if with_loss else []
-            totals.index_add_(1, split.groups[part], torch.stack([value.to(totals.dtype) for value in sums]))
-        count, correct, *loss = totals
-        accuracy = correct / count
-        values = {(group, "accuracy"): accuracy[i] for i, group in enumerate(self.group_names)}
-        values |= {("balanced", "accuracy"): accuracy.mean(), ("worst", "accuracy"): accuracy.amin()}
-        for name, members in self.sets.items():
-            values[name, "accuracy"] = correct[members].sum() / count[members].sum()
-        for total in loss:
-            values |= {(group, "loss"): total[i] / count[i] for i, group in enumerate(self.group_names)}
-            values["all", "loss"] = total.sum() / count.sum()
-        return values
+            logits = outputs_of(split.inputs.read(part)).float()
+            totals.add(logits.unsqueeze(0), split.targets[part].unsqueeze(0), split.groups[part].unsqueeze(0))
+        return totals
+
+
+TASK = Network

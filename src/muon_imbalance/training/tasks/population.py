@@ -3,13 +3,34 @@
 ``L(W) = 1/2 E ||y - W x||^2`` has gradient ``W Sigma_xx - Sigma_yx``; bases are random and orthogonal.
 """
 
+from collections.abc import Hashable
+from typing import Literal
+
 import torch
 from torch import Tensor
 
-from muon_imbalance.plan.job import Job
-from muon_imbalance.training.engine import Key, Tensors, expand
+from muon_imbalance.common.settings import Field, Settings
+from muon_imbalance.training.engine import expand
 from muon_imbalance.training.metrics.norm_balls import measure as measure_balls
+from muon_imbalance.training.options import Ball, Mixture, Needs, Start
 from muon_imbalance.training.randomness import generator
+from muon_imbalance.training.registry import Chosen
+from muon_imbalance.training.task import Key, Task, Tensors
+
+NEEDS = Needs(classes=False)
+EACH = {"mixture", "model", "off_diagonal"}
+"""Options that each model of a stack has of its own."""
+
+
+class Options(Settings):
+    """Population least squares on the Gaussian mixture."""
+
+    mixture: Mixture = Field(description="parameters of the mixture")
+    labels: Literal["rotated", "one_hot"] = Field(
+        "rotated", description="basis of the labels: random, or the identity as in (DM) (for rules on single entries)"
+    )
+    model: Start = Field(Start(), description="where the matrix starts")
+    metrics: list[Literal["deviation"] | Ball] = Field([], description="measured beside losses and components")
 
 
 def random_rotation(size: int, rng: torch.Generator) -> Tensor:
@@ -18,39 +39,29 @@ def random_rotation(size: int, rng: torch.Generator) -> Tensor:
     return q * torch.sign(torch.diagonal(r))
 
 
-def stackable(settings: dict) -> tuple[int, int]:
-    """Equal for models that can share a stack: those of the same size."""
-    return int(settings["mixture"]["k"]), int(settings["mixture"]["d"])
+class Population(Task):
+    """``W [S, k, d]``, random bases ``U, V`` per repetition; what is measured is ``W_bar = U^T W V``.
 
-
-def build(settings: list[dict], job: Job, seeds: list[int], data: None) -> "Population":
-    """The task of a stack."""
-    return Population(settings, job.experiment, seeds, getattr(torch, job.dtype), job.device)
-
-
-class Population:
-    """Task: ``W [S, k, d]``, random bases ``U, V`` per repetition; what is measured is ``W_bar = U^T W V``.
-
-    ``settings`` (one per model): ``mixture``; ``labels``: ``rotated`` (default, ``U`` is random) or ``one_hot``
-    (``U`` is the identity, as in (DM); rules that look at single entries depend on it); ``model``: entries of ``W``
-    start with standard deviation ``init_std`` (default 0); ``metrics`` may ask for ``deviation``, the share of
-    ``W_bar`` off its diagonal, ``||W_bar - diag W_bar||_F / ||W_bar||_F`` (0 for ``W = 0``), and for ``ball_*``, see
+    Models of equal ``k`` and ``d`` share a stack, each with a mixture of its own. The metric ``deviation`` is the share
+    of ``W_bar`` off its diagonal, ``||W_bar - diag W_bar||_F / ||W_bar||_F`` (0 for ``W = 0``); ``ball_*``: see
     :mod:`muon_imbalance.training.metrics.norm_balls`.
     """
 
-    def __init__(self, settings: list[dict], experiment: str, seeds: list[int], dtype: torch.dtype, device: str):
-        self.settings, self.experiment, self.seeds = settings, experiment, seeds
-        self.dtype, self.device = dtype, device
-        self.stack = len(seeds)
-        self.k, self.d = stackable(settings[0])
-        self.metrics = set(settings[0].get("metrics", ()))
-        self.p, self.mu, self.sigma2 = (self._of_mixture(key) for key in ("p", "mu", "sigma2"))
+    @classmethod
+    def alike(cls, settings: Chosen) -> Hashable:
+        """Equal for matrices of the same size, whatever their mixtures and starts."""
+        mixture, rest = settings.options.mixture, settings.options.model_dump(exclude=EACH)
+        return mixture.k, mixture.d, repr(rest)
+
+    def prepare(self) -> None:
+        """Draw the bases and make the moments."""
+        self.k, self.d = self.options.mixture.k, self.options.mixture.d
+        self.metrics = set(self.options.metrics)
+        self.p, self.mu, self.sigma2 = (
+            self.tensor([getattr(one.options.mixture, key) for one in self.settings]) for key in ("p", "mu", "sigma2")
+        )
         self.u, self.v = self.bases()
         self.sigma_xx, self.sigma_yx = self.moments()
-
-    def _of_mixture(self, key: str) -> Tensor:
-        """A parameter of the mixture per model, ``[S]`` (``p``: ``[S, k]``)."""
-        return torch.tensor([model["mixture"][key] for model in self.settings], dtype=self.dtype, device=self.device)
 
     def per_seed(self, draw, *purpose: str) -> list[Tensor]:
         """``draw(generator)`` for each model, stacked; models of one repetition get the same numbers."""
@@ -62,7 +73,7 @@ class Population:
         u, v = self.per_seed(
             lambda rng: (random_rotation(self.k, rng), random_rotation(self.d, rng)), "population", "bases"
         )
-        if self.settings[0].get("labels") == "one_hot":
+        if self.options.labels == "one_hot":
             u = torch.eye(self.k, dtype=self.dtype, device=self.device).expand_as(u)
         return u, v
 
@@ -76,8 +87,7 @@ class Population:
 
     def init(self) -> Tensors:
         """``init_std`` times Gaussian numbers, zero by default."""
-        stds = [model.get("model", {}).get("init_std", 0.0) for model in self.settings]
-        std = torch.tensor(stds, dtype=self.dtype, device=self.device)
+        std = self.tensor([one.options.model.init_std for one in self.settings])
         shape = (self.k, self.d)
         (drawn,) = self.per_seed(lambda rng: (torch.randn(shape, generator=rng, dtype=torch.float64),), "init")
         return {"weight": expand(std, drawn) * drawn + 0.0}  # no negative zeros
@@ -121,3 +131,6 @@ class Population:
             size = torch.linalg.matrix_norm(aligned)
             values["population", "all", "deviation"] = torch.linalg.matrix_norm(off) / size.masked_fill(size == 0, 1.0)
         return values
+
+
+TASK = Population

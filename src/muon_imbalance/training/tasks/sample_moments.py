@@ -4,59 +4,70 @@ Condition 1 then holds approximately: with ``U_n S V_n^T`` the SVD of the sample
 has an off-diagonal part ``B``, which may be deleted. Losses and ``alpha`` are those of the population.
 """
 
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.store import array_files
+from muon_imbalance.common.settings import Field, Settings
+from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.tables import gaussian_mixture
-from muon_imbalance.plan.job import Job
-from muon_imbalance.training.engine import Key, Tensors
+from muon_imbalance.training.options import Ball, Mixture, Needs, Start
+from muon_imbalance.training.registry import Dataset
+from muon_imbalance.training.task import Key, Tensors
 from muon_imbalance.training.tasks.population import Population
-from muon_imbalance.training.tasks.population import stackable as stackable
+
+NEEDS = Needs(dataset=True, builders=["gaussian_mixture"], classes=False)
 
 
-def build(settings: list[dict], job: Job, seeds: list[int], data: Path) -> "SampleMoments":
-    """The task of a stack."""
-    return SampleMoments(settings, job.experiment, seeds, getattr(torch, job.dtype), job.device, data)
+class Options(Settings):
+    """Least squares on the moments of a sample of the mixture."""
+
+    mixture: Mixture = Field(description="parameters of the mixture, those of the data set")
+    model: Start = Field(description="where the matrix starts")
+    off_diagonal: Literal["keep", "delete"] = Field(
+        "keep", description="what becomes of B, the part of the second moment that Condition 1 neglects"
+    )
+    metrics: list[Literal["deviation"] | Ball] = Field([], description="measured beside losses and components")
 
 
-def check(settings: dict) -> None:
-    """The data set must be a sample of the mixture; a difference is a :class:`UserError`."""
-    mixture, config = settings["mixture"], gaussian_mixture.Options().model_dump() | settings["dataset"]["config"]
+def check(mixture: Mixture, dataset: Dataset) -> None:
+    """The data set must be a sample of the mixture.
+
+    Raises:
+        UserError: the first parameter that differs.
+    """
+    config = gaussian_mixture.Options().model_dump() | dataset.config
     same = {
-        "classes": (config["classes"], mixture["k"]),
-        "dimension": (config["dimension"], mixture["d"]),
-        "prior": (config["prior"], mixture["p"]),
-        "mean_norm": (config["mean_norm"], mixture["mu"]),
-        "noise": (config["noise"] ** 2, mixture["sigma2"]),
+        "classes": (config["classes"], mixture.k),
+        "dimension": (config["dimension"], mixture.d),
+        "prior": (config["prior"], mixture.p),
+        "mean_norm": (config["mean_norm"], mixture.mu),
+        "noise": (config["noise"] ** 2, mixture.sigma2),
         "means": (config["means"], "orthogonal"),
     }
     for key, (found, wanted) in same.items():
         close = found == wanted if isinstance(wanted, str | list) else abs(found - wanted) <= 1e-9
         if not close:
-            raise UserError(f"dataset {settings['dataset']['name']}: {key} gives {found!r}, the mixture has {wanted!r}")
+            raise UserError(f"dataset {dataset.name}: {key} gives {found!r}, the mixture has {wanted!r}")
 
 
 class SampleMoments(Population):
-    """Task: ``W [S, k, d]`` from small Gaussian numbers, driven by the moments of the training sample.
+    """``W [S, k, d]`` from small Gaussian numbers, driven by the moments of the training sample.
 
-    ``settings`` (one per model): ``mixture``, ``dataset`` (a sample of it), ``model`` (``init_std``), and
-    ``off_diagonal``: ``keep`` (default) or ``delete`` the part ``B``. Measured in the sample's own basis beside
-    the population's: ``alpha_own`` (diagonal of ``U_n^T W V_n``); ``off_diagonal_share`` is ``||B||_F / ||S||_F``.
+    Measured in the sample's own basis beside the population's: ``alpha_own`` (diagonal of ``U_n^T W V_n``);
+    ``off_diagonal_share`` is ``||B||_F / ||S||_F``.
     """
 
-    def __init__(self, settings: list[dict], experiment: str, seeds: list[int], dtype, device: str, data: Path):
-        check(settings[0])
-        means, drawn = (
-            array_files.read_arrays(data, ["means"])["means"][seeds],
-            gaussian_mixture.load(data, "train", seeds),
-        )
+    def prepare(self) -> None:
+        """Read the means and the training sample."""
+        check(self.options.mixture, self.dataset)
+        means = read_arrays(self.data, ["means"])["means"][self.seeds]
+        drawn = gaussian_mixture.load(self.data, "train", self.seeds)
         self.means, self.inputs, self.labels = (torch.from_numpy(a) for a in (means, drawn["inputs"], drawn["label"]))
-        super().__init__(settings, experiment, seeds, dtype, device)
+        super().prepare()
 
     def bases(self) -> tuple[Tensor, Tensor]:
         """``U`` is the identity (labels are one-hot), ``V`` the directions of the means and a complement."""
@@ -78,7 +89,7 @@ class SampleMoments(Population):
         rotated = v.mT @ sigma_xx @ v
         kept = torch.diag_embed(torch.diagonal(rotated, dim1=1, dim2=2))
         self.share = torch.linalg.matrix_norm(rotated - kept) / torch.linalg.matrix_norm(kept)
-        delete = torch.tensor([model.get("off_diagonal", "keep") == "delete" for model in self.settings])
+        delete = torch.tensor([one.options.off_diagonal == "delete" for one in self.settings])
         sigma_xx = torch.where(delete[:, None, None], v @ kept @ v.mT, sigma_xx)
         self.own_u, self.own_v = u.to(self.device, self.dtype), v.to(self.device, self.dtype)
         return sigma_xx.to(self.device, self.dtype), sigma_yx.to(self.device, self.dtype)
@@ -92,8 +103,12 @@ class SampleMoments(Population):
         return order
 
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
+        """As the population's, with components in the sample's basis and the size of ``B``."""
         values = super().evaluate(params)
         own = torch.diagonal(self.own_u.mT @ params["weight"] @ self.own_v, dim1=1, dim2=2)
         values |= {("population", f"class_{c}", "alpha_own"): own[:, c] for c in range(self.k)}
         values["train", "all", "off_diagonal_share"] = self.share
         return values
+
+
+TASK = SampleMoments
