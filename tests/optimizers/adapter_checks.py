@@ -48,7 +48,7 @@ LARGE = {"small": (5, 4), "middle": (200, 200), "large": (300, 300), "larger": (
 
 
 def check_same_as_core(module, name, hyper, maximize=False, shapes=SHAPES):
-    """Bit for bit the steps of the stacked core on a stack of one."""
+    """The steps of the stacked core on a stack of one, but for the rounding of lists, portions and fused operations."""
     params, draw_gradients = weights(shapes=shapes)
     rule = module("registry").build(CLASSES[name], **hyper)
     stacked = {key: value[None].reshape(1, *(value.shape or (1,))) for key, value in snapshot(params).items()}
@@ -61,8 +61,8 @@ def check_same_as_core(module, name, hyper, maximize=False, shapes=SHAPES):
         stacked, state = rule.step(stacked, grads, state)
         optimizer.step()
         equal(before, {key: param.grad for key, param in params.items()}, f"gradients of {name}")
-        expected = {key: stacked[key].reshape(param.shape) for key, param in params.items()}
-        equal(snapshot(params), expected, f"{name} {hyper}")
+        for key, param in params.items():
+            checks.close(param.detach(), stacked[key].reshape(param.shape), 1e-13, f"{name} {hyper}: {key}")
 
 
 def check_round_trip(module, name, dtype):
@@ -99,8 +99,9 @@ def check_bfloat16(module, name):
             single[key].grad = param.grad.float()
         optimizer.step()
         reference.step()
-        rounded = {key: value.bfloat16() for key, value in snapshot(single).items()}
-        equal(snapshot(params), rounded, f"{name} in bfloat16")
+        for key, value in snapshot(single).items():  # within 16 roundings of numbers up to 4, where two bfloat16 meet
+            low, high = ((value + shift).bfloat16() for shift in (-4e-6, 4e-6))
+            assert ((low <= params[key]) & (params[key] <= high)).all(), f"{name} in bfloat16: {key} differs"
 
 
 def check_refusals(module, name):
@@ -155,7 +156,7 @@ def check_changed_tensors(module):
         stack = {"0": param.detach().clone()[None]}
         expected, state = rule.step(stack, {"0": param.grad[None]}, state or rule.init(stack))
         optimizer.step()
-        assert torch.equal(param.detach(), expected["0"][0]), f"beta1 = {beta}"
+        checks.close(param.detach(), expected["0"][0], checks.ROUNDINGS, f"beta1 = {beta}")
 
 
 def check_kernels(module):

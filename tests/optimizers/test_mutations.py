@@ -5,6 +5,7 @@ import torch
 
 from . import adapter_checks, checks, norm_checks, polar_checks, property_checks
 from .package_copies import copied
+from .plain_products import InTurn
 
 
 def reference(name):
@@ -32,7 +33,8 @@ def newton_schulz(module):
 
 
 def newton_schulz_of_squares(module):
-    polar_checks.check_newton_schulz(module("newton_schulz"), shapes=((48, 64), (32, 32)))
+    with InTurn():  # a library may do well with a product put into one of its factors
+        polar_checks.check_newton_schulz(module("newton_schulz"), shapes=((48, 64), (32, 32)))
 
 
 def tiny(module):
@@ -41,6 +43,14 @@ def tiny(module):
 
 def precise_gram(module):
     polar_checks.check_precise_gram(module("newton_schulz"))
+
+
+def parts_of_gram(module):
+    polar_checks.check_parts_of_gram(module("gram"))
+
+
+def gram_of_short_side(module):
+    polar_checks.check_gram_of_short_side(module("gram"))
 
 
 def nan_signs(module):
@@ -102,8 +112,11 @@ MUTANTS = {
     "Gram update without its second factor": (
         "newton_schulz.py", "torch.bmm(half, poly, out=gram)", "gram.copy_(half)", newton_schulz
     ),
-    "Gram matrix of a short side in float32": ("gram.py", "if elongated and short <= 32:", "if False:", newton_schulz),
-    "Gram matrix in one part": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "1", precise_gram),
+    "Gram matrix of a short side in float32": (
+        "gram.py", "if elongated and short <= 32:", "if False:", gram_of_short_side
+    ),
+    "Gram matrix in one part": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "1", parts_of_gram),
+    "Gram matrix in two parts": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "2", parts_of_gram),
     "half of each product": (
         "newton_schulz.py",
         "torch.bmm(total, poly, out=half)",

@@ -56,6 +56,8 @@ def test_matrices_of_other_shapes_in_one_list_do_not_mix():
 
 def test_the_gram_matrix_is_precise():
     polar_checks.check_precise_gram(iterations)
+    polar_checks.check_parts_of_gram(gram)
+    polar_checks.check_gram_of_short_side(gram)
 
 
 def test_squares_that_vanish_or_overflow_do_no_harm():
