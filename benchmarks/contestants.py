@@ -15,7 +15,8 @@ from torch.optim import Optimizer
 from benchmarks.precision import half_precision_taken_out
 from muon_imbalance.optimizers import torch_optim
 from muon_imbalance.optimizers.adam import adam
-from muon_imbalance.optimizers.base.hyperparameters import hyper
+from muon_imbalance.optimizers.base.hyperparameter_types import Decay, Momentum, Rate
+from muon_imbalance.optimizers.base.hyperparameters import rule
 from muon_imbalance.optimizers.geometry import norms, quintic_coefficients
 from muon_imbalance.optimizers.geometry.newton_schulz import NewtonSchulz
 from muon_imbalance.optimizers.sgd import sgd
@@ -53,12 +54,12 @@ class GramMuonInFloat32(pytorch_optimizer.Muon):
 def newton_schulz_muon(coefficients: tuple[quintic_coefficients.Quintic, ...]) -> type[Optimizer]:
     """Our Muon on matrices with these coefficients and nothing added to the norm, of which others take a bound."""
 
-    def rule(*, lr=0.02, momentum=0.95, weight_decay=0.0):
-        norm = norms.Spectral(NewtonSchulz(coefficients=coefficients, eps=0.0))
-        numbers = hyper("lr", lr), hyper("momentum", momentum, below=1), hyper("weight_decay", weight_decay)
-        return Steepest(norm, *numbers, nesterov=True, scale="original")
+    @rule
+    def matrices(*, lr: Rate = 0.02, momentum: Momentum = 0.95, weight_decay: Decay = 0.0):
+        norm = norms.SpectralIterated(NewtonSchulz(coefficients=coefficients, eps=0.0), scale="original")
+        return Steepest(norm, lr, momentum, weight_decay, nesterov=True)
 
-    return type("NewtonSchulzMuon", (torch_optim.StackedOptimizer,), {}, rule=rule)
+    return type("NewtonSchulzMuon", (torch_optim.StackedOptimizer,), {}, rule=matrices)
 
 
 THEIR_EXPRESS = tuple(pytorch_optimizer.optimizer.utils.matrix.NS_COEFFICIENTS["polar_express"])

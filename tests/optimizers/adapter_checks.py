@@ -44,7 +44,7 @@ def equal(first, second, what):
 
 
 LARGE = {"small": (5, 4), "middle": (200, 200), "large": (300, 300), "larger": (700, 200), "vector": (70_001,)}
-"""Around the bounds of `norms.portions`."""
+"""Around the bounds of ``batched.pieces``."""
 
 
 def check_same_as_core(module, name, hyper, maximize=False, shapes=SHAPES):
@@ -106,7 +106,7 @@ def check_bfloat16(module, name):
 
 def check_refusals(module, name):
     """Sparse, complex and whole-number tensors are refused before anything has moved."""
-    cls, error = getattr(module("torch_optim"), name), module("core").UserError
+    cls, error = getattr(module("torch_optim"), name), module("protocol").UserError
     for wrong, kind in [(torch.zeros(2, 2, dtype=torch.complex64), "complex"), (torch.zeros(3).to_sparse(), "sparse")]:
         with pytest.raises(error, match=f"{name} takes dense real floating-point parameters, this one is .*{kind}"):
             cls([torch.nn.Parameter(wrong)])

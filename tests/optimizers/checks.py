@@ -6,6 +6,8 @@
 import numpy as np
 import torch
 
+from muon_imbalance.optimizers.base import hyperparameters
+
 from . import formulas
 
 SHAPES = {  # one model; wide, tall, square, one row, kernel, vector
@@ -182,7 +184,8 @@ def check_nan_signs(norms):
             x = torch.ones(3, 4)
             x[1, 2], x[0, 0], x[0, 1], x[0, 2] = torch.nan, 0.0, 1e-37, torch.inf
             params = [torch.zeros(3, 4) for _ in range(count)]
-            norms.Max().descend_(params, [x] * count, lr)
+            rate = hyperparameters.hyper("lr", lr)
+            norms.Max().descend_(params, [x] * count, rate)
             for moved in params:
                 assert moved[1, 2].isnan() and moved[0, 0] == 0, f"{count}, {lr}"
                 assert (moved == -lr).sum() == x.numel() - 2, f"{count}, {lr}"

@@ -155,8 +155,8 @@ def test_copies_and_pickles_go_on(name):
     draw_gradients()
     optimizer.step()
     for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
-        for own, param in zip(other.param_groups[0]["params"], params.values(), strict=True):
-            own.grad = param.grad.clone()
+        for copied, param in zip(other.param_groups[0]["params"], params.values(), strict=True):
+            copied.grad = param.grad.clone()
         other.step()
 
 

@@ -61,12 +61,8 @@ def scalar_map(module):
     polar_checks.check_scalar_map(module("newton_schulz"))
 
 
-def projections(module):
-    norm_checks.check_projections(module("norms"))
-
-
 def polar_express(module):
-    polar_checks.check_polar_express(module("newton_schulz"), module("quintics"))
+    polar_checks.check_polar_express(module("newton_schulz"), module("quintic_coefficients"))
 
 
 def shampoo_is_specgd(module):
@@ -105,12 +101,12 @@ REFUSED = adapter(adapter_checks.check_refusals, "Muon")
 SHAMPOO, LION, MUON = (reference(name) for name in ("shampoo", "lion_k", "muon"))
 
 MUTANTS = {
-    "Newton-Schulz coefficient, reference": ("quintics.py", "-4.7750", "-4.7760", reference("muon")),
-    "Newton-Schulz coefficient, scalar map": ("quintics.py", "-4.7750", "-4.7760", scalar_map),
-    "sign of a coefficient": ("quintics.py", "-4.7750", "4.7750", newton_schulz),
-    "Gram matrix never renewed": ("newton_schulz.py", "growth: float = 20000.0", "growth: float = 1e99", newton_schulz),
+    "Newton-Schulz coefficient, reference": ("quintic_coefficients.py", "-4.7750", "-4.7760", reference("muon")),
+    "Newton-Schulz coefficient, scalar map": ("quintic_coefficients.py", "-4.7750", "-4.7760", scalar_map),
+    "sign of a coefficient": ("quintic_coefficients.py", "-4.7750", "4.7750", newton_schulz),
+    "Gram matrix never renewed": ("gram_steps.py", "growth: float = 20000.0", "growth: float = 1e99", newton_schulz),
     "Gram update without its second factor": (
-        "newton_schulz.py", "torch.bmm(half, poly, out=gram)", "gram.copy_(half)", newton_schulz
+        "gram_steps.py", "torch.bmm(half, poly, out=gram)", "gram.copy_(half)", newton_schulz
     ),
     "Gram matrix of a short side in float32": (
         "gram.py", "if elongated and short <= 32:", "if False:", gram_of_short_side
@@ -118,21 +114,21 @@ MUTANTS = {
     "Gram matrix in one part": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "1", parts_of_gram),
     "Gram matrix in two parts": ("gram.py", "max(2, -(-rows.shape[-1] // 384))", "2", parts_of_gram),
     "half of each product": (
-        "newton_schulz.py",
+        "gram_steps.py",
         "torch.bmm(total, poly, out=half)",
         "half.copy_((lambda product: product.triu() + product.triu(1).mT)(torch.bmm(total, poly)))",
         precise_gram,
     ),
-    "a factor for each matrix left out": ("newton_schulz.py", "poly.mul_(factor)", "pass", newton_schulz_of_squares),
+    "a factor for each matrix left out": ("gram_steps.py", "poly.mul_(factor)", "pass", newton_schulz_of_squares),
     "steps of squares in one place": (
-        "newton_schulz.py", "rooms[(step - 1) % 2]", "rooms[0]", newton_schulz_of_squares
+        "gram_steps.py", "spares[(step - 1) % 2]", "spares[0]", newton_schulz_of_squares
     ),
-    "squares of tiny matrices": ("newton_schulz.py", "else 1e-20", "else 1e-99", tiny),
+    "squares of tiny matrices": ("gram_steps.py", "else 1e-20", "else 1e-99", tiny),
     "NaN among signs": ("norms.py", "xs[0].clamp(-tiny, tiny)", "xs[0].sign() * tiny", nan_signs),
     "NaN among signs of several": (
         "norms.py", "torch._foreach_clamp_min(xs, -tiny)", "[x.sign() * tiny for x in xs]", nan_signs
     ),
-    "signs at a large rate": ("norms.py", "if lr >= 2:", "if False:", nan_signs),
+    "signs at a large rate": ("norms.py", "if rate >= 2:", "if False:", nan_signs),
     "cut-off too high": ("polar.py", "rtol**2 * values[..., -1:]", "1e-8", exact_polar),
     "cut-off of one matrix": ("polar.py", "rtol**2 * values[-1]", "0", exact_polar),
     "rank of one matrix": ("polar.py", "len(values) - rank", "rank", norms),
@@ -141,7 +137,7 @@ MUTANTS = {
         "polar.py", "x / torch.where(size > 0, size, 1.0)", "x", exact_polar
     ),
     "no cut-off": ("polar.py", "rtol**2 * values[..., -1:]", "0", exact_polar),
-    "spectral lmo of the larger half": ("norms.py", "= polar.exact)", "= lambda x: polar.exact(x, 0.5))", norms),
+    "spectral lmo of the larger half": ("norms.py", "= polar.exact,", "= lambda x: polar.exact(x, 0.5),", norms),
     "lmo of the max norm": ("norms.py", "mul_(1 / tiny)", "mul_(0.99 / tiny)", norms),
     "dual of the max norm": ("norms.py", "x.abs().sum((-2, -1))", "x.abs().mean((-2, -1))", norms),
     "zero gradient of the Frobenius lmo": (
@@ -153,34 +149,34 @@ MUTANTS = {
         on_build(checks.check_zero_gradient, "nmd"),
     ),
     "factor 1 - beta dropped": (
-        "steepest.py", "torch.lerp(old, grad, self.fresh(grad), out=room(old))",
-        "old * self.momentum(grad) + grad", reference("muon"),
+        "steepest.py", "torch.lerp(slot(state, key), grad, self.fresh(grad))",
+        "slot(state, key) * self.momentum(grad) + grad", reference("muon"),
     ),
     "Nesterov left out": (
         "steepest.py", "if self.nesterov else buffer", "if False else buffer", reference("nmd")
     ),
     "weight decay left out": (
-        "steepest.py", "kept = torch.mul(param, self.decay(param), out=new)", "pass", reference("specgd")
+        "norms.py", "torch.addcmul(kept, direction,", "torch.addcmul(param, direction,", reference("specgd")
     ),
     "weight decay of what is added left out": (
-        "steepest.py", "scales, sources, targets, kept)", "scales, sources, targets)", reference("muon")
+        "norms.py", "scales, sources, targets, kept)", "scales, sources, targets)", reference("muon")
     ),
-    "scale left out": ("steepest.py", "value=-self._factor(param)", "value=-1", reference("muon_exact")),
+    "scale left out": ("norms.py", "value=-self.length(param)", "value=-1", reference("muon_exact")),
     "weight decay of each model left out": (
-        "steepest.py", "torch.mul(p, self.decay(p), out=new[name])", "p", on_build(checks.check_stack, "muon")
+        "norms.py", "[torch.mul(param, decay(param), out=out) for", "[param for", on_build(checks.check_stack, "muon")
     ),
     "scale of what is added left out": (
-        "steepest.py", "-self._factor(param) for param in before", "-1.0 for param in before", reference("muon")
+        "norms.py", "-self.length(param) for param in params", "-1.0 for param in params", reference("muon")
     ),
     "added to kernels in another order": (
-        "core.py", "out.copy_(target.reshape(out.shape))", "pass", adapter_checks.check_kernels
+        "protocol.py", "out.copy_(target.reshape(out.shape))", "pass", adapter_checks.check_kernels
     ),
     "norm over the whole stack": (
         "norms.py", "torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, **sum_in)",
         "torch.linalg.vector_norm(x, **sum_in).reshape(1, 1, 1)", on_build(checks.check_stack, "nmd"),
     ),
     "kernel not flattened": (
-        "core.py", "x.reshape(*x.shape[:2], -1)", "x.flatten(0, -3) if x.ndim > 3 else x.unsqueeze(-1)",
+        "protocol.py", "x.reshape(*x.shape[:2], -1)", "x.flatten(0, -3) if x.ndim > 3 else x.unsqueeze(-1)",
         reference("ngd"),
     ),
     "bias correction of Adam": ("adam.py", "(1 - self.beta1.value**t)", "1", reference("adam")),
@@ -193,27 +189,30 @@ MUTANTS = {
         "muon.py", "weight_decay, decoupled=True", "weight_decay", reference("muon")
     ),
     "momentum of SGD averaged": (
-        "sgd.py", "torch.addcmul(grad, slot(state, key), self.momentum(param))",
-        "torch.lerp(grad, slot(state, key), self.momentum(param))", reference("sgd"),
+        "sgd.py", "torch.addcmul(grad, old, self.momentum(param), out=new)",
+        "torch.lerp(grad, old, self.momentum(param), out=new)", reference("sgd"),
     ),
     "first value for all models": (
-        "hyper.py", "value.to(device, dtype)", "value[:1].repeat(models).to(device, dtype)",
+        "hyperparameters.py", "value.to(device, dtype)", "value[:1].repeat(models).to(device, dtype)",
         on_build(checks.check_stack, "gd"),
     ),
     "step in place": (
-        "sgd.py", "torch.addcmul(param, update,", "param.addcmul_(update,", on_build(checks.check_pure, "gd")
+        "sgd.py", "= torch.empty_like(param), None, None", "= param, None, None", on_build(checks.check_pure, "gd")
     ),
     "momentum in place": (
-        "steepest.py", "return self._step(params, grads, state, torch.empty_like)",
-        "return self.step_(params, grads, state)",
-        on_build(checks.check_pure, "signum"),
+        "steepest.py", "torch.lerp(slot(state, key), grad, self.fresh(grad))",
+        "slot(state, key).lerp_(grad, self.fresh(grad))", on_build(checks.check_pure, "signum"),
     ),
     "no guard against zero": (
         "polar.py", "x / torch.where(size > 0, size, 1.0)", "x / size",
         on_build(checks.check_zero_gradient, "specgd"),
     ),
-    "Polar Express without its margin": ("quintics.py", "_shrunk(_EXPRESS[0], 1.01**2)", "_EXPRESS[0]", polar_express),
-    "a constant of Polar Express": ("quintics.py", "-2.9478499167379106", "-2.9478599167379106", polar_express),
+    "Polar Express without its margin": (
+        "quintic_coefficients.py", "_shrunk(_EXPRESS[0], 1.01**2)", "_EXPRESS[0]", polar_express
+    ),
+    "a constant of Polar Express": (
+        "quintic_coefficients.py", "-2.9478499167379106", "-2.9478599167379106", polar_express
+    ),
     "quintics in reverse": ("newton_schulz.py", "chain(coefficients,", "chain(coefficients[::-1],", MUON),
     "always the first quintic": (
         "newton_schulz.py", "repeat(coefficients[-1])", "repeat(coefficients[0])", polar_express
@@ -221,13 +220,6 @@ MUTANTS = {
     "one singular value too many": ("norms.py", "(x, rank=self.k)", "(x, rank=self.k + 1)", norms),
     "Ky Fan without the sum": ("norms.py", "s.sum(-1) / self.k", "s.sum(-1) / 99", norms),
     "dual of Ky Fan": ("norms.py", "[..., : self.k].sum(-1)", "[..., : self.k + 1].sum(-1)", norms),
-    "projection on the spectral ball": ("norms.py", "s.clamp(max=1)", "s.clamp(max=1.1)", projections),
-    "projection on the Frobenius ball": (
-        "norms.py", "frobenius_size(x).clamp(min=1)", "frobenius_size(x)", projections
-    ),
-    "projection on the max ball": ("norms.py", "x.clamp(-1, 1)", "x / x.abs().amax((-2, -1), True)", projections),
-    "threshold at the bend": ("norms.py", "share * (high - low)", "0 * (high - low)", projections),
-    "sum of the projection": ("norms.py", "capped(s, self.k)", "capped(s, self.k + 1)", projections),
     "power of Shampoo": ("shampoo.py", "power = -0.25", "power = -0.5", SHAMPOO),
     "power of Shampoo on vectors": ("shampoo.py", "else -0.5", "else -0.25", SHAMPOO),
     "power, reduction to SpecGD": ("shampoo.py", "power = -0.25", "power = -0.24", shampoo_is_specgd),
@@ -270,38 +262,37 @@ MUTANTS = {
         "shampoo.py", "slice(column, column + self.size)", "slice(column, column + self.size - 1)", SHAMPOO
     ),
     "decay of Shampoo": ("shampoo.py", "param if self.decay is None else", "param if True else", SHAMPOO),
-    "betas of Lion exchanged": (
-        "lion_k.py", "grad, self.fresh1(grad)", "grad, self.fresh2(grad)", LION
-    ),
+    "betas of Lion exchanged": ("lion_k.py", "grad, self.fresh1(grad)", "grad, self.fresh2(grad)", LION),
     "momentum of Lion from its update": (
-        "lion_k.py", "torch.lerp(momentum, grad, self.fresh2", "torch.lerp(updates[name], grad, self.fresh2",
-        LION,
+        "lion_k.py", "torch.lerp(momentum, grad, self.fresh2",
+        "torch.lerp(torch.lerp(momentum, grad, self.fresh1(grad)), grad, self.fresh2", LION,
     ),
-    "decay of Lion": ("lion_k.py", "param if self.decay is None else", "param if True else", bound),
+    "decay of Lion": ("lion_k.py", "lr, beta2, weight_decay)", "lr, beta2, weight_decay * 0)", bound),
     "Lion with the wrong ball": (
         "lion_k.py", '"nuclear": Spectral(polar_factor(polar, ns_steps))', '"nuclear": Max()', bound
     ),
     "Max norm in place of the spectral": (
-        "norms.py", "return self.factor(xs)", "return [x.sign() for x in xs]", turning
+        "norms.py", "self.factor([as_matrix(x) for x in xs])", "[as_matrix(x).sign() for x in xs]", turning
     ),
     "groups in the wrong order": (
         "gram.py", "zip(xs, _places(together, xs)", "zip(xs, _places(together, xs)[::-1]", grouped
     ),
     "matrices of one shape in the wrong order": (
-        "newton_schulz.py", "zip(same, zip(square", "zip(same[::-1], zip(square", grouped
+        "gram_steps.py", "zip(same, zip(square", "zip(same[::-1], zip(square", grouped
     ),
     "maximize ignored": ("torch_optim.py", "grads = torch._foreach_neg(grads)", "pass", SAME_UPWARDS),
-    "maximize ignored without lists": (
-        "torch_optim.py", '-grad if group["maximize"] else grad', "grad", MUON_UPWARDS
+    "decay of lists": (
+        "norms.py", "torch._foreach_mul_(params, decay.number())\n        sizes", "sizes", SAME_NMD
     ),
-    "decay of lists": ("steepest.py", "torch._foreach_mul_(params, self.decay.number())", "pass", SAME_NMD),
     "momentum of lists": ("steepest.py", "grads, self.fresh.number()", "grads, self.momentum.number()", SAME_NMD),
     "Nesterov of lists": ("steepest.py", "grads, momentum, self.momentum.number()", "grads, momentum, 0.1", NESTEROV),
-    "betas of Lion's lists": ("lion_k.py", "some_grads, self.fresh1.number()", "some_grads, 0.5", LION_LISTS),
-    "momentum of Lion's lists": ("lion_k.py", "some_grads, self.fresh2.number()", "some_grads, 0.5", LION_LISTS),
-    "decay of Lion's lists": ("lion_k.py", "torch._foreach_mul_(some, self.decay.number())", "pass", LION_LISTS),
-    "small tensors left out": ("norms.py", "    if few:", "    if False:", LION_LISTS),
-    "a part left out": ("norms.py", "tensor.view(-1).chunk(count)", "tensor.view(-1).chunk(count)[1:]", LION_LISTS),
+    "betas of Lion's lists": ("lion_k.py", "grads, self.fresh1.number()", "grads, 0.5", LION_LISTS),
+    "momentum of Lion's lists": ("lion_k.py", "grads, self.fresh2.number()", "grads, 0.5", LION_LISTS),
+    "decay of Lion's lists": (
+        "norms.py", "torch._foreach_mul_(params, decay.number())\n        rate", "rate", LION_LISTS
+    ),
+    "small tensors left out": ("batched.py", "    if few:", "    if False:", LION_LISTS),
+    "a part left out": ("batched.py", "tensor.view(-1).chunk(count)", "tensor.view(-1).chunk(count)[1:]", LION_LISTS),
     "rule of another learning rate": ("torch_optim.py", "_built(self.rule, **hyper)", "_built(self.rule)", SAME_NMD),
     "group ignored": (
         "torch_optim.py", "group[key] for key in self.hyper", "self.hyper[key] for key in self.hyper", SAME_NMD
@@ -309,11 +300,14 @@ MUTANTS = {
     "rule of former betas": (
         "torch_optim.py", "return value if isinstance(value, tuple) else (value,)", "return (value,)", CHANGED
     ),
-    "state not kept": ("torch_optim.py", "self.state[params[int(name)]][key] = value", "pass", SAME_MUON),
-    "count not kept": ("torch_optim.py", 'self.state[param]["step"] = new_state["count"].clone()', "pass", SAME_MUON),
-    "scalar of the wrong shape": ("torch_optim.py", "(tensor.shape or (1,))", "(tensor.shape or (1, 1))", SAME_MUON),
+    "state not kept": (
+        "torch_optim.py", "{key: value for key, value in state.", "{key: value.clone() for key, value in state.",
+        SAME_MUON,
+    ),
+    "count not kept": ("torch_optim.py", 'state["step"] = state["step"] + 1', "pass", SAME_MUON),
+    "scalar of the wrong shape": ("torch_optim.py", "tensor.view(1, 1)", "tensor.view(1, 1, 1)", SAME_MUON),
     "one count for all": (
-        "torch_optim.py", "batches[None if count is None else int(count)]", "batches[None]", LATE
+        "torch_optim.py", "None if count is None else int(count)]", "None]", LATE
     ),
     "state rounded on loading": ("torch_optim.py", 'if slot != "step":', "if False:", SAVED),
     "half precision all through": ("torch_optim.py", "tensor.dtype in HALF", "False", ROUNDED),

@@ -5,7 +5,7 @@ import torch
 
 from muon_imbalance import optimizers
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.optimizers.base.in_place import Alone
+from muon_imbalance.optimizers.base.in_place import InPlace
 from muon_imbalance.optimizers.torch_optim import Muon
 
 from . import checks
@@ -52,6 +52,6 @@ def test_refusals():
 
 def test_a_single_model_in_its_own_memory_takes_the_same_steps():
     rule = optimizers.build("muon", lr=0.1, adam_on="embedding|position", adam_lr=0.01)
-    expected, found = steps(rule, list(some(0))), steps(Alone(rule), list(some(0)))
+    expected, found = steps(rule, list(some(0))), steps(InPlace(rule), list(some(0)))
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, rtol=1e-12, atol=1e-12)

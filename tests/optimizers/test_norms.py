@@ -22,14 +22,13 @@ def test_frobenius_lmo_has_unit_norm_at_every_float32_scale(scale):
     assert torch.allclose(torch.linalg.matrix_norm(d.double()), torch.ones(2, dtype=torch.float64), rtol=1e-4)
 
 
-@pytest.mark.parametrize("oracle", ["lmo", "project"])
 @pytest.mark.parametrize(
     "norm", norm_checks.norm_objects(norms), ids=lambda n: f"{type(n).__name__}{getattr(n, 'k', '')}"
 )
-def test_a_bad_matrix_shows_and_leaves_the_others_alone(norm, oracle):
+def test_a_bad_matrix_shows_and_leaves_the_others_alone(norm):
     g = torch.randn(3, 4, 6, dtype=torch.float64)
-    expected = getattr(norm, oracle)(g)
+    expected = norm.lmo(g)
     g[1, 2, 3] = torch.nan
-    d = getattr(norm, oracle)(g)
+    d = norm.lmo(g)
     assert d[1].isnan().any()
     checks.close(d[[0, 2]], expected[[0, 2]], 1e-13, "models beside a diverged one")

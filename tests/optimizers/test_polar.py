@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from muon_imbalance.optimizers.geometry import gram, norms, polar, quintic_coefficients
+from muon_imbalance.optimizers.geometry import gram, gram_steps, norms, polar, quintic_coefficients
 from muon_imbalance.optimizers.geometry import newton_schulz as iterations
 
 from . import checks, formulas, polar_checks
@@ -36,13 +36,22 @@ def test_newton_schulz_equals_the_plain_float64_iteration():
     polar_checks.check_newton_schulz(iterations)
 
 
+@pytest.mark.parametrize("shape", [(2, 5, 40), (2, 40, 5), (3, 6, 6), (2, 6, 8), (1, 1, 3), (2, 3, 4, 9)], ids=str)
+@pytest.mark.parametrize("coefficients", [quintic_coefficients.COEFFICIENTS, quintic_coefficients.POLAR_EXPRESS])
+def test_the_fast_form_is_the_plain_iteration(shape, coefficients):
+    x = torch.randn(shape, dtype=torch.float64)
+    for steps in (1, 2, 5, 9):
+        found = iterations.newton_schulz(x, steps, coefficients)
+        checks.close(found, iterations.plain(x, steps, coefficients), 1e-10, f"{steps} steps")
+
+
 def test_steps_in_blocks_equal_single_steps_exactly_but_for_rounding():
     for shape in [(4, 9), (9, 4), (3, 40)]:
         x = torch.randn(2, *shape, dtype=torch.float64)
         singly = iterations.newton_schulz(x, 1, eps=0.0)
         for _ in range(2):
             grams = gram.grams([singly])
-            (singly,) = gram.times(iterations._polynomials(grams, quintic_coefficients.COEFFICIENTS), [singly])
+            (singly,) = gram.times(gram_steps._polynomials(grams, quintic_coefficients.COEFFICIENTS), [singly])
         checks.close(iterations.newton_schulz(x, 3, eps=0.0), singly, 1e-12, f"{shape}")
 
 

@@ -11,6 +11,7 @@ import torch
 from muon_imbalance import optimizers
 from muon_imbalance.common import closure
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
 from muon_imbalance.optimizers import registry
 
 from . import checks
@@ -55,7 +56,7 @@ def test_an_unknown_attribute_is_an_attribute_error():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hyperparameters_have_defaults_and_can_be_given(name):
-    defaults = registry.hyperparameters(name)
+    defaults = registry.defaults(name)
     assert {"lr", "weight_decay"} <= set(defaults)
     assert defaults["weight_decay"] == 0
     optimizers.build(name, **defaults)
@@ -64,7 +65,7 @@ def test_hyperparameters_have_defaults_and_can_be_given(name):
 @pytest.mark.parametrize(
     ("name", "hyper", "message"),
     [
-        ("mun", {}, f"unknown optimizer 'mun'; allowed: {', '.join(NAMES)}"),
+        ("mun", {}, f"optimizer 'mun' is unknown; allowed: {', '.join(NAMES)}"),
         (
             "ngd",
             {"momentum": 0.9},
@@ -86,7 +87,7 @@ def test_hyperparameters_have_defaults_and_can_be_given(name):
         ("nmd", {"momentum": 1.0}, "optimizer nmd: momentum = 1.0, allowed: 0 <= momentum < 1"),
         ("nmd", {"momentum": -0.1}, "momentum = -0.1, allowed: 0 <= momentum < 1"),
         ("sgd", {"momentum": 1.5}, "momentum = 1.5, allowed: 0 <= momentum < 1"),
-        ("sgd", {"nesterov": 1}, "nesterov = 1, allowed: true, false"),
+        ("sgd", {"nesterov": 1}, "nesterov = 1, allowed: true or false"),
         ("sgd", {"weight_decay": -1}, "weight_decay = -1, allowed: a finite number >= 0"),
         ("adam", {"betas": 0.9}, "betas = 0.9, allowed: a pair (beta1, beta2) or a tensor [S, 2]"),
         ("adam", {"betas": (0.9, 1.0)}, "betas[1] = 1.0, allowed: 0 <= betas[1] < 1"),
@@ -104,7 +105,7 @@ def test_hyperparameters_have_defaults_and_can_be_given(name):
         ("shampoo", {"precondition_frequency": 0}, "precondition_frequency = 0, allowed: a whole number from 1"),
         ("shampoo", {"max_preconditioner_dim": 1.5}, "max_preconditioner_dim = 1.5, allowed: a whole number from 1"),
         ("shampoo", {"grafting": "rmsprop"}, "grafting = 'rmsprop', allowed: none, sgd, adam"),
-        ("shampoo", {"bias_correction": 1}, "bias_correction = 1, allowed: true, false"),
+        ("shampoo", {"bias_correction": 1}, "bias_correction = 1, allowed: true or false"),
         ("lion_k", {"K": "spectral"}, "optimizer lion_k: K = 'spectral', allowed: l1, frobenius, nuclear, ky_fan"),
         ("lion_k", {"K": "ky_fan", "k": 0}, "k = 0, allowed: a whole number from 1"),
         ("lion_k", {"betas": 0.9}, "betas = 0.9, allowed: a pair (beta1, beta2) or a tensor [S, 2]"),
@@ -126,29 +127,77 @@ def test_betas_can_be_a_list_as_json_gives_it():
             checks.close(other[-1][key], histories[0][-1][key], checks.ROUNDINGS, key)
 
 
-HALF_GD = '''"""An optimizer in one file."""
+HALF_GD = '''"""Half of gradient descent: W <- W - lr G / 2."""
 
-from muon_imbalance.optimizers.sgd import sgd
+from muon_imbalance.optimizers.base.hyperparameter_types import Decay, Rate
+from muon_imbalance.optimizers.base.hyperparameters import rule
+from muon_imbalance.optimizers.sgd import Sgd
 
-OPTIMIZERS = ("halfgd",)
 
-
-def halfgd(*, lr=0.1):
+@rule
+def halfgd(*, lr: Rate = 0.1, weight_decay: Decay = 0.0) -> Sgd:
     """Half a step."""
-    return sgd(lr=lr / 2, momentum=0.0)
+    return Sgd(lr / 2, None, weight_decay)
 '''
 
 
 def test_a_new_optimizer_is_one_file(tmp_path, monkeypatch):
     copy = copied(tmp_path, monkeypatch, files={"halfgd.py": HALF_GD})("registry")
     assert copy.names() == sorted([*NAMES, "halfgd"])
+    assert copy.defaults("halfgd") == {"lr": 0.1, "weight_decay": 0.0}
     params, grads = checks.draw(steps=1)
     half, _ = checks.run(copy.build("halfgd", lr=0.2), params, grads)
     full, _ = checks.run(optimizers.build("gd", lr=0.1), params, grads)
     assert all(torch.equal(half[0][key], full[0][key]) for key in params)
 
 
+def test_the_documented_file_is_this_one():
+    assert HALF_GD in (SOURCE.parents[1] / "docs/adding-an-optimizer.md").read_text(encoding="utf-8")
+
+
 def test_a_name_offered_twice_is_refused(tmp_path, monkeypatch):
-    copy = copied(tmp_path, monkeypatch, files={"second.py": 'OPTIMIZERS = ("gd",)\n'})("registry")
-    with pytest.raises(ValueError, match=r"optimizer gd is offered by .*\.second and by sgd\.py"):
+    second = "@rule\ndef gd(*, lr=1):\n    pass\n"
+    copy = copied(tmp_path, monkeypatch, files={"second.py": second})("registry")
+    with pytest.raises(ValueError, match=r"two optimizers are named gd: in .*\.second and .*\.sgd"):
         copy.names()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_are_read_without_torch_and_say_what_the_signature_says(name):
+    code = "import json; from muon_imbalance.optimizers import registry\n"
+    code += f"fields = registry.options({name!r}).model_fields\n"
+    code += "print(json.dumps([{k: [f.default, f.description] for k, f in fields.items()}, 'torch' in sys.modules]))"
+    found, torch_imported = in_new_process(code)
+    assert not torch_imported
+    assert {key: default for key, (default, _) in found.items()} == json.loads(json.dumps(registry.defaults(name)))
+    assert all(meaning for _, meaning in found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "hyper", "message"),
+    [
+        ("muon", {"lr": 0}, "here.lr = 0; allowed: a number above 0"),
+        ("muon", {"lr": -0.1}, "here.lr = -0.1; allowed: a number above 0"),
+        ("gd", {"lr": float("nan")}, "here.lr = nan; allowed: a number above 0"),
+        ("gd", {"lr": float("inf")}, "here.lr = inf; allowed: a number above 0"),
+        ("gd", {"lr": "0.1"}, "here.lr = '0.1'; allowed: a number above 0"),
+        ("nmd", {"momentum": 1.5}, "here.momentum = 1.5; allowed: a number from 0 below 1"),
+        ("muon", {"ns_steps": 2.0}, "here.ns_steps = 2.0; allowed: a whole number from 1 to 99"),
+        ("shampoo", {"epsilon": -1}, "here.epsilon = -1; allowed: a number from 0"),
+        ("lion_k", {"K": "l2"}, "here.K = 'l2'; allowed: l1, frobenius, nuclear, ky_fan"),
+        ("muon", {"nesterov": 1}, "here.nesterov = 1; allowed: true or false"),
+        ("muon", {"adam_on": "["}, "here.adam_on: '['; allowed: a regular expression"),
+        ("muon", {"adam_lr": 0}, "here.adam_lr = 0; allowed: a number above 0 or null"),
+        ("adam", {"betas": [0.9]}, "allowed: a list of 2: a number from 0 below 1, a number from 0 below 1"),
+        ("adam", {"betas": [0.9, 1.0]}, "here.betas.1 = 1.0; allowed: a list of 2"),
+        ("ngd", {"momentum": 0.9}, "here: unknown key 'momentum'; allowed: lr, weight_decay"),
+    ],
+)
+def test_settings_out_of_range_are_refused_before_anything_is_built(name, hyper, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        checked(registry.options(name), hyper, "here")
+
+
+def test_settings_take_pairs_as_lists_or_tuples():
+    for pair in ([0.8, 1.0], (0.8, 1.0)):
+        assert checked(registry.options("shampoo"), {"betas": pair}, "here").betas == (0.8, 1.0)

@@ -45,7 +45,7 @@ def test_sgd_and_adam(name, torch_class, hyper, dtype):
 
 def test_defaults_are_those_of_torch():
     """Learning rates of SGD and Adam, betas and eps; momentum 0.9 of SGD is the paper's."""
-    ours = {name: registry.hyperparameters(name) for name in ("sgd", "adam", "muon")}
+    ours = {name: registry.defaults(name) for name in ("sgd", "adam", "muon")}
     weight = [torch.nn.Parameter(torch.zeros(2, 2))]
     sgd, adam, muon = (cls(weight).defaults for cls in (torch.optim.SGD, torch.optim.Adam, torch.optim.Muon))
     assert ours["sgd"]["lr"] == sgd["lr"]

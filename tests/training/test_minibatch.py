@@ -14,7 +14,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.progress import Progress
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.optimizers import registry
-from muon_imbalance.optimizers.base.in_place import Alone
+from muon_imbalance.optimizers.base.in_place import InPlace
 from muon_imbalance.optimizers.torch_bridge import torch_class as own
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
@@ -198,7 +198,7 @@ def test_a_step_in_place_is_the_step(rule, hyper):
     for _ in range(4):
         grads = {name: torch.randn(shape, generator=rng) for name, shape in shapes.items()}
         params, state = rule.step(params, grads, state)
-        mine, own = Alone(rule).step(mine, {name: value.clone() for name, value in grads.items()}, own)
+        mine, own = InPlace(rule).step(mine, {name: value.clone() for name, value in grads.items()}, own)
     assert list(own) == list(state) and list(mine) == list(params)
     for name in params:
         torch.testing.assert_close(mine[name], params[name], rtol=2e-5, atol=1e-6)

@@ -128,11 +128,6 @@ def test_a_class_cannot_be_put_where_rules_are_compared_with_closed_forms():
         checked(my_soap=SOAP, experiments={"deep_gd": {"sweep": sweep}})
 
 
-def test_defaults_are_read_from_the_source():
-    for name in registry.names():
-        assert registry.defaults(name) == registry.hyperparameters(name)
-
-
 @pytest.mark.parametrize(
     ("token", "default", "value"),
     [("0.5", 0.1, 0.5), ("10", 1, 10), ("10", 1.0, 10.0), ("1e-3", None, 1e-3), ("0.9,0.99", (0.8, 0.9), (0.9, 0.99)),

@@ -9,6 +9,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from muon_imbalance.common.errors import UserError
+
 PACKAGE = "muon_imbalance"
 SRC = Path(__file__).resolve().parents[2]
 
@@ -22,11 +24,25 @@ def module_file(module: str, src: Path = SRC) -> Path | None:
     return None
 
 
+def parse(path: Path) -> ast.Module:
+    """Syntax tree of a source file.
+
+    Raises:
+        UserError: its syntax is wrong, or it is no UTF-8.
+    """
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text: {error}") from None
+
+
 @cache
 def _imported(file: Path, stamp: int, src: Path, package: str) -> tuple[str, ...]:
     """Dotted names of ``package`` that one file imports; ``stamp`` renews the cache when the file changes."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), filename=str(file))):
+    for node in ast.walk(parse(file)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -44,6 +60,7 @@ def closure(*modules: str, src: Path = SRC, package: str = PACKAGE) -> list[Path
 
     Raises:
         ModuleNotFoundError: a root module has no file.
+        UserError: the syntax of a file is wrong.
     """
     found: dict[str, Path] = {}
     waiting = list(modules)

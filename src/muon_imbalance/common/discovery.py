@@ -10,12 +10,13 @@ import builtins
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from muon_imbalance.common.closure import PACKAGE, SRC, closure, module_file
+from muon_imbalance.common.closure import PACKAGE, SRC, closure, module_file, parse
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import Settings
 
@@ -38,12 +39,17 @@ class Room:
         """Name -> dotted module, sorted by name."""
         found: dict[str, str] = {}
         for folder in self.folders:
-            for path in (SRC / PACKAGE / folder).glob("*.py"):
-                if self.mark in _definitions(path, path.stat().st_mtime_ns):
-                    if path.stem in found:
-                        raise ValueError(f"two modules are named {path.stem}: in {found[path.stem]} and {folder}")
-                    found[path.stem] = ".".join((PACKAGE, *folder.split("/"), path.stem))
+            for path in sorted((SRC / PACKAGE / folder).glob("*.py")):
+                for name in self.offered(path):
+                    home = ".".join((PACKAGE, *folder.split("/"), path.stem))
+                    if name in found:
+                        raise ValueError(f"two {self.noun}s are named {name}: in {found[name]} and {home}")
+                    found[name] = home
         return dict(sorted(found.items()))
+
+    def offered(self, path: Path) -> list[str]:
+        """Names of what a file of the room offers: the file's own, if it defines the mark."""
+        return [path.stem] if self.mark in _definitions(path, path.stat().st_mtime_ns) else []
 
     def names(self) -> list[str]:
         """Names of all modules of the room."""
@@ -107,20 +113,6 @@ class Room:
         return declared(path, key) if key in _definitions(path, path.stat().st_mtime_ns) else default
 
 
-def parse(path: Path) -> ast.Module:
-    """Syntax tree of a source file.
-
-    Raises:
-        UserError: its syntax is wrong, or it is no UTF-8.
-    """
-    try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except SyntaxError as error:
-        raise UserError(f"{path}, line {error.lineno}: {error.msg}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text: {error}") from None
-
-
 @cache
 def _definitions(path: Path, stamp: int) -> frozenset[str]:
     """Names that classes, functions and assignments define at the top level."""
@@ -173,14 +165,24 @@ def declared(path: Path, name: str) -> Any:
 @cache
 def _declared(path: Path, name: str, stamp: int) -> Any:
     tree = parse(path)
+    if name not in {defined for node in tree.body for defined in _defined(node)}:
+        raise UserError(f"{path} defines no {name}")
+    return meanings(path, [name])[name]
+
+
+def meanings(path: Path, names: Iterable[str]) -> dict[str, Any]:
+    """What names mean at the top level of a source file, found by running the statements that they need, and no others.
+
+    Raises:
+        UserError: these statements fail.
+    """
+    tree, waiting = parse(path), list(names)
     makers: dict[str, ast.stmt] = {}
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             makers |= {(alias.asname or alias.name).partition(".")[0]: node for alias in node.names}
         makers |= dict.fromkeys(_defined(node), node)
-    if name not in makers:
-        raise UserError(f"{path} defines no {name}")
-    needed, waiting = set(), [name]
+    needed = set()
     while waiting:
         node = makers.get(waiting.pop())
         if node is None or node in needed:
@@ -194,5 +196,6 @@ def _declared(path: Path, name: str, stamp: int) -> Any:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{path}: {name} cannot be made: {type(error).__name__}: {error}") from error
-    return space[name]
+        made = ", ".join(names)
+        raise UserError(f"{path}: {made} cannot be made: {type(error).__name__}: {error}") from error
+    return space

@@ -73,7 +73,7 @@ def explain(error: ValidationError, kind: type[Settings], where: str) -> str:
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(owner.model_fields)) or "no key"
         return f"{'.'.join([where, *path[:-1]])}: unknown key {path[-1]!r}; allowed: {known}"
-    if first["type"] == "missing":
+    if first["type"] == "missing" and isinstance(first["loc"][-1], str):
         return f"{'.'.join([where, *path[:-1]])}: key {path[-1]!r} is missing"
     if first["type"] == "value_error":  # a validator of the class itself, which says what is allowed
         return f"{place}: {first['ctx']['error']}"
@@ -117,6 +117,8 @@ def _words(kind: Any, metadata: Sequence[Any] = ()) -> str:
         bound = "at least " if most != least else ""
         few = f" with {bound}{least} entr{'y' if least == 1 else 'ies'}" if least else ""
         return f"a list of {_plural(_words(inner[0]))}{few}"
+    if origin is tuple:
+        return f"a list of {len(inner)}: {', '.join(_words(one) for one in inner)}"
     if origin is dict:
         return f"a map of names to {_plural(_words(inner[1]))}"
     if pattern := next((one.pattern for one in _flat(metadata) if getattr(one, "pattern", None)), None):

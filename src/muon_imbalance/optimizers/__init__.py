@@ -1,4 +1,4 @@
-"""The optimizers: `names()` lists them, `build(name, **hyper)` makes one.
+"""The optimizers: ``names()`` lists them, ``build(name, **hyper)`` makes one.
 
 Lazy: importing this package imports neither torch nor any optimizer, so listing names is quick.
 """

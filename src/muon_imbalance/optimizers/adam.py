@@ -10,21 +10,17 @@ With beta1 = beta2 = eps = 0 it is SignGD. Source: App. A, torch.optim.Adam.
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.base.hyperparameters import Hyper, decay, flag, hyper, two_betas
-from muon_imbalance.optimizers.base.protocol import Tensors, check, slot
+from muon_imbalance.optimizers.base.hyperparameter_types import Betas, Decay, Decoupled, Eps, Rate
+from muon_imbalance.optimizers.base.hyperparameters import Hyper, decay, rule
+from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot
 
-OPTIMIZERS = ("adam",)
 
-
-class Adam:
+class Adam(Optimizer):
     """Adam with PyTorch's state (exp_avg, exp_avg_sq, count) and either kind of weight decay."""
-
-    counts_lists = True
-    """`step_lists_` is told the number of the step."""
 
     def __init__(self, lr: Hyper, beta1: Hyper, beta2: Hyper, eps: Hyper, weight_decay: Hyper, decoupled: bool = False):
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
-        self.fresh1, self.fresh2 = Hyper(1 - beta1.value, "beta1"), Hyper(1 - beta2.value, "beta2")
+        self.fresh1, self.fresh2 = 1 - beta1, 1 - beta2
         self.coupled = None if decoupled or weight_decay.is_zero() else weight_decay
         self.decay = decay(lr, weight_decay) if decoupled else None
         self.eps_has_zero = not bool(eps.value.all())
@@ -41,7 +37,7 @@ class Adam:
         check(params, grads)
         count = slot(state, "count") + 1
         t = int(count)
-        step_size = Hyper(self.lr.value / (1 - self.beta1.value**t), "lr")
+        step_size = self.lr / (1 - self.beta1**t)
         correction = Hyper((1 - self.beta2.value**t).rsqrt(), "beta2")
         new_params, new_state = {}, {"count": count}
         for name, param in params.items():
@@ -57,14 +53,12 @@ class Adam:
         return new_params, new_state
 
     @torch.no_grad()
-    def step_lists_(
-        self, params: list[Tensor], grads: list[Tensor], state: dict[str, list[Tensor]], count: int
-    ) -> None:
-        """Step number ``count`` for one model, in the memory of params and of the lists in state; one dtype."""
+    def step_(self, params: Tensors, grads: Tensors, slots: dict[str, Tensors], count: int) -> None:
+        means, squares = ([slot(slots[name], key) for name in params] for key in ("exp_avg", "exp_avg_sq"))
+        grads, params = [grads[name] for name in params], list(params.values())
         beta1, beta2 = self.beta1.number(), self.beta2.number()
         if self.coupled is not None:
             grads = torch._foreach_add(grads, params, alpha=self.coupled.number())
-        means, squares = state["exp_avg"], state["exp_avg_sq"]
         torch._foreach_lerp_(means, grads, self.fresh1.number())
         torch._foreach_lerp_(squares, torch._foreach_mul(grads, grads), self.fresh2.number())
         sizes = torch._foreach_sqrt(squares)
@@ -81,11 +75,17 @@ class Adam:
         return mean / (size.masked_fill_(size == 0, torch.inf) if self.eps_has_zero else size)
 
 
-def adam(*, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False) -> Adam:
-    """Adam; betas: a pair whose entries are numbers or tensors [S], or a tensor [S, 2].
+@rule
+def adam(
+    *,
+    lr: Rate = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: Eps = 1e-8,
+    weight_decay: Decay = 0.0,
+    decoupled_weight_decay: Decoupled = False,
+) -> Adam:
+    """Adam; betas: a pair whose entries are numbers or tensors ``[S]``, or a tensor ``[S, 2]``.
 
     weight_decay is added to the gradient, with decoupled_weight_decay it shrinks the weights (AdamW).
     """
-    beta1, beta2 = two_betas(betas)
-    lr, eps, weight_decay = hyper("lr", lr), hyper("eps", eps), hyper("weight_decay", weight_decay)
-    return Adam(lr, beta1, beta2, eps, weight_decay, flag("decoupled_weight_decay", decoupled_weight_decay))
+    return Adam(lr, *betas, eps, weight_decay, decoupled_weight_decay)

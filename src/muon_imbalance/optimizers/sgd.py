@@ -8,15 +8,15 @@ Source: App. A, torch.optim.SGD (without dampening).
 """
 
 import torch
+from torch import Tensor
 
-from muon_imbalance.optimizers.base.hyperparameters import Hyper, flag, hyper
-from muon_imbalance.optimizers.base.protocol import Tensors, check, slot
+from muon_imbalance.optimizers.base.hyperparameter_types import Decay, Momentum, Nesterov, Rate
+from muon_imbalance.optimizers.base.hyperparameters import Hyper, rule
+from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot
 
-OPTIMIZERS = ("sgd", "gd")
 
-
-class Sgd:
-    """SGD with a momentum buffer for every parameter; momentum None means no momentum and no state."""
+class Sgd(Optimizer):
+    """SGD with a momentum buffer for every parameter; momentum ``None`` means no momentum and no state."""
 
     def __init__(self, lr: Hyper, momentum: Hyper | None, weight_decay: Hyper, nesterov: bool = False):
         self.lr, self.momentum, self.nesterov = lr, momentum, nesterov
@@ -32,24 +32,38 @@ class Sgd:
         check(params, grads)
         new_params, new_state = {}, {}
         for name, param in params.items():
-            update = grad = grads[name]
-            if self.weight_decay is not None:
-                update = grad = torch.addcmul(grad, param, self.weight_decay(param))
+            new_params[name], old, new = torch.empty_like(param), None, None
             if self.momentum is not None:
-                key = f"momentum/{name}"
-                update = new_state[key] = torch.addcmul(grad, slot(state, key), self.momentum(param))
-                if self.nesterov:
-                    update = torch.addcmul(grad, update, self.momentum(param))
-            new_params[name] = torch.addcmul(param, update, self.lr(param), value=-1)
+                old = slot(state, f"momentum/{name}")
+                new = new_state[f"momentum/{name}"] = torch.empty_like(old)
+            self._move(param, grads[name], old, new_params[name], new)
         return new_params, new_state
 
+    @torch.no_grad()
+    def step_(self, params: Tensors, grads: Tensors, slots: dict[str, Tensors], count: int) -> None:
+        for name, param in params.items():
+            buffer = None if self.momentum is None else slot(slots[name], "momentum")
+            self._move(param, grads[name], buffer, param, buffer)
 
-def sgd(*, lr=1e-3, momentum=0.9, weight_decay=0.0, nesterov=False) -> Sgd:
+    def _move(self, param: Tensor, grad: Tensor, old: Tensor | None, out: Tensor, new: Tensor | None) -> None:
+        """out <- W_t, and new <- B_t from the old one, of one parameter."""
+        if self.weight_decay is not None:
+            grad = torch.addcmul(grad, param, self.weight_decay(param))
+        update = grad
+        if self.momentum is not None:
+            update = torch.addcmul(grad, old, self.momentum(param), out=new)
+            if self.nesterov:
+                update = torch.addcmul(grad, update, self.momentum(param))
+        torch.addcmul(param, update, self.lr(param), value=-1, out=out)
+
+
+@rule
+def sgd(*, lr: Rate = 1e-3, momentum: Momentum = 0.9, weight_decay: Decay = 0.0, nesterov: Nesterov = False) -> Sgd:
     """SGD with heavy-ball or Nesterov momentum."""
-    momentum = hyper("momentum", momentum, below=1)
-    return Sgd(hyper("lr", lr), momentum, hyper("weight_decay", weight_decay), flag("nesterov", nesterov))
+    return Sgd(lr, momentum, weight_decay, nesterov)
 
 
-def gd(*, lr=0.01, weight_decay=0.0) -> Sgd:
+@rule
+def gd(*, lr: Rate = 0.01, weight_decay: Decay = 0.0) -> Sgd:
     """Gradient descent: W <- W - lr G."""
-    return Sgd(hyper("lr", lr), None, hyper("weight_decay", weight_decay))
+    return Sgd(lr, None, weight_decay)

@@ -13,33 +13,43 @@ SpecGD. Accumulators hold squares: float32 gradients must lie between 1e-19 and 
 facebookresearch/optimizers (Shi et al. 2023), without its merging of small dimensions.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.base.hyperparameters import Hyper, choice, decay, flag, hyper, two_betas, whole
+from muon_imbalance.optimizers.base.hyperparameter_types import (
+    Beta2,
+    Corrected,
+    Decay,
+    Eps,
+    Frequency,
+    Grafting,
+    LargestSide,
+    Rate,
+    Start,
+    SumBetas,
+)
+from muon_imbalance.optimizers.base.hyperparameters import Hyper, decay, rule
 from muon_imbalance.optimizers.base.protocol import (
     HALF,
+    Optimizer,
     Tensors,
     as_matrix,
     before_and_after,
+    by_parameter,
     check,
     is_matrix,
-    settle,
     slot,
+    write_back,
 )
 from muon_imbalance.optimizers.geometry.norms import frobenius_size
 
-OPTIMIZERS = ("shampoo",)
-LARGEST = 10**9
 WHOLE = "0.0"
 """Label of the only block."""
-Room = Callable[[Tensor], Tensor]
-"""Says where the new value of a tensor goes."""
 
 
-class Shampoo:
+class Shampoo(Optimizer):
     """State: exp_avg, exp_avg_sq (Adam grafting), for block i.j the accumulators left.i.j [S, b, b] and
     right.i.j and, where they are not computed at every step, their powers left_root.i.j and right_root.i.j.
     """
@@ -83,44 +93,59 @@ class Shampoo:
                         state[f"{side}_root.{label}/{name}"] = zeros.clone()
         return state
 
-    def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
-        return self._step(params, grads, state, torch.empty_like)
-
-    def step_(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
-        """The same step in the memory of params and state."""
-        return self._step(params, grads, state, lambda tensor: tensor)
-
     @torch.no_grad()
-    def _step(self, params: Tensors, grads: Tensors, state: Tensors, room: Room) -> tuple[Tensors, Tensors]:
+    def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
         check(params, grads)
         count = slot(state, "count") + 1
-        t = int(count)
-        unbias1, unbias2 = self._unbias(self.beta1, t), self._unbias(self.beta2, t)
-        new_params, new_state = {}, {"count": count}
+        slots, t = by_parameter(params, state), int(count)
+        new_params, new_state, unbias = {}, {"count": count}, self._unbiased(t)
         for name, param in params.items():
-            old = slot(state, f"exp_avg/{name}")
-            mean = new_state[f"exp_avg/{name}"] = torch.lerp(old, grads[name], self.fresh1(param), out=room(old))
-            new = new_params[name] = room(param.detach())
-            matrix, roots = as_matrix(grads[name]), {}
-            for label, rows, columns in self._blocks(matrix):
-                for side, left, right in _grams(param, matrix[:, rows, columns]):
-                    key = f"{side}.{label}/{name}"
-                    total = new_state[key] = self._sum(slot(state, key), left, right, room)
-                    root = self._root(f"{side}_root.{label}/{name}", total, unbias2, param, t, state, new_state)
-                    roots[side, label] = root
-            if t >= self.start and self.grafting == "none" and param.dtype not in HALF and self._in_one(matrix):
-                self._add(param, mean, unbias1, roots, new)
-                continue
-            mean = mean * unbias1(param)
-            graft = as_matrix(self._graft(name, grads[name], mean, t, state, new_state, room))
-            direction = graft.clone() if t < self.start else torch.empty_like(graft)
-            for label, rows, columns in self._blocks(matrix) if t >= self.start else ():
-                place = (slice(None), rows, columns)
-                block = _product(roots["left", label], as_matrix(mean)[place], roots.get(("right", label)))
-                direction[place] = block if self.grafting == "none" else _rescaled(block, graft[place])
-            kept = param if self.decay is None else torch.mul(param, self.decay(param), out=new)
-            torch.addcmul(kept, direction.reshape(param.shape), self.lr(param), value=-1, out=new)
+            new_params[name] = torch.empty_like(param)
+            new = {key: torch.empty_like(old) for key, old in slots[name].items()}
+            self._move(param, grads[name], slots[name], new_params[name], new, t, *unbias)
+            new_state |= {f"{key}/{name}": tensor for key, tensor in new.items()}
         return new_params, new_state
+
+    @torch.no_grad()
+    def step_(self, params: Tensors, grads: Tensors, slots: dict[str, Tensors], count: int) -> None:
+        unbias = self._unbiased(count)
+        for name, param in params.items():
+            self._move(param, grads[name], slots[name], param, slots[name], count, *unbias)
+
+    def _unbiased(self, t: int) -> tuple[Hyper, Hyper]:
+        return self._unbias(self.beta1, t), self._unbias(self.beta2, t)
+
+    def _move(
+        self,
+        param: Tensor,
+        grad: Tensor,
+        slots: Tensors,
+        out: Tensor,
+        new: Tensors,
+        t: int,
+        unbias1: Hyper,
+        unbias2: Hyper,
+    ) -> None:
+        """out <- W_t of one parameter, new <- its state after step t; both may be what they are made from."""
+        mean = torch.lerp(slot(slots, "exp_avg"), grad, self.fresh1(param), out=new["exp_avg"])
+        matrix, roots = as_matrix(grad), {}
+        for label, rows, columns in self._blocks(matrix):
+            for side, left, right in _grams(param, matrix[:, rows, columns]):
+                key = f"{side}.{label}"
+                total = self._sum(slot(slots, key), left, right, new[key])
+                roots[side, label] = self._root(f"{side}_root.{label}", total, unbias2, param, t, slots, new)
+        if t >= self.start and self.grafting == "none" and param.dtype not in HALF and self._in_one(matrix):
+            self._add(param, mean, unbias1, roots, out)
+            return
+        mean = mean * unbias1(param)
+        graft = as_matrix(self._graft(grad, mean, t, slots, new))
+        direction = graft.clone() if t < self.start else torch.empty_like(graft)
+        for label, rows, columns in self._blocks(matrix) if t >= self.start else ():
+            place = (slice(None), rows, columns)
+            block = _product(roots["left", label], as_matrix(mean)[place], roots.get(("right", label)))
+            direction[place] = block if self.grafting == "none" else _rescaled(block, graft[place])
+        kept = param if self.decay is None else torch.mul(param, self.decay(param), out=out)
+        torch.addcmul(kept, direction.reshape(param.shape), self.lr(param), value=-1, out=out)
 
     def _in_one(self, matrix: Tensor) -> bool:
         """Whether it is not cut into blocks."""
@@ -139,37 +164,34 @@ class Shampoo:
         else:
             factors = roots["left", WHOLE], mean * rate
         torch.baddbmm(source, *factors, beta=kept, alpha=-1, out=target)
-        settle(new, target)
+        write_back(new, target)
 
-    def _sum(self, old: Tensor, left: Tensor, right: Tensor, room: Room) -> Tensor:
-        """beta2 old + (1 - beta2) left right; one call where all models share beta2."""
+    def _sum(self, old: Tensor, left: Tensor, right: Tensor, new: Tensor) -> Tensor:
+        """new <- beta2 old + (1 - beta2) left right; one call where all models share beta2."""
         beta2, fresh2 = self.beta2, self.fresh2
         if len(beta2.value) == 1:
-            return torch.baddbmm(old, left, right, beta=beta2.number(), alpha=fresh2.number(), out=room(old))
-        return torch.add(old * beta2(old), torch.bmm(left, right) * fresh2(old), out=room(old))
+            return torch.baddbmm(old, left, right, beta=beta2.number(), alpha=fresh2.number(), out=new)
+        return torch.add(old * beta2(old), torch.bmm(left, right) * fresh2(old), out=new)
 
-    def _graft(
-        self, name: str, grad: Tensor, mean: Tensor, t: int, state: Tensors, new_state: Tensors, room: Room
-    ) -> Tensor:
+    def _graft(self, grad: Tensor, mean: Tensor, t: int, slots: Tensors, new: Tensors) -> Tensor:
         """The step whose size is taken: of SGD with momentum, or of Adam."""
         if self.grafting != "adam":
             return mean
-        key = f"exp_avg_sq/{name}"
-        old = slot(state, key)
-        square = new_state[key] = torch.lerp(old, grad * grad, self.graft_fresh2(grad), out=room(old))
+        old = slot(slots, "exp_avg_sq")
+        square = torch.lerp(old, grad * grad, self.graft_fresh2(grad), out=new["exp_avg_sq"])
         size = (square * self._unbias(self.graft_beta2, t)(square)).sqrt_().add_(self.graft_epsilon(square))
         return mean / size.masked_fill_(size == 0, torch.inf)
 
-    def _root(self, key, total: Tensor, unbias: Hyper, param: Tensor, t: int, state: Tensors, new_state: Tensors):
-        """The power of an accumulator: computed at step `start` and then at multiples of `frequency`."""
+    def _root(self, key: str, total: Tensor, unbias: Hyper, param: Tensor, t: int, slots: Tensors, new: Tensors):
+        """The power of an accumulator: computed at step ``start`` and then at multiples of ``frequency``."""
         due = t == self.start or (t > self.start and t % self.frequency == 0)
         if due:
             power = -0.25 if is_matrix(param) else -0.5
             root = matrix_power(total * unbias(total), power, self.epsilon(total[..., 0].double()))
         else:
-            root = slot(state, key) if self.frequency > 1 else None  # None: before the start
-        if self.frequency > 1:
-            new_state[key] = root
+            root = slot(slots, key) if self.frequency > 1 else None  # None: before the start
+        if self.frequency > 1 and new[key] is not root:
+            new[key].copy_(root)
         return root
 
     def _unbias(self, beta: Hyper, t: int) -> Hyper:
@@ -203,13 +225,13 @@ def _product(left: Tensor, block: Tensor, right: Tensor | None) -> Tensor:
 
 
 def _rescaled(block: Tensor, graft: Tensor) -> Tensor:
-    """`block` with the Frobenius norm of `graft`."""
+    """``block`` with the Frobenius norm of ``graft``."""
     old, new = (frobenius_size(x).double() for x in (block, graft))
     return block * torch.where(old > 0, new / old, 0.0 * old).to(block.dtype)
 
 
 def matrix_power(a: Tensor, power: float, epsilon: Tensor) -> Tensor:
-    """(A + epsilon I)^power, power < 0, of symmetric A [S, b, b] >= 0, epsilon [S, 1]; eigenvalues in float64.
+    """(A + epsilon I)^power, power < 0, of symmetric A ``[S, b, b]`` >= 0, epsilon ``[S, 1]``; eigenvalues in float64.
 
     Where epsilon = 0 it is the power of the pseudo-inverse: eigenvalues below 1e-12 (or, if larger, b times the
     machine precision of A) times the largest count as 0. Negative eigenvalues, which are rounding errors, shift
@@ -226,19 +248,20 @@ def matrix_power(a: Tensor, power: float, epsilon: Tensor) -> Tensor:
     return powered if usual else torch.where(finite, powered, torch.nan)
 
 
+@rule
 def shampoo(
     *,
-    lr=1e-2,
-    betas=(0.9, 0.999),
-    epsilon=1e-12,
-    weight_decay=0.0,
-    precondition_frequency=1,
-    start_preconditioning_step=1,
-    max_preconditioner_dim=1024,
-    bias_correction=True,
-    grafting="none",
-    grafting_beta2=0.999,
-    grafting_epsilon=1e-10,
+    lr: Rate = 1e-2,
+    betas: SumBetas = (0.9, 0.999),
+    epsilon: Eps = 1e-12,
+    weight_decay: Decay = 0.0,
+    precondition_frequency: Frequency = 1,
+    start_preconditioning_step: Start = 1,
+    max_preconditioner_dim: LargestSide = 1024,
+    bias_correction: Corrected = True,
+    grafting: Grafting = "none",
+    grafting_beta2: Beta2 = 0.999,
+    grafting_epsilon: Eps = 1e-10,
 ) -> Shampoo:
     """Shampoo; grafting: "none", "sgd" or "adam" (grafting_beta2 and grafting_epsilon belong to "adam").
 
@@ -247,15 +270,15 @@ def shampoo(
     precondition_frequency.
     """
     return Shampoo(
-        hyper("lr", lr),
-        two_betas(betas, closed=True),
-        hyper("epsilon", epsilon),
-        hyper("weight_decay", weight_decay),
-        size=whole("max_preconditioner_dim", max_preconditioner_dim, 1, LARGEST),
-        frequency=whole("precondition_frequency", precondition_frequency, 1, LARGEST),
-        start=whole("start_preconditioning_step", start_preconditioning_step, 1, LARGEST),
-        bias_correction=flag("bias_correction", bias_correction),
-        grafting=choice("grafting", grafting, ("none", "sgd", "adam")),
-        grafting_beta2=hyper("grafting_beta2", grafting_beta2, below=1),
-        grafting_epsilon=hyper("grafting_epsilon", grafting_epsilon),
+        lr,
+        betas,
+        epsilon,
+        weight_decay,
+        size=max_preconditioner_dim,
+        frequency=precondition_frequency,
+        start=start_preconditioning_step,
+        bias_correction=bias_correction,
+        grafting=grafting,
+        grafting_beta2=grafting_beta2,
+        grafting_epsilon=grafting_epsilon,
     )

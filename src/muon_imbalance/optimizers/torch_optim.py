@@ -10,9 +10,9 @@
         torch.nn.functional.cross_entropy(model(x), y).backward()
         optimizer.step()
 
-Hyperparameters and defaults are those of the factory with the same name in lower case (`optimizers.build`), and
+Hyperparameters and defaults are those of the factory with the same name in lower case (``optimizers.build``), and
 each may differ from parameter group to parameter group. Every class hands its parameters to the stacked core as
-stacks of one model, so nothing is computed twice. Which parameters count as matrices says `core.is_matrix`.
+stacks of one model, so nothing is computed twice. Which parameters count as matrices says ``protocol.is_matrix``.
 SGD and Adam have no class here: on a single model torch.optim.SGD and Adam with fused=True make the same steps
 in one pass over the memory, which nothing built from separate operations reaches.
 """
@@ -26,8 +26,7 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.optimizers.base import protocol
-from muon_imbalance.optimizers.base.protocol import HALF
+from muon_imbalance.optimizers.base.protocol import HALF, Optimizer
 from muon_imbalance.optimizers.lion_k import lion_k
 from muon_imbalance.optimizers.muon import muon
 from muon_imbalance.optimizers.shampoo import shampoo
@@ -35,20 +34,20 @@ from muon_imbalance.optimizers.steepest import ngd, nmd, signgd, signum, specgd
 
 
 class StackedOptimizer(torch.optim.Optimizer):
-    """A torch optimizer over `rule`, a factory of `core.Optimizer`.
+    """A torch optimizer over ``rule``, a factory of a stacked ``Optimizer``.
 
     Parameters in half precision are updated in float32, where their state lives as well, and rounded once a
-    step. The gradients are only read. `maximize` steps along the gradient. Raises UserError for a
+    step. The gradients are only read. ``maximize`` steps along the gradient. Raises UserError for a
     hyperparameter outside its range and for parameters or gradients that are sparse, complex or integers;
     then no parameter has been changed.
     """
 
-    rule: Callable[..., protocol.Optimizer]
+    rule: Callable[..., Optimizer]
     hyper: dict[str, object]
     group_options: dict[str, object] = {}
 
-    def __init_subclass__(cls, rule: Callable[..., protocol.Optimizer], without: tuple[str, ...] = (), **kwargs):
-        """`without`: hyperparameters that tell parameters apart by name, in the place of which are groups here."""
+    def __init_subclass__(cls, rule: Callable[..., Optimizer], without: tuple[str, ...] = (), **kwargs):
+        """``without``: hyperparameters that tell parameters apart by name, in the place of which are groups here."""
         super().__init_subclass__(**kwargs)
         cls.rule = staticmethod(rule)
         given = {key: p for key, p in inspect.signature(rule).parameters.items() if key not in without}
@@ -79,7 +78,7 @@ class StackedOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """One update of all parameters that have a gradient; returns what `closure` returns."""
+        """One update of all parameters that have a gradient; returns what ``closure`` returns."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -90,76 +89,48 @@ class StackedOptimizer(torch.optim.Optimizer):
                 self._refuse(param.grad, "gradients")
         for group, params in work:
             rule = self._build(group)
-            params = [param for param in params if param.numel()]
-            for part, members in self._parts(rule, group, params):
-                for param in members:
-                    if param not in self.state:
-                        self.state[param].update(self._fresh_state(part, group, param))
-                if getattr(part, "takes_lists", False) and _alike(members):
-                    self._step_lists(part, group, members)
-                else:
-                    for batch in self._batches(members):
-                        self._step(part, group, batch)
+            for batch in self._batches(rule, group, [param for param in params if param.numel()]):
+                self._step(rule, group, batch)
         return loss
 
-    def _parts(self, rule: protocol.Optimizer, group: dict, params: list[Tensor]) -> list[tuple]:
-        """Which rule takes which parameters, where there is one for matrices and another for vectors."""
-        if not hasattr(rule, "takes"):
-            return [(rule, params)]
-        matrices, vectors = [], []
-        for param in params:
-            (matrices if rule.takes("", self._stacked(group, param)) else vectors).append(param)
-        return [(rule.matrices, matrices), (rule.vectors, vectors)]
-
-    def _batches(self, params: list[Tensor]) -> Iterable[list[Tensor]]:
-        """By number of steps taken: a parameter may have had no gradient before."""
+    def _batches(self, rule: Optimizer, group: dict, params: list[Tensor]) -> Iterable[list[Tensor]]:
+        """What is stepped together: of one dtype, on one device, and of as many steps taken."""
         batches = defaultdict(list)
         for param in params:
+            if param not in self.state:
+                fresh = rule.init({"0": self._stacked(group, param)})
+                state = {"step" if key == "count" else key.rpartition("/")[0]: value for key, value in fresh.items()}
+                self.state[param].update(state)
             count = self.state[param].get("step")
-            batches[None if count is None else int(count)].append(param)
+            batches[param.dtype, param.device, None if count is None else int(count)].append(param)
         return batches.values()
 
-    def _step_lists(self, rule: protocol.Optimizer, group: dict, params: list[Tensor]) -> None:
-        """All tensors at once in a few calls: the Python between the kernels costs more than small tensors."""
-        grads = [param.grad for param in params]
+    def _step(self, rule: Optimizer, group: dict, params: list[Tensor]) -> None:
+        names = [str(i) for i in range(len(params))]
+        weights, grads = ([self._stacked(group, x) for x in given] for given in (params, [p.grad for p in params]))
         if group["maximize"]:
             grads = torch._foreach_neg(grads)
-        slots = [key for key in self.state[params[0]] if key != "step"]
-        state = {key: [self.state[param][key].view_as(param) for param in params] for key in slots}
-        rule.step_lists_(params, grads, state)
-
-    def _step(self, rule: protocol.Optimizer, group: dict, params: list[Tensor]) -> None:
-        weights, grads, state = {}, {}, {"count": torch.zeros((), dtype=torch.int64)}
-        for i, param in enumerate(params):
-            name = str(i)
-            weights[name] = self._stacked(group, param)
-            grad = self._stacked(group, param.grad)
-            grads[name] = -grad if group["maximize"] else grad
-            for key, value in self.state[param].items():
-                state["count" if key == "step" else f"{key}/{name}"] = value
-        new, new_state = getattr(rule, "step_", rule.step)(weights, grads, state)
-        for i, param in enumerate(params):
-            if new[str(i)].data_ptr() != param.data_ptr():
-                param.copy_(new[str(i)].reshape(param.shape))
-        for key, value in new_state.items():
-            key, _, name = key.rpartition("/")
-            if name != "count":
-                self.state[params[int(name)]][key] = value
-        for param in params:
-            if "step" in self.state[param]:
-                self.state[param]["step"] = new_state["count"].clone()
+        states = [self.state[param] for param in params]
+        slots = [{key: value for key, value in state.items() if key != "step"} for state in states]
+        count = int(states[0]["step"]) + 1 if "step" in states[0] else 0
+        rule.step_(*(dict(zip(names, given, strict=True)) for given in (weights, grads, slots)), count)
+        for param, weight, state in zip(params, weights, states, strict=True):
+            if weight.data_ptr() != param.data_ptr():
+                param.copy_(weight.view_as(param))
+            if count:
+                state["step"] = state["step"] + 1
 
     def load_state_dict(self, state_dict: dict) -> None:
         """As torch, but the state keeps its own precision where that is finer than the parameter's."""
         super().load_state_dict(state_dict)
         saved = [key for group in state_dict["param_groups"] for key in group["params"]]
-        own = [param for group in self.param_groups for param in group["params"]]
-        for key, param in zip(saved, own, strict=True):
+        mine = [param for group in self.param_groups for param in group["params"]]
+        for key, param in zip(saved, mine, strict=True):
             for slot, value in state_dict["state"].get(key, {}).items():
                 if slot != "step":
                     self.state[param][slot] = value.to(param.device, copy=True)
 
-    def _build(self, group: dict) -> protocol.Optimizer:
+    def _build(self, group: dict) -> Optimizer:
         hyper = {key: group[key] for key in self.hyper}
         fixed = not any(isinstance(part, Tensor | list) for value in hyper.values() for part in _parts_of(value))
         try:
@@ -167,14 +138,10 @@ class StackedOptimizer(torch.optim.Optimizer):
         except UserError as error:
             raise UserError(f"{type(self).__name__}: {error}") from None
 
-    def _fresh_state(self, rule: protocol.Optimizer, group: dict, param: Tensor) -> dict[str, Tensor]:
-        state = rule.init({"0": self._stacked(group, param)})
-        return {"step" if key == "count" else key.rpartition("/")[0]: value for key, value in state.items()}
-
     def _stacked(self, group: dict, tensor: Tensor) -> Tensor:
-        """A stack of one model, [1, *shape], a scalar as [1, 1]; at least in float32."""
-        tensor = tensor.detach()
-        return (tensor.float() if tensor.dtype in HALF else tensor).reshape(1, *(tensor.shape or (1,)))
+        """A stack of one model, ``[1, *shape]``, a scalar as ``[1, 1]``; at least in float32."""
+        tensor = tensor.float() if tensor.dtype in HALF else tensor
+        return tensor.unsqueeze(0) if tensor.ndim else tensor.view(1, 1)
 
     def _refuse(self, tensor: Tensor, what: str) -> None:
         if tensor.layout is not torch.strided or not tensor.is_floating_point():
@@ -183,21 +150,13 @@ class StackedOptimizer(torch.optim.Optimizer):
 
 
 @lru_cache(maxsize=64, typed=True)
-def _built(rule: Callable[..., protocol.Optimizer], **hyper) -> protocol.Optimizer:
+def _built(rule: Callable[..., Optimizer], **hyper) -> Optimizer:
     """rule(**hyper), built once for values that cannot change behind its back; a rule keeps no state."""
     return rule(**hyper)
 
 
 def _parts_of(value: object) -> tuple:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _alike(params: list[Tensor]) -> bool:
-    """Whether there are parameters, and of one dtype, not half precision, on one device."""
-    if not params or params[0].dtype in HALF:
-        return False
-    dtype, device = params[0].dtype, params[0].device
-    return all(param.dtype == dtype and param.device == device for param in params)
 
 
 class Muon(StackedOptimizer, rule=muon, without=("adam_on", "adam_lr")):

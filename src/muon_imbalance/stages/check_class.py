@@ -1,4 +1,4 @@
-"""Stage: try out a user's own optimizer class before anything is trained with it.
+"""Stage: try out a user's torch class before anything is trained with it.
 
 It is imported, built with every cell of its sweeps, and makes three steps on a small problem. What a change of the
 class shows in goes into the file that its training jobs depend on.
@@ -23,7 +23,7 @@ from muon_imbalance.training.checkpoints import key
 log = logging.getLogger("muon_imbalance")
 
 
-def try_out(name: str, described: dict, case: dict) -> torch_class.Own:
+def try_out(name: str, described: dict, case: dict) -> torch_class.TorchClass:
     """Three steps with every cell of one experiment; returns the last optimizer.
 
     Args:
@@ -41,10 +41,10 @@ def try_out(name: str, described: dict, case: dict) -> torch_class.Own:
 
 
 def code(cls: type, spec: str, path: str | None) -> str:
-    """Hash of what a change of the class shows in: its own file, and what :func:`own_source.origin` finds."""
-    files, version = user_code.origin(spec, path)
+    """Hash of what a change of the class shows in: its own file, and what :func:`user_code.origin` finds."""
+    sources, version = user_code.origin(spec, path)
     defined = module_file(cls.__module__, user_code.folder(cls.__module__, path) or Path())
-    return key({"version": version}, {*files, *([defined] if defined else [])})
+    return key({"version": version}, {*sources, *([defined] if defined else [])})
 
 
 def record(name: str, described: dict, cases: list[dict]) -> dict:

@@ -16,6 +16,7 @@ from muon_imbalance.common.errors import run_stage
 from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.optimizers import registry
+from muon_imbalance.optimizers.base.protocol import Optimizer
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages.train import make_optimizer, make_task
 
@@ -30,10 +31,9 @@ def tensors(node: object) -> list[Tensor]:
     return [found for child in children for found in tensors(child)]
 
 
-def state_bytes(optimizer, state: dict) -> int:
-    """Memory of an optimizer's state; that of a torch class is inside it."""
-    inner = list(optimizer.optimizer.state.values()) if hasattr(optimizer, "optimizer") else []
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors([state, inner]))
+def state_bytes(optimizer: Optimizer, state: dict) -> int:
+    """Memory of an optimizer's state, wherever it lies."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors([state, optimizer.state_inside()]))
 
 
 def timed(work) -> tuple[float, object]:

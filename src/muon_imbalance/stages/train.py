@@ -23,7 +23,7 @@ from muon_imbalance.common.schedules import factor
 from muon_imbalance.data import registry as builders
 from muon_imbalance.models.registry import MODELS
 from muon_imbalance.optimizers import registry
-from muon_imbalance.optimizers.base.in_place import Alone
+from muon_imbalance.optimizers.base.in_place import InPlace
 from muon_imbalance.optimizers.base.scheduled import Scheduled
 from muon_imbalance.optimizers.torch_bridge import user_code
 from muon_imbalance.plan.job import Job, Run
@@ -101,7 +101,7 @@ def make_optimizer(job: Job, stack: list[Run], steps: int = 0):
     def build(factor: float):
         scaled = {key: factor * rate for key, rate in rates.items()}
         rule = registry.build(job.rule, **scaled, **fixed, **swept)
-        return Alone(rule) if job.epochs else rule
+        return InPlace(rule) if job.epochs else rule
 
     constant = job.schedule == "constant" and not job.warmup
     return build(1.0) if constant else Scheduled(build, job.schedule, steps, job.warmup)

@@ -1,17 +1,23 @@
 """Hyperparameters with a model axis: one number for all models, or one per model."""
 
+import inspect
 import math
-import re
+from collections.abc import Callable
+from functools import wraps
 from numbers import Real
+from typing import Any, get_args, get_origin
 
 import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from torch import Tensor
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import described
 
 
 class Hyper:
-    """A hyperparameter: float64 values [1] or [S]; calling it with a stacked tensor gives it as [S, 1, ...].
+    """A hyperparameter: float64 values ``[1]`` or ``[S]``; called with a stacked tensor it is ``[S, 1, ...]``.
 
     One number and S equal numbers take the same arithmetic path, so a stack equals its models run one by one.
     """
@@ -24,11 +30,23 @@ class Hyper:
         self._number = value.item() if len(value) == 1 else None
 
     def __call__(self, like: Tensor) -> Tensor:
-        """Shape [S, 1, ...], in the dtype and on the device of `like` [S, ...]."""
+        """Shape ``[S, 1, ...]``, in the dtype and on the device of ``like [S, ...]``."""
         where = (like.shape[0], like.ndim, like.dtype, like.device)
         if where not in self._cache:
             self._cache[where] = self._place(*where)
         return self._cache[where]
+
+    def __mul__(self, other: "Hyper | float") -> "Hyper":
+        return Hyper(self.value * (other.value if isinstance(other, Hyper) else other), self.key)
+
+    def __truediv__(self, other: "Hyper | float") -> "Hyper":
+        return Hyper(self.value / (other.value if isinstance(other, Hyper) else other), self.key)
+
+    def __rsub__(self, other: float) -> "Hyper":
+        return Hyper(other - self.value, self.key)
+
+    def __pow__(self, exponent: int) -> "Hyper":
+        return Hyper(self.value**exponent, self.key)
 
     def _place(self, models: int, ndim: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         value = self.value.repeat(models) if len(self.value) == 1 else self.value
@@ -37,13 +55,19 @@ class Hyper:
         return value.to(device, dtype).reshape(-1, *[1] * (ndim - 1))
 
     def number(self) -> float:
-        """The one value, for rules that act on a single model; raise UserError where there are several."""
+        """The one value, for steps of a single model.
+
+        Raises:
+            UserError: there are several.
+        """
         if self._number is None:
             raise UserError(f"{self.key} has {len(self.value)} values, allowed: 1 or one per model, here 1")
         return self._number
 
     def common(self) -> float | None:
-        """The value that all models have, None where they differ."""
+        """The value that all models have, ``None`` where they differ."""
+        if self._number is not None:
+            return self._number
         values = set(self.value.tolist())
         return values.pop() if len(values) == 1 else None
 
@@ -52,8 +76,14 @@ class Hyper:
         return not self.value.any()
 
 
-def hyper(key: str, value: Real | Tensor, below: float = math.inf, closed: bool = False) -> Hyper:
-    """A checked hyperparameter, 0 <= value < below (closed: <= below); raise UserError otherwise."""
+def hyper(key: str, value: Real | Tensor | Hyper, below: float = math.inf, closed: bool = False) -> Hyper:
+    """A checked hyperparameter, ``0 <= value < below`` (``closed``: ``<= below``).
+
+    Raises:
+        UserError: it is no number nor a tensor ``[S]``, or out of this range.
+    """
+    if isinstance(value, Hyper):  # checked before, by the rule that builds upon this one
+        return value
     if isinstance(value, Tensor) and value.ndim <= 1 and not value.is_complex() and value.numel():
         numbers = value.detach().to("cpu", torch.float64, copy=True).reshape(-1)
     elif isinstance(value, Real) and not isinstance(value, bool):
@@ -68,46 +98,74 @@ def hyper(key: str, value: Real | Tensor, below: float = math.inf, closed: bool 
     return Hyper(numbers, key)
 
 
-def two_betas(value: object, closed: bool = False) -> tuple[Hyper, Hyper]:
-    """betas: a pair whose entries are numbers or tensors [S], or a tensor [S, 2]; closed: beta2 may be 1."""
+def decay(lr: Hyper, weight_decay: Hyper) -> Hyper | None:
+    """The factor ``1 - lr * weight_decay`` of decoupled weight decay, ``None`` without decay."""
+    return None if weight_decay.is_zero() else 1 - lr * weight_decay
+
+
+def rule(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator that makes a function with keyword-only hyperparameters an update rule, which the registry finds.
+
+    Each hyperparameter's annotation, one of :mod:`muon_imbalance.optimizers.base.hyperparameter_types`, says what is
+    allowed; the function gets numbers as :class:`Hyper`, pairs of numbers as two of them, and all else as it is.
+
+    Raises:
+        UserError: from the rule, for an unknown key and for a value that is not allowed.
+    """
+    parameters = inspect.signature(factory).parameters
+    kinds = {key: _converter(key, parameter.annotation) for key, parameter in parameters.items()}
+
+    @wraps(factory)
+    def checked(**given):
+        for key, value in given.items():
+            if key not in kinds:
+                raise UserError(f"unknown hyperparameter {key} = {value!r}; allowed: {', '.join(kinds)}")
+        values = {key: parameter.default for key, parameter in parameters.items()} | given
+        return factory(**{key: kinds[key](value) for key, value in values.items()})
+
+    return checked
+
+
+def _converter(key: str, annotation: Any) -> Callable[[Any], Any]:
+    """What turns a given value of a hyperparameter into what its rule gets, or refuses it."""
+    field = FieldInfo.from_annotation(annotation)
+    if field.annotation is float:
+        limits = _limits(field)
+        return lambda value: hyper(key, value, *limits)
+    if get_origin(field.annotation) is tuple:
+        each = [_limits(FieldInfo.from_annotation(part)) for part in get_args(field.annotation)]
+        return lambda value: _two(key, value, each)
+    if float in _plain(field.annotation):  # a number or None
+        return lambda value: None if value is None else hyper(key, value)
+    adapter = TypeAdapter(annotation, config=ConfigDict(strict=True))
+
+    def checked(value: Any) -> Any:
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            (first, *_) = error.errors()
+            if first["type"] == "value_error":
+                raise UserError(f"{key} = {first['ctx']['error']}") from None
+            raise UserError(f"{key} = {value!r}, allowed: {described(field)}") from None
+
+    return checked
+
+
+def _limits(field: FieldInfo) -> tuple[float, bool]:
+    """Upper limit, and whether it is allowed itself."""
+    limits = [(getattr(one, name, None), name == "le") for one in field.metadata for name in ("lt", "le")]
+    return next((limit for limit in limits if limit[0] is not None), (math.inf, False))
+
+
+def _plain(annotation: Any) -> list[Any]:
+    """The types of a union, without what is attached to them."""
+    return [FieldInfo.from_annotation(part).annotation for part in get_args(annotation)]
+
+
+def _two(key: str, value: Any, limits: list[tuple[float, bool]]) -> tuple[Hyper, Hyper]:
+    """A pair whose entries are numbers or tensors ``[S]``, or a tensor ``[S, 2]``."""
     pair = value.unbind(-1) if isinstance(value, Tensor) and value.ndim else value
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise UserError(f"betas = {value!r}, allowed: a pair (beta1, beta2) or a tensor [S, 2]")
-    return hyper("betas[0]", pair[0], below=1), hyper("betas[1]", pair[1], below=1, closed=closed)
-
-
-def decay(lr: Hyper, weight_decay: Hyper) -> Hyper | None:
-    """The factor 1 - lr * weight_decay of decoupled weight decay, None without decay."""
-    return None if weight_decay.is_zero() else Hyper(1 - lr.value * weight_decay.value, "weight_decay")
-
-
-def choice(key: str, value: object, allowed: tuple[str, ...]) -> str:
-    """A word out of `allowed`; raise UserError otherwise."""
-    if value not in allowed:
-        raise UserError(f"{key} = {value!r}, allowed: {', '.join(allowed)}")
-    return value
-
-
-def flag(key: str, value: object) -> bool:
-    """True or False; raise UserError otherwise."""
-    if not isinstance(value, bool):
-        raise UserError(f"{key} = {value!r}, allowed: true, false")
-    return value
-
-
-def whole(key: str, value: object, low: int, high: int) -> int:
-    """A whole number, low <= value <= high; raise UserError otherwise."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise UserError(f"{key} = {value!r}, allowed: a whole number from {low} to {high}")
-    return value
-
-
-def pattern(key: str, value: object) -> str:
-    """A regular expression, "" for none; raise UserError otherwise."""
-    try:
-        re.compile(value)
-    except (TypeError, re.error):
-        raise UserError(
-            f"{key} = {value!r}, allowed: a regular expression that parameter names are searched for"
-        ) from None
-    return value
+        raise UserError(f"{key} = {value!r}, allowed: a pair (beta1, beta2) or a tensor [S, 2]")
+    first, second = (hyper(f"{key}[{i}]", one, *limits[i]) for i, one in enumerate(pair))
+    return first, second

@@ -10,7 +10,7 @@ from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, slot
 STEP = "schedule/step"
 
 
-class Scheduled:
+class Scheduled(Optimizer):
     """``build(factor)`` makes the optimizer with that multiple of the learning rate; it is built anew for each step."""
 
     def __init__(self, build: Callable[[float], Optimizer], schedule: str, steps: int, warmup: int = 0):

@@ -1,66 +1,61 @@
-"""Directions of several tensors: those alike through a linear minimisation oracle together, or one norm for all."""
+"""How lists of tensors are divided into parts that are worked on together."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 
-import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.base.protocol import Tensors, as_matrix
-from muon_imbalance.optimizers.geometry.norms import Norm
+from muon_imbalance.optimizers.base.protocol import as_matrix
 
 TOGETHER = 6 * 128 * 128
 """Entries of the square matrices that are worked on together on a CPU, where more of them leave its cache."""
+FEW, PIECE = 2**15, 2**16
+"""Entries of tensors on a CPU up to which one call for all of them is quicker than one for each, and from which on
+one call for each part is, since what one operation leaves for the next stays in the cache."""
 
 
-def lmos(norm: Norm, tensors: Tensors) -> Tensors:
-    """norm.lmo of every tensor [S, out, ...] as a matrix, in its own shape."""
-    directions = {}
-    for names in batches(norm, tensors):
-        directions |= lmos_together(norm, {name: tensors[name] for name in names})
-    return directions
+def batches(key: Callable[[Tensor], Hashable | None], tensors: list[Tensor]) -> Iterator[list[int]]:
+    """Places of tensors ``[S, out, ...]`` whose matrices have the same ``key``, on a CPU not too many at once.
 
-
-def lmos_together(norm: Norm, tensors: Tensors) -> Tensors:
-    """The same for one of :func:`batches`."""
-    found = norm.lmo_each([as_matrix(tensor) for tensor in tensors.values()])
-    pairs = zip(tensors.items(), found, strict=True)
-    return {name: direction.reshape(tensor.shape) for (name, tensor), direction in pairs}
-
-
-def jointly_normalised(tensors: Tensors) -> Tensors:
-    """Every tensor [S, ...] over the Frobenius norm of all of them together, model by model (0 stays 0)."""
-    squares = [
-        torch.linalg.vector_norm(tensor.flatten(1), dim=1, dtype=torch.float64).square() for tensor in tensors.values()
-    ]
-    size = sum(squares).sqrt()
-    size = size.masked_fill(size == 0, torch.inf)
-    return {
-        name: tensor / size.reshape(-1, *(1,) * (tensor.ndim - 1)).to(tensor.dtype) for name, tensor in tensors.items()
-    }
-
-
-def batches(norm: Norm, tensors: Tensors) -> Iterator[list[str]]:
-    """The names of tensors whose lmos are computed together: alike in `norm.key`, on a CPU not too many."""
+    A key of ``None`` leaves a tensor by itself.
+    """
     groups = defaultdict(list)
-    for name, tensor in tensors.items():
-        key = norm.key(as_matrix(tensor))
-        groups[name if key is None else (key, tensor.dtype, tensor.device)].append(name)
-    for names in groups.values():
-        yield from _portions(names, tensors)
+    for place, tensor in enumerate(tensors):
+        found = key(as_matrix(tensor))
+        groups[place if found is None else (found, tensor.dtype, tensor.device)].append(place)
+    for places in groups.values():
+        yield from _that_fit(places, tensors)
 
 
-def _portions(names: list[str], tensors: Tensors) -> Iterator[list[str]]:
-    portion, size = [], 0
-    for name in names:
-        work = _work(as_matrix(tensors[name]))
-        if portion and tensors[name].is_cpu and size + work > TOGETHER:
-            yield portion
-            portion, size = [], 0
-        portion.append(name)
+def _that_fit(places: list[int], tensors: list[Tensor]) -> Iterator[list[int]]:
+    batch, size = [], 0
+    for place in places:
+        matrix = as_matrix(tensors[place])
+        work = len(matrix) * min(matrix.shape[1:]) ** 2
+        if batch and matrix.is_cpu and size + work > TOGETHER:
+            yield batch
+            batch, size = [], 0
+        batch.append(place)
         size += work
-    yield portion
+    yield batch
 
 
-def _work(matrix: Tensor) -> int:
-    return len(matrix) * min(matrix.shape[1:]) ** 2
+def pieces(*lists: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
+    """Lists of tensors of the same shapes in pieces, for what is done entry by entry.
+
+    On a CPU all small ones are one piece, then each larger one is, in parts of at most ``PIECE`` entries if it is
+    contiguous in all lists; elsewhere all are one.
+    """
+    few = []
+    for tensors in zip(*lists, strict=True):
+        size = tensors[0].numel()
+        if not tensors[0].is_cpu or size <= FEW:
+            few.append(tensors)
+        elif size <= PIECE or not all(tensor.is_contiguous() for tensor in tensors):
+            yield tuple([tensor] for tensor in tensors)
+        else:
+            count = -(-size // PIECE)
+            for parts in zip(*(tensor.view(-1).chunk(count) for tensor in tensors), strict=True):
+                yield tuple([part] for part in parts)
+    if few:
+        yield tuple(map(list, zip(*few, strict=True)))

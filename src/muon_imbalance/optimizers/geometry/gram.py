@@ -1,4 +1,4 @@
-"""Gram matrices of stacks [S, m, n] on their smaller side, and products of the stacks with squares of that side."""
+"""Gram matrices of stacks ``[S, m, n]`` on their smaller side, and products of the stacks with squares of that side."""
 
 from collections.abc import Sequence
 
@@ -19,14 +19,14 @@ def rows_first(x: Tensor) -> bool:
 
 
 def joined(xs: list[Tensor]) -> Tensor:
-    """Stacks [S, m, n] of one shape as one stack."""
+    """Stacks ``[S, m, n]`` of one shape as one stack."""
     return xs[0] if len(xs) == 1 else torch.cat(xs)
 
 
 def grams(xs: list[Tensor]) -> Tensor:
-    """Gram matrices X X^T or X^T X of all, whichever are smaller, in one stack of their own memory.
+    """Gram matrices X X^T or X^T X of all, whichever are smaller, in one new stack.
 
-    Where steps go in blocks, their growth asks for precise ones. For a short side up to 32 they are then float64, which
+    Where steps go in blocks, errors grow, so these are precise. For a short side up to 32 they are then float64, which
     takes no longer there; else sums of parts over at most 384 entries of the long side, each of which rounds less:
     together they halve the error.
     """
@@ -41,7 +41,7 @@ def grams(xs: list[Tensor]) -> Tensor:
 
 
 def gram(x: Tensor, out: Tensor, precise: bool = False) -> Tensor:
-    """Gram matrices of one stack, put into `out`."""
+    """Gram matrices of one stack, put into ``out``."""
     rows = x if rows_first(x) else x.mT
     first, *rest = rows.chunk(max(2, -(-rows.shape[-1] // 384)), -1) if precise else (rows,)
     torch.bmm(first, first.mT, out=out)

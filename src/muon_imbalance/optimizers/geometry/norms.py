@@ -1,53 +1,81 @@
-"""Norms on matrices, their dual norms, linear minimisation oracles and projections (Eq. 1, Table 1).
+"""Norms on matrices, their dual norms and linear minimisation oracles, and steps along these (Eq. 1, Table 1).
 
-Every function acts on the last two axes of [..., m, n]. `lmo(G)` is the D with ||D|| = 1 that maximises
-<G, D>, so <G, lmo(G)> is the dual norm of G; steepest descent steps along -lmo(G), which is a subgradient of
-the dual norm. lmo(0) = 0. `project(X)` is the nearest point (in Frobenius distance) with ||X|| <= 1.
+``lmo(G)`` is the D with ``||D|| = 1`` that maximises ``<G, D>``, so ``<G, lmo(G)>`` is the dual norm of G; steepest
+descent steps along ``-lmo(G)``, which is a subgradient of the dual norm. ``lmo(0) = 0``.
 """
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from muon_imbalance.optimizers.geometry import gram, polar
+from muon_imbalance.optimizers.base.hyperparameters import Hyper
+from muon_imbalance.optimizers.base.protocol import HALF, as_matrix, before_and_after, write_back
+from muon_imbalance.optimizers.geometry import batched, gram, polar
+from muon_imbalance.optimizers.geometry.newton_schulz import NewtonSchulz
 
 
-class Norm(Protocol):
-    """A norm as data: `norm` and `dual_norm` map [..., m, n] to [...], `lmo` and `project` keep the shape.
+class Norm(ABC):
+    """A norm as data.
 
-    `lmo_each` takes a list of matrices [S, m, n] whose `key` is the same, of one dtype on one device; a key of None
-    asks for one at a time. A norm that does not ask for the shape of a matrix also has, for lists of whole
-    tensors, `descend_`; or, where the lmo is a multiple of the matrix, `rates` of a list and `rate`, so that the
-    multiple need not be stored.
+    A subclass defines :meth:`norm`, :meth:`dual_norm` and :meth:`lmo`, which act on the last two axes of
+    ``[..., m, n]``. The rest has defaults: what an optimizer does with lists of tensors ``[S, out, ...]``, each counted
+    as a matrix, and which of them are worked on together.
     """
 
-    def norm(self, x: Tensor) -> Tensor: ...
+    @abstractmethod
+    def norm(self, x: Tensor) -> Tensor:
+        """``||X||``, ``[..., m, n]`` to ``[...]``."""
 
-    def dual_norm(self, x: Tensor) -> Tensor: ...
+    @abstractmethod
+    def dual_norm(self, x: Tensor) -> Tensor:
+        """The largest ``<X, D>`` with ``||D|| <= 1``, ``[..., m, n]`` to ``[...]``."""
 
-    def lmo(self, x: Tensor) -> Tensor: ...
+    @abstractmethod
+    def lmo(self, x: Tensor) -> Tensor:
+        """The D of norm 1 with the largest ``<X, D>``, of the shape of X; a NaN in X shows in D."""
 
-    def project(self, x: Tensor) -> Tensor: ...
+    def key(self, x: Tensor) -> Hashable | None:
+        """What matrices ``[S, m, n]`` have in common whose oracles are computed together.
 
-    def key(self, x: Tensor) -> Hashable | None: ...
-
-    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]: ...
-
-
-class Alone:
-    """Matrices go through the lmo one by one, for which nothing is quicker."""
-
-    def key(self, x: Tensor) -> None:
+        ``None``: each is computed by itself, for which nothing is quicker.
+        """
         return None
 
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
-        return [self.lmo(x) for x in xs]
+        """The oracle of tensors ``[S, out, ...]`` of one batch, in their own shapes."""
+        return [self.lmo(as_matrix(x)).reshape(x.shape) for x in xs]
+
+    def length(self, param: Tensor) -> float:
+        """Length of a step on a parameter, in learning rates."""
+        return 1.0
+
+    def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
+        """Places of the tensors that :meth:`descend` takes together."""
+        return batched.batches(self.key, xs)
+
+    def descend(
+        self, params: list[Tensor], xs: list[Tensor], lr: Hyper, outs: list[Tensor], decay: Hyper | None = None
+    ) -> None:
+        """Every out <- decay * param - length * lr * lmo(x), for one of :meth:`batches`; an out may be its param."""
+        for param, direction, out in zip(params, self.lmo_each(xs), outs, strict=True):
+            kept = param if decay is None else torch.mul(param, decay(param), out=out)
+            torch.addcmul(kept, direction, lr(param), value=-self.length(param), out=out)
+
+    def portions(self, xs: list[Tensor], *others: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
+        """The same division of several lists, for :meth:`descend_`."""
+        for batch in self.batches(xs):
+            yield tuple([tensors[place] for place in batch] for tensors in (xs, *others))
+
+    def descend_(self, params: list[Tensor], xs: list[Tensor], lr: Hyper, decay: Hyper | None = None) -> None:
+        """The step of :meth:`descend` in place, for one model and one of :meth:`portions`."""
+        self.descend(params, xs, lr, params, decay)
 
 
-class Frobenius(Alone):
-    """||X||_F, its own dual; lmo(G) = G / ||G||_F (NGD, NMD)."""
+class Frobenius(Norm):
+    """``||X||_F``, its own dual; lmo(G) = G / ||G||_F."""
 
     def norm(self, x: Tensor) -> Tensor:
         return torch.linalg.matrix_norm(x)
@@ -58,24 +86,48 @@ class Frobenius(Alone):
         size = frobenius_size(x)
         return x / size.masked_fill(size < torch.finfo(x.dtype).tiny, torch.inf).to(x.dtype)
 
-    def rate(self, x: Tensor, lr: Tensor) -> Tensor:
-        """The multiple lr * lmo(x) / x, with lr of shape [..., 1, 1]."""
-        return _rate(lr, frobenius_size(x), x.dtype)
 
-    def rates(self, xs: list[Tensor], lr: float) -> list[Tensor]:
+class FrobeniusMultiple(Frobenius):
+    """The same; a step subtracts a multiple of G, so that the oracle need not be stored (NGD, NMD)."""
+
+    def descend(self, params, xs, lr, outs, decay=None) -> None:
+        for param, x, out in zip(params, xs, outs, strict=True):
+            kept = param if decay is None else torch.mul(param, decay(param), out=out)
+            rate = _multiple(as_matrix(lr(param)), frobenius_size(as_matrix(x)), x.dtype)
+            torch.addcmul(kept, x, rate.reshape(lr(param).shape), value=-1.0, out=out)
+
+    def portions(self, *lists: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
+        """All together."""
+        yield lists
+
+    def descend_(self, params, xs, lr, decay=None) -> None:
+        if decay is not None:
+            torch._foreach_mul_(params, decay.number())
         sizes = _safe(xs[0], lambda **sum_in: torch.stack(torch._foreach_norm(xs, **sum_in)))
-        return list(_rate(sizes.new_tensor(lr, dtype=xs[0].dtype), sizes, xs[0].dtype).unbind())
+        rates = _multiple(sizes.new_tensor(lr.number(), dtype=xs[0].dtype), sizes, xs[0].dtype)
+        torch._foreach_addcmul_(params, xs, list(rates.unbind()), value=-1)
 
-    def project(self, x: Tensor) -> Tensor:
-        return x / frobenius_size(x).clamp(min=1).to(x.dtype)
+
+class GlobalFrobenius(Frobenius):
+    """The Frobenius norm of all tensors of a model together (NMD with scope "global")."""
+
+    def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
+        """All together."""
+        yield list(range(len(xs)))
+
+    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
+        squares = [torch.linalg.vector_norm(x.flatten(1), dim=1, dtype=torch.float64).square() for x in xs]
+        size = sum(squares).sqrt()
+        size = size.masked_fill(size == 0, torch.inf)
+        return [x / size.reshape(-1, *(1,) * (x.ndim - 1)).to(x.dtype) for x in xs]
 
 
 def frobenius_size(x: Tensor) -> Tensor:
-    """||X||_F as [..., 1, 1]."""
+    """``||X||_F`` of ``[..., m, n]`` as ``[..., 1, 1]``."""
     return _safe(x, lambda **sum_in: torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, **sum_in))
 
 
-def _rate(lr: Tensor, size: Tensor, dtype: torch.dtype) -> Tensor:
+def _multiple(lr: Tensor, size: Tensor, dtype: torch.dtype) -> Tensor:
     """lr / size in dtype, always a number, so that it times a zero matrix is zero."""
     bounds = torch.finfo(dtype)
     return (lr / size.clamp(min=bounds.tiny)).clamp(max=bounds.max).to(dtype)
@@ -94,8 +146,8 @@ def _safe(like: Tensor, sizes: Callable[..., Tensor]) -> Tensor:
     return sizes(dtype=torch.float64)
 
 
-class Max(Alone):
-    """max |X_ij|, dual: sum |X_ij|; lmo(G) = sign(G) (SignGD, Signum)."""
+class Max(Norm):
+    """max |X_ij|, dual: sum |X_ij|; lmo(G) = sign(G) (SignGD, Signum, Lion)."""
 
     def norm(self, x: Tensor) -> Tensor:
         return x.abs().amax((-2, -1))
@@ -108,81 +160,30 @@ class Max(Alone):
         tiny = torch.finfo(x.dtype).tiny
         return x.clamp(-tiny, tiny).mul_(1 / tiny)
 
-    def descend_(self, params: list[Tensor], xs: list[Tensor], lr: float) -> None:
-        """Every param <- param - lr lmo(x), as lr/t clamp(x, -t, t) with t the smallest normal number.
+    def portions(self, *lists: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
+        """Pieces of whatever shape."""
+        return batched.pieces(*lists)
+
+    def descend_(self, params, xs, lr, decay=None) -> None:
+        """As lr/t clamp(x, -t, t), with t the smallest normal number.
 
         That is one pass less than signs and a look for NaNs, which clamp lets through. t is a power of two, so
         normal entries move by exactly lr.
         """
-        tiny = torch.finfo(xs[0].dtype).tiny
-        if lr >= 2:  # lr/t is not a number of this dtype
-            torch._foreach_sub_(params, [self.lmo(x) for x in xs], alpha=lr)
-            return
-        if len(xs) == 1:
-            params[0].sub_(xs[0].clamp(-tiny, tiny), alpha=lr / tiny)
-            return
-        clipped = torch._foreach_clamp_min(xs, -tiny)
-        torch._foreach_clamp_max_(clipped, tiny)
-        torch._foreach_sub_(params, clipped, alpha=lr / tiny)
-
-    def project(self, x: Tensor) -> Tensor:
-        return x.clamp(-1, 1)
-
-
-FEW, PIECE = 2**15, 2**16
-"""Entries of tensors on a CPU up to which one call for all of them is quicker than one for each, and from which on
-one call for each part is, since what one operation leaves for the next stays in the cache."""
-
-
-def portions(*lists: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
-    """Lists of tensors of the same shapes in portions, for what is done entry by entry: on a CPU all small ones in one,
-    then each larger one, in parts of at most PIECE entries if it is contiguous in all lists; elsewhere all in one."""
-    few = []
-    for tensors in zip(*lists, strict=True):
-        size = tensors[0].numel()
-        if not tensors[0].is_cpu or size <= FEW:
-            few.append(tensors)
-        elif size <= PIECE or not all(tensor.is_contiguous() for tensor in tensors):
-            yield tuple([tensor] for tensor in tensors)
+        if decay is not None:
+            torch._foreach_mul_(params, decay.number())
+        rate, tiny = lr.number(), torch.finfo(xs[0].dtype).tiny
+        if rate >= 2:  # rate / t is not a number of this dtype
+            torch._foreach_sub_(params, [self.lmo(x) for x in xs], alpha=rate)
+        elif len(xs) == 1:
+            params[0].sub_(xs[0].clamp(-tiny, tiny), alpha=rate / tiny)
         else:
-            count = -(-size // PIECE)
-            for parts in zip(*(tensor.view(-1).chunk(count) for tensor in tensors), strict=True):
-                yield tuple([part] for part in parts)
-    if few:
-        yield tuple(map(list, zip(*few, strict=True)))
+            clipped = torch._foreach_clamp_min(xs, -tiny)
+            torch._foreach_clamp_max_(clipped, tiny)
+            torch._foreach_sub_(params, clipped, alpha=rate / tiny)
 
 
-class Spectral:
-    """Largest singular value, dual: sum of the singular values; lmo(G) = U V^T (SpecGD, Muon).
-
-    `factor` computes U V^T, for a list as well; with `NewtonSchulz` the lmo is Muon's approximation of it, and `add`
-    (else None) puts it onto parameters.
-    """
-
-    def __init__(self, factor: Callable = polar.exact):
-        self.factor = factor
-        self.add = getattr(factor, "add", None)
-
-    def key(self, x: Tensor) -> Hashable:
-        return gram.key(x)
-
-    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
-        return self.factor(xs)
-
-    def norm(self, x: Tensor) -> Tensor:
-        return torch.linalg.matrix_norm(x, ord=2)
-
-    def dual_norm(self, x: Tensor) -> Tensor:
-        return torch.linalg.matrix_norm(x, ord="nuc")
-
-    def lmo(self, x: Tensor) -> Tensor:
-        return self.factor(x)
-
-    def project(self, x: Tensor) -> Tensor:
-        return on_singular_values(x, lambda s: s.clamp(max=1))
-
-
-class KyFan:
+class KyFan(Norm):
     """max(s_1, (s_1 + ... + s_r) / k), dual: Ky Fan's k-norm s_1 + ... + s_k; lmo(G) = U_k V_k^T.
 
     s_1 >= s_2 >= ... are the singular values. k = 1 is the nuclear norm (dual: spectral), k >= r the spectral
@@ -192,12 +193,6 @@ class KyFan:
 
     def __init__(self, k: int):
         self.k = k
-
-    def key(self, x: Tensor) -> Hashable:
-        return gram.key(x)
-
-    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
-        return polar.exact(xs, rank=self.k)
 
     def norm(self, x: Tensor) -> Tensor:
         s = torch.linalg.svdvals(x)
@@ -209,27 +204,68 @@ class KyFan:
     def lmo(self, x: Tensor) -> Tensor:
         return polar.exact(x, rank=self.k)
 
-    def project(self, x: Tensor) -> Tensor:
-        return on_singular_values(x, lambda s: capped(s, self.k))
+    def key(self, x: Tensor) -> Hashable:
+        return gram.key(x)
+
+    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
+        factors = polar.exact([as_matrix(x) for x in xs], rank=self.k)
+        return [factor.reshape(x.shape) for factor, x in zip(factors, xs, strict=True)]
 
 
-def capped(s: Tensor, total: float) -> Tensor:
-    """The point nearest to s >= 0 [..., r] with entries in [0, 1] and sum at most `total`: clip(s - t, 0, 1).
+class Spectral(Norm):
+    """Largest singular value, dual: sum of the singular values; lmo(G) = U V^T (SpecGD, exact Muon).
 
-    The sum falls piecewise linearly in t, with bends where an entry reaches 0 or 1, so t is found exactly.
+    Args:
+        factor: computes U V^T of a matrix or of a list; with ``NewtonSchulz`` the lmo is an approximation of it.
+        scale: length of a step: "none" is 1; "original" is sqrt(max(1, rows/cols)) of the matrix; "kernel" takes rows
+            and cols from the last two axes of the parameter, as Muon's reference code does (kernel height and width
+            for a convolution).
     """
-    bends = torch.cat([s, s - 1, torch.zeros_like(s[..., :1])], -1).clamp(min=0).sort(-1).values
-    sums = (s.unsqueeze(-2) - bends.unsqueeze(-1)).clamp(0, 1).sum(-1)  # [..., 2 r + 1], falling
-    after = (sums > total).sum(-1, keepdim=True)  # first bend where the sum is small enough
-    before = (after - 1).clamp(min=0)
-    low, high = bends.gather(-1, before), bends.gather(-1, after)
-    above, below = sums.gather(-1, before), sums.gather(-1, after)
-    share = torch.where(above > below, (above - total) / (above - below), 0.0).clamp(0, 1)
-    return (s - torch.where(after > 0, low + share * (high - low), 0.0)).clamp(0, 1)
+
+    def __init__(self, factor: Callable = polar.exact, scale: str = "none"):
+        self.factor, self.scale = factor, scale
+
+    def norm(self, x: Tensor) -> Tensor:
+        return torch.linalg.matrix_norm(x, ord=2)
+
+    def dual_norm(self, x: Tensor) -> Tensor:
+        return torch.linalg.matrix_norm(x, ord="nuc")
+
+    def lmo(self, x: Tensor) -> Tensor:
+        return self.factor(x)
+
+    def key(self, x: Tensor) -> Hashable:
+        return gram.key(x)
+
+    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
+        factors = self.factor([as_matrix(x) for x in xs])
+        return [factor.reshape(x.shape) for factor, x in zip(factors, xs, strict=True)]
+
+    def length(self, param: Tensor) -> float:
+        if self.scale == "none":
+            return 1.0
+        rows, cols = (as_matrix(param) if self.scale == "original" else param).shape[-2:]
+        return math.sqrt(max(1.0, rows / cols))
 
 
-def on_singular_values(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """U diag(function(s)) V^T in float64; a matrix that is not finite gives NaN and leaves the others alone."""
-    finite = x.isfinite().all(-1, keepdim=True).all(-2, keepdim=True)
-    u, s, vt = torch.linalg.svd(torch.where(finite, x, 0.0).double(), full_matrices=False)
-    return torch.where(finite, (u * function(s).unsqueeze(-2)) @ vt, torch.nan).to(x.dtype)
+class SpectralIterated(Spectral):
+    """The same by Newton-Schulz; the last product goes straight onto the parameter and is never stored (Muon)."""
+
+    def __init__(self, factor: NewtonSchulz, scale: str = "none"):
+        super().__init__(factor, scale)
+
+    def descend(self, params, xs, lr, outs, decay=None) -> None:
+        if xs[0].dtype in HALF:
+            super().descend(params, xs, lr, outs, decay)
+            return
+        kept = 1.0 if decay is None else decay.common()
+        if kept is None:  # more than one factor, and a sum of products takes only one
+            kept = 1.0
+            params = [torch.mul(param, decay(param), out=out) for param, out in zip(params, outs, strict=True)]
+        pairs = [before_and_after(param, out) for param, out in zip(params, outs, strict=True)]
+        sources, targets = zip(*pairs, strict=True)
+        matrices = [as_matrix(x) for x in xs]
+        scales = [-self.length(param) for param in params]
+        self.factor.add(matrices, lr(matrices[0]), scales, sources, targets, kept)
+        for out, target in zip(outs, targets, strict=True):
+            write_back(out, target)

@@ -1,4 +1,4 @@
-"""Polar factor U V^T of X = U S V^T, batched over the leading axes, through the smaller of the sides [m, n].
+"""Polar factor U V^T of X = U S V^T, batched over the leading axes, through the smaller of the sides ``[m, n]``.
 
 A zero matrix stays zero.
 """
@@ -17,13 +17,13 @@ NUMPY = (torch.float32, torch.float64)
 
 
 def exact(x: Tensor | list[Tensor], rtol: float = 1e-6, rank: int | None = None) -> Tensor | list[Tensor]:
-    """U V^T over the singular values above `rtol` times the largest one (Table 1, SpecGD and Muon).
+    """U V^T over the singular values above ``rtol`` times the largest one (Table 1, SpecGD and Muon).
 
-    With `rank` k over the k largest of them only, U_k V_k^T (Ky Fan). (X X^T)^(-1/2) X by the
+    With ``rank`` k over the k largest of them only, U_k V_k^T (Ky Fan). (X X^T)^(-1/2) X by the
     eigendecomposition of the Gram matrix in float64. The cut-off is relative, so tiny gradients still have a
     full polar factor. Squaring the condition number costs accuracy: singular values r times the largest come
     out as 1 within about 1e-16 / r^2, hence this rtol. A matrix with a NaN or an infinity gives NaN and
-    leaves the others of its batch alone. A list of matrices [S, m, n], alike in `key`, gives the list of factors.
+    leaves the others of its batch alone. A list of matrices ``[S, m, n]``, alike in ``key``, gives the list of factors.
     """
     if not isinstance(x, Tensor):
         if len(x) == 1:
@@ -38,7 +38,7 @@ def exact(x: Tensor | list[Tensor], rtol: float = 1e-6, rank: int | None = None)
 
 
 def _exact(xs: list[Tensor], rtol: float, rank: int | None) -> list[Tensor]:
-    """The same in float64 for matrices [S, m, n], alike in `key`."""
+    """The same in float64 for matrices ``[S, m, n]``, alike in ``key``."""
     if xs[0].dtype == torch.float64:  # squares of the other types are far from the bounds of float64
         largest = [x.abs().amax((-2, -1), keepdim=True) for x in xs]
         xs = [x / torch.where(size > 0, size, 1.0) for x, size in zip(xs, largest, strict=True)]
@@ -50,7 +50,7 @@ def _exact(xs: list[Tensor], rtol: float, rank: int | None) -> list[Tensor]:
 
 
 def _exact_alone(x: Tensor, rtol: float, rank: int | None) -> Tensor | None:
-    """The same for one matrix [m, n] on a CPU, with the fewest operations: at 20 x 200 each is 4 % of the time.
+    """The same for one matrix ``[m, n]`` on a CPU, with the fewest operations: at 20 x 200 each is 4 % of the time.
 
     None for a matrix that is zero, not finite, or so large or small that squares of its entries might be.
     """
@@ -103,7 +103,7 @@ def _dropped(values: list[float], rtol: float, rank: int | None) -> int | None:
 
 
 def _inverse_root(gram: Tensor, rtol: float, rank: int | None) -> Tensor:
-    """Pseudo-inverse square root of Gram matrices [S, k, k]."""
+    """Pseudo-inverse square root of Gram matrices ``[S, k, k]``."""
     if gram.shape[-1] == 1:
         return torch.where(gram > 0, gram.rsqrt(), 0.0)
     values, vectors = torch.linalg.eigh(gram)

@@ -1,4 +1,4 @@
-"""Odd polynomials a s + b s^3 + c s^5 that the iterations of `newton_schulz` apply to singular values."""
+"""Odd polynomials a s + b s^3 + c s^5 that the iterations of ``newton_schulz`` apply to singular values."""
 
 Quintic = tuple[float, float, float]
 

@@ -1,7 +1,7 @@
 """Any `torch.optim.Optimizer` subclass as an optimizer of the training loop.
 
 It trains one model at a time: a stack of one, whose parameters [1, out, in] it sees as [out, in] (vectors [1, n] as
-[n]), through its own `step()`, without a closure. Gradients are copies, so that a class may change them in place.
+[n]), through its own ``step()``, without a closure. Gradients are copies, so that a class may change them in place.
 """
 
 import importlib
@@ -16,27 +16,29 @@ import torch
 from muon_imbalance.common import tokens
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.optimizers.adam import adam
-from muon_imbalance.optimizers.base.protocol import Tensors, is_matrix
+from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, is_matrix
 from muon_imbalance.optimizers.torch_bridge import torch_state, user_code
 
 log = logging.getLogger("muon_imbalance")
-STORE, VECTORS = "own/", "vectors/"
+STORE, VECTORS = "class/", "vectors/"
 
 
-def load(name: str, own: dict) -> type[torch.optim.Optimizer]:
-    """The class that ``own["class"]`` names; ``own["path"]`` is a further folder to import from.
+def load(name: str, described: dict) -> type[torch.optim.Optimizer]:
+    """The class that ``described["class"]`` names; ``described["path"]`` is a further folder to import from.
 
     Raises:
         UserError: it cannot be imported, does not exist, or is no optimizer with a ``step``.
     """
-    module, attribute = user_code.parts(own["class"])
-    where = f"optimizer {name}: class {own['class']!r}"
-    if own.get("path") and own["path"] not in sys.path:
-        sys.path.insert(0, own["path"])
+    module, attribute = user_code.parts(described["class"])
+    where = f"optimizer {name}: class {described['class']!r}"
+    if described.get("path") and described["path"] not in sys.path:
+        sys.path.insert(0, described["path"])
     try:
         imported = importlib.import_module(module)
     except Exception as error:  # a module may fail with anything
-        hint = "" if user_code.folder(module, own.get("path")) else "; install it, or name its folder under 'path'"
+        hint = (
+            "" if user_code.folder(module, described.get("path")) else "; install it, or name its folder under 'path'"
+        )
         raise UserError(f"{where} cannot be imported: {type(error).__name__}: {error}{hint}") from error
     if not hasattr(imported, attribute):
         raise UserError(f"{where}: module {module} has no attribute {attribute!r}")
@@ -77,13 +79,18 @@ def arguments(name: str, cls: type, hyper: dict, cell: dict[str, str]) -> dict[s
 
 
 def build(
-    name: str, own: dict, hyper: dict, cell: dict[str, str], seed: int = 0, rate: Callable[[int], float] | None = None
-) -> "Own":
-    """The optimizer of one run; ``own``: ``class``, ``path``, ``only_matrices`` of the configuration."""
-    cls = load(name, own)
+    name: str,
+    described: dict,
+    hyper: dict,
+    cell: dict[str, str],
+    seed: int = 0,
+    rate: Callable[[int], float] | None = None,
+) -> "TorchClass":
+    """The optimizer of one run; ``described``: ``class``, ``path``, ``only_matrices`` of the configuration."""
+    cls = load(name, described)
     given = arguments(name, cls, hyper, cell)
-    beside = partial(_adam, given["lr"]) if own.get("only_matrices") else None
-    return Own(name, lambda params: cls(params, **given), beside, seed, rate)
+    beside = partial(_adam, given["lr"]) if described.get("only_matrices") else None
+    return TorchClass(name, lambda params: cls(params, **given), beside, seed, rate)
 
 
 def _adam(lr: float, factor: float):
@@ -91,7 +98,7 @@ def _adam(lr: float, factor: float):
     return adam(lr=lr * factor, betas=(0.9, 0.95), eps=1e-10)
 
 
-class Own:
+class TorchClass(Optimizer):
     """A torch optimizer as :class:`muon_imbalance.optimizers.base.protocol.Optimizer`, for stacks of one model.
 
     Parameters, gradients and state live in the torch optimizer; what ``step`` returns are views of its parameters.
@@ -116,9 +123,9 @@ class Own:
         chosen, rest = self._split(params)
         if not chosen:
             raise UserError(f"optimizer {self.name}: the model has no matrices, and only_matrices is set")
-        self.own = {name: torch.nn.Parameter(value[0].detach().clone()) for name, value in chosen.items()}
+        self.params = {name: torch.nn.Parameter(value[0].detach().clone()) for name, value in chosen.items()}
         try:
-            self.optimizer = self.make(list(self.own.values()))
+            self.optimizer = self.make(list(self.params.values()))
         except Exception as error:
             hint = " (2-D weights only? then set only_matrices: true)" if self._has_vectors() else ""
             raise UserError(
@@ -128,7 +135,7 @@ class Own:
         return self.vectors(1.0).init(rest) if self.vectors else {}
 
     def _has_vectors(self) -> bool:
-        return any(param.ndim != 2 for param in self.own.values())
+        return any(param.ndim != 2 for param in self.params.values())
 
     def _split(self, tensors: Tensors) -> tuple[Tensors, Tensors]:
         mine = {name: tensor for name, tensor in tensors.items() if self.vectors is None or is_matrix(tensor)}
@@ -141,7 +148,7 @@ class Own:
         if factor != 1 or self.scaled:
             self._scale(factor)
         with torch.no_grad():
-            for name, param in self.own.items():
+            for name, param in self.params.items():
                 if params[name].data_ptr() != param.data_ptr():
                     param.copy_(params[name][0])
                 param.grad = grads[name][0].clone()
@@ -152,14 +159,14 @@ class Own:
             if not self.quiet:
                 log.info(f"{self.name}: step {self.steps + 1} failed ({error}); the run counts as diverged")
             with torch.no_grad():
-                for param in self.own.values():
+                for param in self.params.values():
                     param.fill_(torch.nan)
         except Exception as error:
             raise UserError(
                 f"optimizer {self.name}: step {self.steps + 1} failed: {type(error).__name__}: {error}"
             ) from error
         self.steps += 1
-        new = {name: param.detach().unsqueeze(0) for name, param in self.own.items()}
+        new = {name: param.detach().unsqueeze(0) for name, param in self.params.items()}
         if self.vectors:
             new_rest, state = self.vectors(factor).step(rest, rest_grads, state)
             new |= new_rest
@@ -180,13 +187,16 @@ class Own:
                 )
             group["lr"] = rate * factor
 
+    def state_inside(self) -> list[dict]:
+        return list(self.optimizer.state.values())
+
     def stored(self, state: Tensors) -> Tensors:
         """State for a checkpoint: that of the torch optimizer, of torch's random numbers, and of the vectors."""
-        own = {STORE + key: value for key, value in torch_state.state_of(self.optimizer).items()}
-        own |= {"random": torch.get_rng_state(), "steps": torch.tensor(self.steps)}
-        return own | {VECTORS + key: value for key, value in state.items()}
+        stored = {STORE + key: value for key, value in torch_state.state_of(self.optimizer).items()}
+        stored |= {"random": torch.get_rng_state(), "steps": torch.tensor(self.steps)}
+        return stored | {VECTORS + key: value for key, value in state.items()}
 
-    def restored(self, tensors: Tensors) -> Tensors:
+    def restored(self, tensors: Tensors, fresh: Tensors | None = None) -> Tensors:
         """Take up a state of :meth:`stored` (after :meth:`init`)."""
         torch_state.restore(self.optimizer, _below(STORE, tensors))
         torch.set_rng_state(tensors["random"].cpu())
@@ -198,7 +208,7 @@ class Own:
         """Whether going on from a stored state gives the same numbers, tried out on a small problem."""
         before = torch.get_rng_state()
         try:
-            return _resumes(lambda: Own(self.name, self.make, self.vectors, self.seed, self.rate))
+            return _resumes(lambda: TorchClass(self.name, self.make, self.vectors, self.seed, self.rate))
         except UserError as error:
             log.info(f"note: {error} (on a small problem, trying whether it can be paused)")
             return False
@@ -220,7 +230,7 @@ def small_problem(vectors: bool, dtype: torch.dtype = torch.float32) -> tuple[Te
     return start, lambda params: {name: params[name] - target[name] for name in params}
 
 
-def _resumes(make: Callable[[], Own], before: int = 12, after: int = 6) -> bool:
+def _resumes(make: Callable[[], TorchClass], before: int = 12, after: int = 6) -> bool:
     """Whether ``after`` steps from a stored state end where they do without the interruption, bit for bit."""
     whole, again = make(), make()
     whole.quiet = again.quiet = True

@@ -1,10 +1,11 @@
-"""Where the code of a user's own optimizer lies, found without importing it (the workflow asks at every start)."""
+"""Where the code of a user's torch class lies, found without importing it (the workflow looks at every start)."""
 
 import sys
 from importlib import metadata
 from pathlib import Path
 
-from muon_imbalance.common.closure import closure, module_file
+from muon_imbalance.common.closure import closure, module_file, parse
+from muon_imbalance.common.errors import UserError
 
 
 def parts(spec: str) -> tuple[str, str]:
@@ -35,8 +36,11 @@ def distribution(package: str, place: Path) -> str:
 def origin(spec: str, path: str | None = None) -> tuple[list[Path], str]:
     """Files that a change of the class shows in, and the version of what is installed.
 
-    Files of your own: all that the module imports from its top-level package. An installed package: the named
-    module, and name and version of the distribution. A module that is not there: no files, ``"not found"``.
+    Of a user's files: all that the module imports from its top-level package. Of an installed package: the named
+    module, and name and version of the distribution. Of a module that is not there: no files, ``"not found"``.
+
+    Raises:
+        UserError: the syntax of one of a user's files is wrong.
     """
     module, _ = parts(spec)
     place = folder(module, path)
@@ -46,3 +50,16 @@ def origin(spec: str, path: str | None = None) -> tuple[list[Path], str]:
     version = distribution(package, place)
     files = [module_file(module, place)] if version else closure(module, src=place, package=package)
     return files, version
+
+
+def check_syntax(name: str, spec: str, path: str | None = None) -> None:
+    """Read the source of the class of optimizer ``name`` without importing it.
+
+    Raises:
+        UserError: its syntax is wrong, or it is no UTF-8; with the file and the line.
+    """
+    try:
+        for file in origin(spec, path)[0]:
+            parse(file)
+    except UserError as error:
+        raise UserError(f"optimizer {name}: class {spec!r} cannot be read: {error}") from None
