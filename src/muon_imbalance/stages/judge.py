@@ -50,7 +50,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--claims", type=Path, required=True, help="folder of claim files")
-    add("--schema", type=Path, default=Path("workflow/schemas/claims.schema.yaml"), help="their schema")
     add("--runs", required=True, help="JSON: experiment -> list of runs tables")
     add("--theory", default="{}", help="JSON: experiment -> table of closed forms")
     add("--experiments", default="{}", help="JSON: experiment -> its entry in the configuration")
@@ -66,7 +65,7 @@ def main() -> None:
     settings = json_argument(arguments.experiments, "--experiments")
     manifests = json_argument(arguments.manifests, "--manifests")
     figures = json_argument(arguments.figures, "--figures", (list, dict)) if arguments.figures else None
-    stated = claim_records.load(arguments.claims, arguments.schema, json_argument(arguments.own, "--own"))
+    stated = claim_records.read_all(arguments.claims, json_argument(arguments.own, "--own"))
     evidence = {name: gather(name, tables, settings, theory) for name in dict.fromkeys(c.experiment for c in stated)}
     records = [
         judging.judge(c, evidence[c.experiment], arguments.scale, data_kind(c.experiment, manifests, settings), figures)

@@ -1,69 +1,220 @@
-"""Claims as records: reading ``claims/*.yaml``, checking them against the schema, expanding variants."""
+"""Claims as records: ``claims/<family>.yaml`` read and checked before anything runs, variants expanded.
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+A file is a list of experiments. What stands beside ``experiment`` (``figure``, ``paper_ref``, ``scales`` ...) holds for all
+of its ``claims`` that do not say otherwise. Thresholds are part of the record: they are fixed before the results are seen,
+and a change to one is a change in git.
+"""
+
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from pydantic import (
+    BeforeValidator,
+    InstanceOf,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
+from muon_imbalance.analysis.claims.audit import Figure
 from muon_imbalance.analysis.claims.comparators import COMPARATORS, Comparator
-from muon_imbalance.analysis.statistics import quantities, registry
-from muon_imbalance.analysis.statistics.evidence import Stop
-from muon_imbalance.analysis.statistics.registry import Statistic
+from muon_imbalance.analysis.statistics import protocol
+from muon_imbalance.analysis.statistics.curves import RecordedOption
+from muon_imbalance.common import yaml_files
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings, checked, explain
+
+AUDIT = "audit.yaml"
+"""The file of the folder that holds no claims (:mod:`.audit`)."""
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^([CALTP][0-9]+\.[0-9]+|A\.[a-z][a-z0-9]*)(\.[a-z0-9_]+)?$")]
+Text = Annotated[str, BeforeValidator(lambda value: " ".join(value.split()) if isinstance(value, str) else value)]
+Scale = Literal["smoke", "laptop", "paper"]
 
 
-@dataclass(frozen=True)
-class Check:
-    """One comparison, or one for each pair of ``optimizers`` and ``minus``.
+_RUNS = r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)?"  # an optimizer, or <optimizer>.<variant> where the experiment has variants
+_LIST = rf"{_RUNS}(?:, {_RUNS})*"
+_NEEDED = rf"(?:({_LIST}) )?(?:(minus|over) ({_LIST}) )?({'|'.join(COMPARATORS)}) (\S+)"
 
-    Attributes:
-        label: what is measured, in words.
-        statistic, options: how it is measured.
-        optimizers: whose value counts; ``minus``: what is subtracted, seed by seed (empty: nothing).
-        comparator, threshold: what the result must satisfy.
-    """
 
-    label: str
-    statistic: Statistic
-    options: dict
+class Needed(NamedTuple):
+    """What a comparison must give: of each of ``optimizers``, alone or against each of ``others``."""
+
     optimizers: tuple[str, ...]
-    minus: tuple[str, ...]
+    relation: str
+    others: tuple[str, ...]
     comparator: Comparator
     threshold: float
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One statement and how it is judged; ``workflow/schemas/claims.schema.yaml`` describes the keys."""
+def _needed(value: object) -> Needed:
+    """``muon minus nmd, signum > 0`` as a record."""
+    if isinstance(value, Needed):
+        return value
+    match = re.fullmatch(_NEEDED, value) if isinstance(value, str) else None
+    try:
+        threshold = float(match[5]) if match else math.nan
+    except ValueError:
+        threshold = math.nan
+    if not math.isfinite(threshold):
+        form = "OPTIMIZERS [minus | over OPTIMIZERS] COMPARATOR NUMBER"
+        raise ValueError(f"{value!r}; allowed: {form}, such as 'muon minus nmd, signum > 0'; {', '.join(COMPARATORS)}")
+    names, others = (tuple((match[part] or "").split(", ")) if match[part] else () for part in (1, 3))
+    for each in (names, others):
+        if repeated := sorted({name for name in each if each.count(name) > 1}):
+            raise ValueError(f"{value!r} names {', '.join(repeated)} more than once")
+    if shared := sorted(set(names) & set(others)):
+        raise ValueError(f"{value!r}: {', '.join(shared)} would be compared with itself")
+    return Needed(names, match[2] or "", others, COMPARATORS[match[4]], threshold)
 
-    id: str
-    experiment: str
-    figure: str
-    statement: str
-    paper_ref: str
-    scales: tuple[str, ...]
-    min_seeds: int
-    evidence: str
-    checks: tuple[Check, ...]
-    tolerance_reason: str
-    stop: Stop | None = None
 
-    def with_variant(self, treatment: str, variant: str) -> "Claim":
+class Check(Settings):
+    """A statistic of each of some optimizers, or its difference to (ratio over) each of others, against a threshold."""
+
+    label: str = Field(min_length=3, description="What is measured, in words; appears in the report.")
+    measure: dict[str, Any] = Field(description="The statistic and its options (analysis/statistics/ has them all).")
+    needed: Annotated[
+        InstanceOf[Needed], BeforeValidator(_needed), WithJsonSchema({"type": "string", "pattern": f"^{_NEEDED}$"})
+    ] = Field(
+        description="Whose value counts, what is subtracted or divides it (paired by seed), comparator and threshold, such as "
+        "'muon minus nmd, signum > 0'. Several names make one comparison each; <optimizer>.<variant> where there are variants."
+    )
+    _statistic: protocol.Statistic = PrivateAttr()
+    _options: dict[str, Any] = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _measures(self) -> "Check":
+        given = dict(self.measure)
+        try:
+            if "statistic" not in given:
+                raise UserError("measure: key 'statistic' is missing")
+            self._statistic = protocol.named(str(given.pop("statistic")))
+            self._options = self.statistic.options(given, f"statistic {self.statistic.name}")
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        optimizers, relation, others = self.needed[:3]
+        takes = {
+            "run": (bool(optimizers), "optimizers, alone or minus or over others"),
+            "pair": (bool(optimizers) and relation == "minus", "optimizers minus others"),
+            "experiment": (not optimizers and not others, "no optimizers"),
+        }
+        fits, form = takes[self.statistic.takes]
+        if not fits:
+            raise ValueError(f"needed: statistic {self.statistic.name} takes {form}")
+        return self
+
+    @property
+    def statistic(self) -> protocol.Statistic:
+        """How it is measured."""
+        return self._statistic
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the statistic."""
+        return self._options
+
+    def comparisons(self) -> list[tuple[str, ...]]:
+        """The optimizers of each comparison: none, one, or one and the other it is compared with."""
+        optimizers, _, others = self.needed[:3]
+        if not optimizers:
+            return [()]
+        return [(name, *other) for name in optimizers for other in ([(one,) for one in others] or [()])]
+
+
+class Stop(Settings):
+    """Training ends, for all optimizers of a seed, at the first record where this optimizer's curve is below a value;
+    later rows are not looked at. If that never happens, at the last record."""
+
+    optimizer: Name = Field(description="Whose curve it is.")
+    curve: RecordedOption = Field(description="The curve.")
+    below: float = Field(description="The curve's value that ends training.")
+
+
+class Claim(Settings):
+    """One statement. It holds if all its checks hold; the worst check decides and is the one reported."""
+
+    id: Identifier = Field(
+        description="C<figure>.<number> a statement of the paper; T<theorem>.<number> and P<proposition>.<number> its "
+        "theorems and propositions; A<figure>.<number> and A.<topic> our audit (control or correction); L<figure>.<number> "
+        "the second paper. A suffix after a further dot tells versions of one statement apart."
+    )
+    experiment: Name = Field(description="The experiment whose runs it is judged on.")
+    figure: Figure = Field(description="The figure or table that shows it.")
+    statement: Text = Field(min_length=10, description="The statement in our words, in checkable form.")
+    paper_ref: str = Field(min_length=2, description="Where it is made: figure, section, proposition.")
+    scales: list[Scale] = Field(min_length=1, description="Where it may be judged; at any other scale: not-run.")
+    min_seeds: int = Field(ge=1, description="Fewer usable repetitions make the verdict inconclusive.")
+    evidence: Literal["interval", "every_seed"] = Field(
+        "interval",
+        description="interval: that of the mean over seeds must clear the threshold (paired Student t below 10 seeds, "
+        "bootstrap above). every_seed: for computations without sampling noise; every repetition must satisfy it, and the "
+        "range over repetitions stands in place of the interval.",
+    )
+    treatment: Name = Field(
+        "muon", description="The optimizer that variants replace, in each variant of the experiment."
+    )
+    variants: list[Name] = Field([], description="Judged again, as <id>@<variant>, in place of the treatment.")
+    stop: Stop | None = Field(None, description="Where training ends for this claim.")
+    checks: list[Check] = Field(min_length=1, description="Comparisons, all of which must hold.")
+    tolerance_reason: Text = Field(
+        min_length=10, description="Why levels, tolerances and thresholds are what they are."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Claim":
+        if self.evidence != "every_seed" and any(check.statistic.takes == "experiment" for check in self.checks):
+            raise ValueError("a statistic of the experiment has no interval; set evidence: every_seed")
+        named = {_base(name) for check in self.checks for name in (*check.needed.optimizers, *check.needed.others)}
+        if self.variants and self.treatment not in named:
+            raise ValueError(f"variants replace the treatment {self.treatment!r}, which no check names")
+        return self
+
+    def with_variant(self, variant: str, remark: str = "") -> "Claim":
         """The same claim with another optimizer in place of the treatment (in every variant of the experiment)."""
+        treatment = self.treatment
 
         def swap(names: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(variant + name[len(treatment) :] if _base(name) == treatment else name for name in names)
 
-        checks = tuple(replace(c, optimizers=swap(c.optimizers), minus=swap(c.minus)) for c in self.checks)
-        statement = f"{self.statement} (Judged with {variant} in place of {treatment}.)"
-        return replace(self, id=f"{self.id}@{variant}", statement=statement, checks=checks)
+        def swapped(check: Check) -> Check:
+            needed = check.needed
+            needed = needed._replace(optimizers=swap(needed.optimizers), others=swap(needed.others))
+            return check.model_copy(update={"needed": needed})
 
-    def compares(self, treatment: str) -> bool:
+        checks = [swapped(check) for check in self.checks]
+        remark = remark or f"(Judged with {variant} in place of {treatment}.)"
+        changes = {"id": f"{self.id}@{variant}", "statement": f"{self.statement} {remark}", "checks": checks}
+        return self.model_copy(update=changes)
+
+    def compares(self) -> bool:
         """True if every check that names the treatment sets it against other optimizers."""
-        naming = [c for c in self.checks if treatment in map(_base, (*c.optimizers, *c.minus))]
-        return bool(naming) and all(check.minus for check in naming)
+        sides = [check.needed[:3] for check in self.checks]
+        naming = [others for names, _, others in sides if self.treatment in map(_base, (*names, *others))]
+        return bool(naming) and all(naming)
+
+    def expanded(self, own: Sequence[str] = ()) -> Iterator["Claim"]:
+        """The claim, its variants, and the same comparison for optimizers of the user's."""
+        yield self
+        yield from map(self.with_variant, self.variants)
+        for name in own if self.compares() and self.evidence == "interval" else ():
+            remark = f"(Not of the paper: the same comparison with {name} in place of {self.treatment}.)"
+            yield self.with_variant(name, remark)
+
+
+class Family(Settings):
+    """One experiment of a file: its name, what its claims share, and the claims."""
+
+    experiment: Name = Field(description="The experiment whose runs the claims are judged on.")
+    claims: list[dict[str, Any]] = Field(min_length=1, description="The statements, in the order of the report.")
+
+
+SHARED = tuple(key for key in Claim.model_fields if key not in ("id", "experiment", "statement", "checks"))
+"""Keys of a claim that may stand beside ``experiment``, for all claims of the list."""
 
 
 def _base(name: str) -> str:
@@ -71,131 +222,122 @@ def _base(name: str) -> str:
     return name.partition(".")[0]
 
 
-class _StrictLoader(yaml.CSafeLoader):
-    """YAML without repeated keys (PyYAML would keep the last one silently)."""
+def _expanded(checks: Any) -> tuple[Any, list[int]]:
+    """Checks with one comparison each, where ``needed`` is a list, and the position that each stands at."""
+    if not isinstance(checks, list):
+        return checks, []
+    found = [
+        (check | {"needed": one} if isinstance(check, dict) else check, position)
+        for position, check in enumerate(checks)
+        for one in (_needs(check))
+    ]
+    return [check for check, _ in found], [position for _, position in found]
 
 
-def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    if repeated := {key for key in keys if keys.count(key) > 1}:
-        raise yaml.constructor.ConstructorError(None, None, f"repeated keys {sorted(repeated)}", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
+def _needs(check: Any) -> list:
+    needed = check.get("needed") if isinstance(check, dict) else None
+    return needed if isinstance(needed, list) and needed else [needed]
 
 
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+def _read(path: Path) -> Iterator[tuple[Claim, str]]:
+    """Claims of a file, each with its place (file and line)."""
+    content, lines = yaml_files.read(path)
+    if not isinstance(content, list) or not content:
+        raise UserError(f"{path}: allowed: a list of experiments, each with the keys experiment and claims")
+    for number, block in enumerate(content):
+        where = f"{path}, line {yaml_files.line(lines, (number,))}"
+        if not isinstance(block, dict):
+            raise UserError(f"{where}: {block!r} is no experiment; allowed: a map of experiment, claims")
+        if unknown := sorted(set(block) - {"experiment", "claims", *SHARED}):
+            raise UserError(f"{where}: unknown key {unknown[0]!r}; allowed: experiment, claims, {', '.join(SHARED)}")
+        shared = {key: value for key, value in block.items() if key in SHARED}
+        family = checked(Family, {key: block[key] for key in ("experiment", "claims") if key in block}, where)
+        for position, raw in enumerate(family.claims):
+            place: yaml_files.Place = (number, "claims", position)
+            called = f"claim {raw.get('id', f'number {position + 1}')}"
+            if "experiment" in raw:
+                at = yaml_files.line(lines, (*place, "experiment"))
+                raise UserError(f"{path}, line {at}, {called}: the experiment stands above the list of claims")
+            checks, origins = _expanded(raw.get("checks", shared.get("checks")))
+            try:
+                claim = Claim.model_validate(shared | raw | {"checks": checks, "experiment": family.experiment})
+            except ValidationError as error:
+                first = min(error.errors(), key=lambda one: (one["type"] != "extra_forbidden", len(one["loc"])))
+                loc = first["loc"]
+                if len(loc) > 1 and loc[0] == "checks":
+                    loc = ("checks", origins[loc[1]], *loc[2:])
+                inside = loc and loc[0] not in raw and loc[0] in shared
+                at = yaml_files.line(lines, (number, *loc) if inside else (*place, *loc))
+                said = re.sub(r"^[.: ]+", "", explain(error, Claim, ""))
+                raise UserError(f"{path}, line {at}, {called}: {said}") from None
+            yield claim, f"{path}, line {yaml_files.line(lines, place)}"
 
 
-def read_yaml(path: Path) -> object:
-    """A YAML file without repeated keys; anything unreadable is a :class:`UserError`."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+def read_all(folder: Path, own: Mapping[str, Sequence[str]] | None = None) -> list[Claim]:
+    """All claims of a folder's families, variants included, by figure, then in the order of files.
 
-
-def _place(error: ValidationError, document: object, path: Path) -> str:
-    """``file, claim C1.1, checks.0``: where in the file a schema error is."""
-    where, parts = str(path), list(error.absolute_path)
-    if len(parts) >= 2 and parts[0] == "claims":
-        entry = document["claims"][parts[1]]
-        name = entry.get("id") if isinstance(entry, dict) else None
-        where += f", claim {name or f'number {parts[1] + 1}'}"
-        parts = parts[2:]
-    return where + (", " + ".".join(map(str, parts)) if parts else "")
-
-
-def _message(error: ValidationError) -> str:
-    """What is wrong and what is allowed, in words."""
-    schema = error.schema
-    if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(schema["properties"]))
-        return f"unknown keys {unknown}; allowed: {', '.join(schema['properties'])}"
-    if error.validator == "required":
-        missing = [key for key in schema["required"] if key not in error.instance]
-        return f"keys {missing} are missing; allowed: {', '.join(schema['properties'])}"
-    if error.validator == "enum":
-        return f"{error.instance!r} is unknown; allowed: {', '.join(map(str, schema['enum']))}"
-    return error.message
-
-
-def _check(raw: dict) -> Check:
-    statistic = quantities.named(raw["statistic"])
-    options = statistic.parse(raw.get("options", {}))
-    optimizers, minus = tuple(raw.get("optimizers", ())), tuple(raw.get("minus", ()))
-    needs = {
-        "run": "'optimizers'",
-        "pair": "'optimizers' and 'minus'",
-        "setting": "neither 'optimizers' nor 'minus'",
-    }
-    fits = {"run": bool(optimizers), "pair": bool(optimizers and minus), "setting": not (optimizers or minus)}
-    if not fits[statistic.takes]:
-        raise UserError(f"statistic {statistic.name} takes {needs[statistic.takes]}")
-    if shared := sorted(set(optimizers) & set(minus)):
-        raise UserError(f"{shared} would be compared with itself (both in 'optimizers' and in 'minus')")
-    comparator = COMPARATORS[raw["comparator"]]
-    return Check(raw["label"], statistic, options, optimizers, minus, comparator, float(raw["threshold"]))
-
-
-def _claim(raw: dict, experiment: str, own: Sequence[str] = ()) -> Iterator[Claim]:
-    """A claim, its variants, and the same comparison for optimizers of the user's own."""
-    stop = None
-    if "stop" in raw:
-        rule = raw["stop"]
-        stop = Stop(rule["optimizer"], registry.parse_curve(rule["curve"], "stop.curve"), float(rule["below"]))
-    claim = Claim(
-        id=raw["id"],
-        experiment=experiment,
-        figure=raw["figure"],
-        statement=" ".join(raw["statement"].split()),
-        paper_ref=raw["paper_ref"],
-        scales=tuple(raw["scales"]),
-        min_seeds=raw["min_seeds"],
-        evidence=raw.get("evidence", "interval"),
-        checks=tuple(_check(check) for check in raw["checks"]),
-        tolerance_reason=" ".join(raw["tolerance_reason"].split()),
-        stop=stop,
-    )
-    if claim.evidence != "every_seed" and any(check.statistic.takes == "setting" for check in claim.checks):
-        raise UserError("a statistic of the settings has no interval; set evidence: every_seed")
-    yield claim
-    treatment = raw.get("treatment", "muon")
-    named = {_base(name) for check in claim.checks for name in (*check.optimizers, *check.minus)}
-    if raw.get("variants") and treatment not in named:
-        raise UserError(f"variants replace the treatment {treatment!r}, which no check names")
-    for variant in raw.get("variants", ()):
-        yield claim.with_variant(treatment, variant)
-    for name in own if claim.compares(treatment) and claim.evidence == "interval" else ():
-        variant = claim.with_variant(treatment, name)
-        statement = f"{claim.statement} (Not of the paper: the same comparison with {name} in place of {treatment}.)"
-        yield replace(variant, statement=statement)
-
-
-def load(folder: Path, schema: Path, own: Mapping[str, Sequence[str]] | None = None) -> list[Claim]:
-    """All claims of a folder's ``*.yaml`` files, variants included, by figure, then in file order.
-
-    ``own``: experiment -> optimizers of the user's own, each put in the place of every claim's treatment.
+    Args:
+        own: experiment -> optimizers of the user's, each put in the place of every claim's treatment.
 
     Raises:
-        UserError: unreadable YAML, a repeated key or id, a key, statistic, option or comparator that is not
-            allowed; the message names the file, the claim and what is allowed.
+        UserError: unreadable YAML, a key given twice, an id used twice, a key, statistic, option or comparison that is not
+            allowed; the message names file, line and claim, and what is allowed.
     """
-    validator = Draft202012Validator(read_yaml(schema))
-    files = sorted(folder.glob("*.yaml"))
+    files = [path for path in sorted(Path(folder).glob("*.yaml")) if path.name != AUDIT]
     if not files:
         raise UserError(f"no claim files (*.yaml) in {folder}")
+    places: dict[str, str] = {}
     claims: list[Claim] = []
-    for path in files:
-        document = read_yaml(path)
-        if error := next(
-            iter(sorted(validator.iter_errors(document), key=lambda e: list(map(str, e.absolute_path)))), None
-        ):
-            raise UserError(f"{_place(error, document, path)}: {_message(error)}")
-        for raw in document["claims"]:
-            try:
-                claims += _claim(raw, document["experiment"], (own or {}).get(document["experiment"], ()))
-            except UserError as error:
-                raise UserError(f"{path}, claim {raw['id']}: {error}") from None
-    ids = [claim.id for claim in claims]
-    if repeated := sorted({name for name in ids if ids.count(name) > 1}):
-        raise UserError(f"{folder}: claim ids {repeated} are used more than once")
+    for claim, place in (found for path in files for found in _read(path)):
+        for one in claim.expanded((own or {}).get(claim.experiment, ())):
+            if one.id in places:
+                raise UserError(f"{place}, claim {one.id}: the id is used already in {places[one.id]}")
+            places[one.id] = place
+            claims.append(one)
     return sorted(claims, key=lambda claim: claim.figure)
+
+
+def check_names(claims: Sequence[Claim], experiments: Collection[str], figures: Collection[str]) -> None:
+    """What claims judge and illustrate is part of the configuration.
+
+    Raises:
+        UserError: an experiment or figure is not; the message names the claim and what there is.
+    """
+    for claim in claims:
+        for noun, name, known in (("experiment", claim.experiment, experiments), ("figure", claim.figure, figures)):
+            if name not in known:
+                raise UserError(f"claim {claim.id}: {noun} {name!r} is unknown; allowed: {', '.join(sorted(known))}")
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a claim file, for editors; statistics with their options included."""
+    claim = Claim.model_json_schema(ref_template="#/$defs/{model}")
+    defs = claim.pop("$defs")
+    measures = []
+    for name, statistic in protocol.statistics().items():
+        found = statistic.Options.model_json_schema()
+        found["properties"] = {"statistic": {"const": name}} | found.get("properties", {})
+        measures.append(found | {"required": ["statistic", *found.get("required", [])]})
+    properties = defs["Check"]["properties"]
+    properties["measure"] = {"oneOf": measures}
+    several = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": properties["needed"]["pattern"]}}
+    properties["needed"] = {"anyOf": [properties["needed"], several]}
+    properties = claim["properties"]
+    experiment = properties.pop("experiment")
+    claim["required"] = ["id", "statement", "checks"]
+    defs["Claim"] = claim
+    family = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["experiment", "claims"],
+        "properties": {"experiment": experiment, **{key: properties[key] for key in SHARED}}
+        | {"claims": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Claim"}}},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Claims",
+        "description": " ".join((__doc__ or "").split()),
+        "type": "array",
+        "items": family,
+        "$defs": defs,
+    }
