@@ -1,8 +1,8 @@
 """Import closures: which of the project's files a job runs.
 
 Snakemake's code trigger does not see imported modules, so every rule lists the closure of what it runs as inputs.
-The closure is read from the source text (nothing is imported): every ``import`` statement anywhere in a file counts, and every
-``everything("folder")``, which imports the modules of a folder.
+The closure is read from the source text (nothing is imported): every ``import`` statement anywhere in a file counts,
+and every ``everything("folder")``, which imports the modules of a folder.
 Modules that a registry loads by name are passed as further roots by the caller.
 """
 

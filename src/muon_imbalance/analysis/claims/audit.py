@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from muon_imbalance.common import yaml_files
 from muon_imbalance.common.errors import UserError
@@ -25,6 +25,16 @@ Figure = Annotated[str, StringConstraints(pattern=r"^(fig_[0-9]{2}|fig_s[0-9]+|t
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9._]*(@[a-z0-9_]+)?[*]?$")]
 
 
+def _distinct(values: list[str]) -> list[str]:
+    if repeated := next((value for value in values if values.count(value) > 1), None):
+        raise ValueError(f"{repeated!r} stands there more than once")
+    return values
+
+
+Distinct = AfterValidator(_distinct)
+"""In a list no value stands twice."""
+
+
 class Entry(Settings):
     """One point of the audit."""
 
@@ -34,8 +44,10 @@ class Entry(Settings):
     paper: str = Field(min_length=10, description="What the paper says.")
     where: str = Field(min_length=2, description="Where it says so (figure, section, theorem).")
     finding: str = Field(min_length=10, description="What we find.")
-    figures: list[Figure] = Field(description="Figures that show it; one that is not configured gets no link.")
-    claims: list[Reference] = Field(
+    figures: Annotated[list[Figure], Distinct] = Field(
+        description="Figures that show it; one that is not configured gets no link."
+    )
+    claims: Annotated[list[Reference], Distinct] = Field(
         description="Claims whose verdicts belong to it; with a * at its end an id stands for all that begin so."
     )
 

@@ -1,8 +1,8 @@
 """Claims as records: ``claims/<family>.yaml`` read and checked before anything runs, variants expanded.
 
-A file is a list of experiments. What stands beside ``experiment`` (``figure``, ``paper_ref``, ``scales`` ...) holds for all
-of its ``claims`` that do not say otherwise. Thresholds are part of the record: they are fixed before the results are seen,
-and a change to one is a change in git.
+A file is a list of experiments. What stands beside ``experiment`` (``figure``, ``paper_ref``, ``scales`` ...) holds for
+all of its ``claims`` that do not say otherwise. Thresholds are part of the record: they are fixed before the results
+are seen, and a change to one is a change in git.
 """
 
 import math
@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from muon_imbalance.analysis.claims.audit import Figure
+from muon_imbalance.analysis.claims.audit import Distinct, Figure
 from muon_imbalance.analysis.claims.comparators import COMPARATORS, Comparator
 from muon_imbalance.analysis.statistics import protocol
 from muon_imbalance.analysis.statistics.curves import RecordedOption
@@ -81,8 +81,8 @@ class Check(Settings):
     needed: Annotated[
         InstanceOf[Needed], BeforeValidator(_needed), WithJsonSchema({"type": "string", "pattern": f"^{_NEEDED}$"})
     ] = Field(
-        description="Whose value counts, what is subtracted or divides it (paired by seed), comparator and threshold, such as "
-        "'muon minus nmd, signum > 0'. Several names make one comparison each; <optimizer>.<variant> where there are variants."
+        description="Whose value counts, what is subtracted or divides it (paired by seed), comparator and threshold, "
+        "such as 'muon minus nmd, signum > 0'. Several names make one comparison each; a list: several comparisons."
     )
     _statistic: protocol.Statistic = PrivateAttr()
     _options: dict[str, Any] = PrivateAttr()
@@ -140,25 +140,29 @@ class Claim(Settings):
 
     id: Identifier = Field(
         description="C<figure>.<number> a statement of the paper; T<theorem>.<number> and P<proposition>.<number> its "
-        "theorems and propositions; A<figure>.<number> and A.<topic> our audit (control or correction); L<figure>.<number> "
-        "the second paper. A suffix after a further dot tells versions of one statement apart."
+        "theorems and propositions; A<figure>.<number> and A.<topic> our audit (control or correction); "
+        "L<figure>.<number> the second paper. A suffix after a further dot tells versions of one statement apart."
     )
     experiment: Name = Field(description="The experiment whose runs it is judged on.")
     figure: Figure = Field(description="The figure or table that shows it.")
     statement: Text = Field(min_length=10, description="The statement in our words, in checkable form.")
     paper_ref: str = Field(min_length=2, description="Where it is made: figure, section, proposition.")
-    scales: list[Scale] = Field(min_length=1, description="Where it may be judged; at any other scale: not-run.")
+    scales: Annotated[list[Scale], Distinct] = Field(
+        min_length=1, description="Where it may be judged; at any other scale: not-run."
+    )
     min_seeds: int = Field(ge=1, description="Fewer usable repetitions make the verdict inconclusive.")
     evidence: Literal["interval", "every_seed"] = Field(
         "interval",
         description="interval: that of the mean over seeds must clear the threshold (paired Student t below 10 seeds, "
-        "bootstrap above). every_seed: for computations without sampling noise; every repetition must satisfy it, and the "
-        "range over repetitions stands in place of the interval.",
+        "bootstrap above). every_seed: for computations without sampling noise; every repetition must satisfy it, and "
+        "the range over repetitions stands in place of the interval.",
     )
     treatment: Name = Field(
         "muon", description="The optimizer that variants replace, in each variant of the experiment."
     )
-    variants: list[Name] = Field([], description="Judged again, as <id>@<variant>, in place of the treatment.")
+    variants: Annotated[list[Name], Distinct] = Field(
+        [], description="Judged again, as <id>@<variant>, in place of the treatment."
+    )
     stop: Stop | None = Field(None, description="Where training ends for this claim.")
     checks: list[Check] = Field(min_length=1, description="Comparisons, all of which must hold.")
     tolerance_reason: Text = Field(
@@ -280,7 +284,8 @@ def read_all(folder: Path, own: Mapping[str, Sequence[str]] | None = None) -> li
         own: experiment -> optimizers of the user's, each put in the place of every claim's treatment.
 
     Raises:
-        UserError: unreadable YAML, a key given twice, an id used twice, a key, statistic, option or comparison that is not
+        UserError: unreadable YAML, a key given twice, an id used twice, a key, statistic, option or comparison that is
+        not
             allowed; the message names file, line and claim, and what is allowed.
     """
     files = [path for path in sorted(Path(folder).glob("*.yaml")) if path.name != AUDIT]

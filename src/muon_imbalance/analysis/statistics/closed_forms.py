@@ -1,7 +1,7 @@
 """Distance of a linear model's components from what theory says (Figs 2, 5, 10-13, s3).
 
-``alpha_c`` are the diagonal entries of ``U^T W V``, ``r_c`` their targets, ``lr`` the step size; a run's depth and start are
-those of its variant.
+``alpha_c`` are the diagonal entries of ``U^T W V``, ``r_c`` their targets, ``lr`` the step size; a run's depth and
+start are those of its variant.
 """
 
 import math

@@ -1,8 +1,9 @@
 """Curves as claim files word them: one that a run recorded, or one made of two.
 
-``accuracy of minority on test``: recorded; ``{of: CURVE, relative_to: first}``: divided by its first (``largest``, ``last``)
-value; ``{difference: [CURVE, CURVE]}`` and ``{distance: [CURVE, CURVE]}``: of two curves of one run, signed or not;
-``{selected: worst}``: a group's accuracy at every number of epochs, with the configuration selected for it (Fig. 8).
+``accuracy of minority on test``: recorded; ``{of: CURVE, relative_to: first}``: divided by its first (``largest``,
+``last``) value; ``{difference: [CURVE, CURVE]}`` and ``{distance: [CURVE, CURVE]}``: of two curves of one run, signed
+or not; ``{selected: worst}``: a group's accuracy at every number of epochs, with the configuration selected for it
+(Fig. 8).
 """
 
 import re

@@ -1,7 +1,8 @@
 """Directions that are learned at different times: components of a linear model, modes and distinctions of a table.
 
-A run's directions are the groups of a metric whose name ends in their rank: ``class_0, class_1`` (components ``alpha_c`` of
-``U^T W V``, whose targets are ``r_c``), ``mode_1, mode_3a, mode_3b`` (learned shares, 0 at the start and 1 at the end).
+A run's directions are the groups of a metric whose name ends in their rank: ``class_0, class_1`` (components
+``alpha_c`` of ``U^T W V``, whose targets are ``r_c``), ``mode_1, mode_3a, mode_3b`` (learned shares, 0 at the start
+and 1 at the end).
 """
 
 import re
@@ -109,8 +110,8 @@ def delay(
 ) -> Measured:
     """Delay from the last direction of a rank to reach ``share`` to the first one of the next rank, the smallest.
 
-    ``between`` ends: from the first to the last rank. ``unit`` half_loss: in times to half of the excess loss. ``times``
-    recorded: those of records, without interpolation.
+    ``between`` ends: from the first to the last rank. ``unit`` half_loss: in times to half of the excess loss.
+    ``times`` recorded: those of records, without interpolation.
     """
     found = Directions.of(run, metric)
     when = found.times(share)

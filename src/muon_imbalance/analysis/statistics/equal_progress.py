@@ -15,7 +15,7 @@ from muon_imbalance.analysis.statistics.protocol import Measured, NoValue, Numbe
 def value_when(
     run: Run, *, of: CurveOption, clock: CurveOption, level: Number, clock_is: Literal["falling", "rising"] = "falling"
 ) -> Measured:
-    """A curve's value when the clock first falls through a level after its peak, or first rises to it (interpolated)."""
+    """A curve's value when the clock first falls through a level after its peak, or first rises to it."""
     _, values, times = together(run, of, clock)
     sign = 1.0 if clock_is == "falling" else -1.0
     value = reductions.value_at_level(values, sign * times, sign * level)

@@ -158,7 +158,7 @@ class Experiment:
         return self.cache["edge", optimizer]
 
     def stopped(self, optimizer: str, curve: Recorded, below: float) -> "Experiment":
-        """The same experiment, cut seed by seed for all at the first record where ``optimizer``'s curve is ``below``."""
+        """The same experiment, cut seed by seed at the first record where ``optimizer``'s curve is ``below``."""
         cut = {}
         for seed, run in self.runs(optimizer).items():
             steps, values = run.curve(curve)

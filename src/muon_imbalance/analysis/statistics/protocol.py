@@ -3,9 +3,9 @@
     @statistic("run")
     def area(run: Run, *, of: CurveOption, window: WindowOption = AFTER_START) -> Measured: ...
 
-A function of this folder with that decorator can be named by claim files; the modules of the folder are all read, so there
-is no list of them. Its keyword-only arguments are its options: their annotations are checked and described as settings are
-(:mod:`muon_imbalance.common.settings`). Statistics know nothing of claims.
+A function of this folder with that decorator can be named by claim files; the modules of the folder are all read, so
+there is no list of them. Its keyword-only arguments are its options: their annotations are checked and described as
+settings are (:mod:`muon_imbalance.common.settings`). Statistics know nothing of claims.
 """
 
 import inspect
@@ -95,7 +95,7 @@ class Statistic:
         return self.function.__name__
 
     @cached_property
-    def Options(self) -> type[Settings]:  # noqa: N802 (as every declared class of options is named)
+    def Options(self) -> type[Settings]:
         """Its options: the keyword-only arguments."""
         parameters = inspect.signature(self.function).parameters.values()
         fields = {

@@ -1,7 +1,7 @@
 """When SpecGD fits each component of a linear model (Figs 5, s4; Props 1, 2, 4, Sec. 3.3).
 
-``alpha_c`` are the diagonal entries of ``U^T W V``, ``r_c`` their targets, ``lr`` the step size. Times are those at which
-the layers' entries, which grow by ``lr`` a step, meet ``r_c^(1/L)``.
+``alpha_c`` are the diagonal entries of ``U^T W V``, ``r_c`` their targets, ``lr`` the step size. Times are those at
+which the layers' entries, which grow by ``lr`` a step, meet ``r_c^(1/L)``.
 """
 
 from typing import Literal
@@ -35,8 +35,8 @@ def saturation_error(run: Run) -> Measured:
 def saturation_gap(run: Run, *, kind: Literal["absolute", "relative", "relative_error"]) -> Measured:
     """Time between the saturation of the first and of the last component.
 
-    absolute: ``lr (T_last - T_first)``; relative: ``(T_last - T_first) / T_first``; relative_error: its distance from the
-    formula in the signal-to-noise ratio and the priors (Sec. 3.3).
+    absolute: ``lr (T_last - T_first)``; relative: ``(T_last - T_first) / T_first``; relative_error: its distance from
+    the formula in the signal-to-noise ratio and the priors (Sec. 3.3).
     """
     times, moments = _arrivals(run), run.moments
     if kind == "absolute":

@@ -1,4 +1,4 @@
-"""What was selected, and how much hangs on it: neighbours in the grid (Fig. 14), selections for each length (Fig. 8)."""
+"""How much hangs on a selection: neighbours in the grid (Fig. 14), selections for each length (Fig. 8)."""
 
 import math
 

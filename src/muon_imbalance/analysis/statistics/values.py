@@ -38,8 +38,8 @@ def every_value(run: Run, *, of: CurveOption, window: WindowOption = AFTER_START
 
 @statistic("run")
 def largest_drop(run: Run, *, of: CurveOption, window: WindowOption = AFTER_START) -> Measured:
-    """Largest fall of a curve from one record to the next in a window, over the median one there: 1 for a straight line,
-    large where the curve drops suddenly.
+    """Largest fall of a curve from one record to the next in a window, over the median one there: 1 for a straight
+    line, large where the curve drops suddenly.
     """
     steps, values = of.of(run)
     falls = -np.diff(values)[window.shows(run, steps)[1:]]

@@ -20,9 +20,9 @@ NAMED = {"early": "until 1/2", "late": "after 1/2"}
 class Window:
     """Records of a run, as claim files word them.
 
-    ``all``: every record; ``after start``: every one after step 0; ``after X until Y``: those with ``X < t / horizon <= Y``;
-    ``early``: the first half of training, ``late``: the second; ``until saturation``: to ``t* = min r_c / lr`` (Theorems
-    1 and 2); ``steps A to B``: from one step to another; ``start``, ``end``: the first or last record alone.
+    ``all``: every record; ``after start``: every one after step 0; ``after X until Y``: those with ``X < t / horizon
+    <= Y``; ``early``: the first half of training, ``late``: the second; ``until saturation``: to ``t* = min r_c / lr``
+    (Theorems 1 and 2); ``steps A to B``: from one step to another; ``start``, ``end``: the first or last record alone.
     """
 
     text: str
