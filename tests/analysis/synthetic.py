@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.analysis.claims import claim_records, judging
+from muon_imbalance.analysis.claims.claim import Claim
 from muon_imbalance.analysis.statistics import protocol
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.runs.frames import COLUMNS, THEORY_COLUMNS
@@ -226,7 +227,7 @@ def collapsed(frame: pd.DataFrame, optimizer: str) -> pd.DataFrame:
 
 
 @functools.cache
-def stated() -> dict[str, claim_records.Claim]:
+def stated() -> dict[str, Claim]:
     """The repository's claims by id."""
     return {claim.id: claim for claim in claim_records.read_all(CLAIMS)}
 

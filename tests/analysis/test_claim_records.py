@@ -8,6 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from muon_imbalance.analysis.claims import claim_records
+from muon_imbalance.analysis.claims.claim import Claim
 from muon_imbalance.analysis.claims.comparators import COMPARATORS
 from muon_imbalance.analysis.statistics import protocol
 from muon_imbalance.common.errors import UserError
@@ -39,7 +40,7 @@ GOOD = [
 ]
 
 
-def load(folder, document) -> list[claim_records.Claim]:
+def load(folder, document) -> list[Claim]:
     text = document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False)
     (folder / "some.yaml").write_text(text, encoding="utf-8")
     return claim_records.read_all(folder)

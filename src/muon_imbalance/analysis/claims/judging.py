@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from muon_imbalance.analysis.claims import intervals
-from muon_imbalance.analysis.claims.claim_records import Check, Claim
+from muon_imbalance.analysis.claims.claim import Check, Claim
 from muon_imbalance.analysis.claims.comparators import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
 from muon_imbalance.analysis.statistics.curves import difference
 from muon_imbalance.analysis.statistics.evidence import Experiment, Missing, Run, Series, Unusable

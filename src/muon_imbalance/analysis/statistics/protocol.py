@@ -142,6 +142,7 @@ def named(name: str) -> Statistic:
     Raises:
         UserError: there is none; the message lists the allowed ones.
     """
-    if name not in (known := statistics()):
+    known = _FOUND if name in _FOUND else statistics()
+    if name not in known:
         raise UserError(f"statistic {name!r} is unknown; allowed: {', '.join(known)}")
     return known[name]
