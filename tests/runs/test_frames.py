@@ -6,8 +6,7 @@ import pytest
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import frames
-
-from .synthetic import closed_forms, colored, rows
+from tests.analysis.synthetic import closed_forms, colored, rows
 
 
 @pytest.fixture

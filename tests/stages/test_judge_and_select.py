@@ -11,9 +11,8 @@ import pytest
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import frames
 from muon_imbalance.stages import judge, select_cell
-
-from .synthetic import CLAIMS, MIXTURE, ROOT, closed_forms, colored, population, swapped
-from .test_selection import CURVES, RULE, VALUES, grid
+from tests.analysis.synthetic import CLAIMS, MIXTURE, ROOT, closed_forms, colored, population, swapped
+from tests.analysis.test_selection import CURVES, RULE, VALUES, grid
 
 KEYS = ["id", "figure", "statement", "paper_ref", "verdict", "n", "estimate", "ci_low", "ci_high"]
 KEYS += ["comparator", "threshold", "data_kind", "note"]

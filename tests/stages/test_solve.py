@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from theory_draws import FIG2, broken
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.stages import solve
 from muon_imbalance.theory import losses, moments, trajectories
+from tests.theory.theory_draws import FIG2, broken
 
 MIXTURE = {"k": 3, "d": 3, "p": [0.5, 0.3, 0.2], "mu": 1.0, "sigma2": 0.1}
 CONFIG = {

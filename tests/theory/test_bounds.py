@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from theory_draws import BOUNDED, FIG2, UNIFORM, mixtures, rare_minorities
 
 from muon_imbalance.theory import bounds, controls, losses, moments
+from tests.theory.theory_draws import BOUNDED, FIG2, UNIFORM, mixtures, rare_minorities
 
 FLOW = {"theorem1": "gf", "theorem2": "ngf", "theorem3": "gf", "theorem4": "ngf"}
 TWO_MAJORITIES = moments.Mixture(k=3, d=3, p=(0.4723, 0.4723, 0.0554), mu=1.0, sigma2=100.0)

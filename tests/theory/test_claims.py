@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from theory_draws import broken
 
 from muon_imbalance.analysis.claims import claim_records, judging
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.stages import judge, solve
 from muon_imbalance.theory import bounds, controls, diagonalisation, flows, sweep
+from tests.theory.theory_draws import broken
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())["experiments"]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from theory_draws import BOUNDED, bases, mixtures, seeds
 
 from muon_imbalance.theory import diagonalisation, moments
+from tests.theory.theory_draws import BOUNDED, bases, mixtures, seeds
 
 
 @BOUNDED

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from scipy.integrate import solve_ivp
-from theory_draws import BOUNDED, FIG2, UNIFORM, mixtures
 
 from muon_imbalance.theory import flows, moments
+from tests.theory.theory_draws import BOUNDED, FIG2, UNIFORM, mixtures
 
 LOW_SNR = moments.Mixture(k=3, d=3, p=(0.5, 0.3, 0.2), mu=1.0, sigma2=50.0)
 

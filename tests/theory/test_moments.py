@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from theory_draws import BOUNDED, FIG2, bases, mixtures, seeds
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory import losses, moments
+from tests.theory.theory_draws import BOUNDED, FIG2, bases, mixtures, seeds
 
 WIDE = moments.Mixture(k=4, d=6, p=(0.1, 0.4, 0.2, 0.3), mu=1.5, sigma2=0.5)
 

@@ -5,9 +5,9 @@ import test_theory_bounds as bound_checks
 import test_theory_flows as flow_checks
 import test_theory_moments as moment_checks
 import test_theory_trajectories as trajectory_checks
-from theory_draws import FIG2, broken
 
 from muon_imbalance.theory import bounds, controls, flows, losses, moments, simulate, trajectories
+from tests.theory.theory_draws import FIG2, broken
 
 
 def lemma():

@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from theory_draws import BOUNDED, FIG2, bases, broken, diagonal, mixtures, off_diagonal, seeds
 
 from muon_imbalance.optimizers.geometry.newton_schulz import newton_schulz as iterated
 from muon_imbalance.theory import moments, newton_schulz
+from tests.theory.theory_draws import BOUNDED, FIG2, bases, broken, diagonal, mixtures, off_diagonal, seeds
 
 
 def simulated(mixture, u, v, lr, steps, iterations):

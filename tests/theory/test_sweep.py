@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from theory_draws import BOUNDED, FIG2, UNIFORM, mixtures, rare_minorities
 
 from muon_imbalance.theory import bounds, controls, moments, sweep
+from tests.theory.theory_draws import BOUNDED, FIG2, UNIFORM, mixtures, rare_minorities
 
 FINE = np.concatenate([np.geomspace(1e-7, 0.1, 200), np.linspace(0.1, 1, 1500)])
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from theory_draws import BOUNDED, FIG2, bases, diagonal, mixtures, off_diagonal, seeds
 
 from muon_imbalance.theory import flows, moments, simulate, trajectories
+from tests.theory.theory_draws import BOUNDED, FIG2, bases, diagonal, mixtures, off_diagonal, seeds
 
 TOLERANCE = 1e-9
 

@@ -9,7 +9,7 @@ from muon_imbalance.analysis.summaries import report_card
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.stages import measure
 
-from .test_own_optimizer import job
+from .test_torch_class import job
 
 STEPS = np.arange(0, 101, 2)
 
