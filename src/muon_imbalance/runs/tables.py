@@ -5,8 +5,6 @@ run that diverged has ``value`` NaN and ``diverged`` True from the step on where
 module; pandas, which takes half a second, is left to :mod:`muon_imbalance.runs.frames`.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 import pyarrow
@@ -14,6 +12,7 @@ import pyarrow.compute as compute
 import pyarrow.parquet as parquet
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.files import replacing
 
 TEXT, INTEGER, REAL, TRUTH = "text", "integer", "real", "truth value"
 
@@ -68,15 +67,8 @@ def write(path: Path, table: pyarrow.Table, columns: dict[str, str] = COLUMNS) -
     """Check a table and write it to ``path``: complete or not at all."""
     path = Path(path)
     check(table, columns, str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        parquet.write_table(table, temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with replacing(path) as work:
+        parquet.write_table(table, work)
 
 
 def read(path: Path, columns: dict[str, str] = COLUMNS, filters: list | None = None) -> pyarrow.Table:

@@ -12,6 +12,7 @@ from muon_imbalance.analysis.claims.comparators import FAILS
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.runs import frames
 
@@ -71,9 +72,7 @@ def main() -> None:
         judging.judge(c, evidence[c.experiment], arguments.scale, data_kind(c.experiment, manifests, settings), figures)
         for c in stated
     ]
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
-    arguments.output.write_text(text + "\n", encoding="utf-8")
+    write_json(arguments.output, records, ensure_ascii=False)
     for record in records:
         log.info(f"{record['id']:24} {record['verdict']:13} {record['note']}")
     log.info(", ".join(f"{verdict} {count}" for verdict, count in Counter(r["verdict"] for r in records).items()))
