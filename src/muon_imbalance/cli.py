@@ -120,6 +120,15 @@ def show_paths(options: argparse.Namespace) -> None:
     print(table([[name, "" if path.exists() else "(not yet)", str(path)] for name, path in paths.items()]))
 
 
+def show_differences(options: argparse.Namespace) -> None:
+    from muon_imbalance.analysis.claims import compare
+
+    text, same = compare.report(*(compare.read(path) for path in (options.first, options.second)))
+    print(text)
+    if not same:
+        raise SystemExit(1)
+
+
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(prog="muon-imbalance", description=__doc__.partition(": ")[2])
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -127,10 +136,14 @@ def parser() -> argparse.ArgumentParser:
         ("optimizers", show_optimizers, "names of the optimizers"),
         ("figures", show_figures, "figures and tables of config.yaml"),
         ("claims", show_claims, "verdicts on the paper's claims"),
+        ("compare", show_differences, "verdicts and numbers that differ between two runs (status 1 if a verdict does)"),
         ("where", show_paths, "where report, figures and downloads lie"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
+        if run is show_differences:
+            for name in ("first", "second"):
+                command.add_argument(name, type=Path, help="a claims.json, or the results folder that holds it")
         if run in (show_claims, show_paths):
             command.add_argument("--scale", choices=SCALES, default="laptop", help="default: laptop")
     return main

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.analysis.claims import claim_records, judging
+from muon_imbalance.analysis.claims.claim import Claim
+from muon_imbalance.analysis.statistics import protocol
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.runs.frames import COLUMNS, THEORY_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
-CLAIMS, SCHEMA = ROOT / "claims", ROOT / "workflow" / "schemas" / "claims.schema.yaml"
+CLAIMS = ROOT / "claims"
 MIXTURE = {"k": 3, "d": 3, "p": [0.5, 0.3, 0.2], "mu": 1.0, "sigma2": 0.1}
 Name = tuple[str, str, str]  # split, group, metric
 
@@ -225,9 +227,9 @@ def collapsed(frame: pd.DataFrame, optimizer: str) -> pd.DataFrame:
 
 
 @functools.cache
-def stated() -> dict[str, claim_records.Claim]:
+def stated() -> dict[str, Claim]:
     """The repository's claims by id."""
-    return {claim.id: claim for claim in claim_records.load(CLAIMS, SCHEMA)}
+    return {claim.id: claim for claim in claim_records.read_all(CLAIMS)}
 
 
 def record(claim: str, frame: pd.DataFrame | None, scale: str = "laptop", **other) -> dict:
@@ -237,6 +239,12 @@ def record(claim: str, frame: pd.DataFrame | None, scale: str = "laptop", **othe
     if name == "population_linear":
         other = {"settings": {"mixture": MIXTURE}, "theory": closed_forms()} | other
     return judging.judge(stated()[claim], Experiment(name, frame, **other), scale, "real", figures)
+
+
+def measured(name: str, *runs, **options):
+    """A statistic by its name, with options as claim files word them."""
+    statistic = protocol.named(name)
+    return statistic.function(*runs, **statistic.options(options, name))
 
 
 def verdict(claim: str, frame: pd.DataFrame | None, scale: str = "laptop", **other) -> str:

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from muon_imbalance.analysis.statistics.evidence import Experiment
-from muon_imbalance.analysis.statistics.registry import STATISTICS
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory import constraints, newton_schulz
 
 from . import ball_runs as made
 from .ball_runs import judged
-from .synthetic import changed, stated
+from .synthetic import changed, measured, stated
 
 NAMES = [name for name, claim in stated().items() if claim.experiment in made.MAKERS]
 
@@ -75,9 +74,8 @@ def test_one_layer_outside_is_noticed():
 def test_what_is_missing_is_named():
     assert judged("L1.1", settings=False)["verdict"] == "not-run"
     experiment = Experiment(made.LINEAR, made.linear(), made.CONFIG[made.LINEAR])
-    position = STATISTICS["ball_position"].function
     with pytest.raises(UserError, match=r"lion_k.nuclear_free on norm_balls_linear has no weight decay, so no ball"):
-        position(experiment.runs("lion_k.nuclear_free")[0], ball="spectral", at="end")
+        measured("ball_position", experiment.runs("lion_k.nuclear_free")[0], ball="spectral", window="end")
     bare = made.linear()[lambda frame: frame["metric"] != "weight_norm_max"].reset_index(drop=True)
     with pytest.raises(UserError, match=r"claim L1.1: lion_k.l1_inside on norm_balls_linear has no weight_norm_max"):
         judged("L1.1", bare)

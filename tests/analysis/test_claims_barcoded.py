@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis.statistics import quantities
-from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Run
+from muon_imbalance.analysis.statistics.evidence import Experiment, Recorded, Run
+from muon_imbalance.analysis.statistics.protocol import NoValue
 from muon_imbalance.analysis.summaries import mean_curves
-from muon_imbalance.common.errors import UserError
 
-from .synthetic import changed, diverged, record, rows, stated, swapped, verdict, without
+from .synthetic import changed, diverged, measured, record, rows, stated, swapped, verdict, without
 
 NAMES = [name for name, claim in stated().items() if claim.experiment == "barcoded_mnist"]
 MUON = ["C30.2", "C30.3", "A30.1", "A30.1.half", "A30.1.tenth", "A30.2"]
@@ -120,7 +119,7 @@ def test_a_clock_that_does_not_get_there_leaves_the_control_open(frame, claim):
 def test_too_few_seeds_smoke_and_missing_runs(frame, claim):
     assert record(claim, barcoded(2))["verdict"] == "inconclusive"
     assert record(claim, frame, scale="smoke")["verdict"] == "not-run"
-    used = {o for check in stated()[claim].checks for o in (*check.optimizers, *check.minus)}
+    used = {o for check in stated()[claim].checks for names in check.comparisons() for o in names}
     for optimizer in used:
         assert verdict(claim, without(frame, optimizer)) == "not-run"
         assert verdict(claim, diverged(frame, optimizer, [0])) == "inconclusive"
@@ -129,19 +128,22 @@ def test_too_few_seeds_smoke_and_missing_runs(frame, claim):
 # --- the statistic and the normalised curves -----------------------------------------------------------------
 
 
-def test_fraction_at_fraction_by_hand():
+def test_a_share_when_the_clock_is_at_a_share_by_hand():
     """Clock 8, 10, 6, 2, first value 8: 50 % is 4, half way between 6 and 2; the curve is 3 there, of 5."""
-    clock, curve = Curve("loss", "train", "majority"), Curve("loss", "train", "minority")
+    clock, curve = Recorded("loss", "train", "majority"), Recorded("loss", "train", "minority")
     steps = np.array([0, 1, 2, 3])
     held = {clock: (steps, np.array([8.0, 10, 6, 2])), curve: (steps, np.array([5.0, 9, 4, 2]))}
     one = Run(Experiment("x"), "sgd", 0, 0.1, held)
-    measure = quantities.named("fraction_at_fraction").function
-    assert measure(one, curve=curve, clock=clock, share=0.5).value == pytest.approx(0.6)
-    never = measure(one, curve=curve, clock=clock, share=0.2)
-    assert np.isnan(never.value) and "never fell to 0.2 of its first value" in never.note
-    held[curve] = steps[:3], np.array([5.0, 9, 4])
-    with pytest.raises(UserError, match="not recorded at the same steps"):
-        measure(one, curve=curve, clock=clock, share=0.5)
+    shares = {
+        "of": {"of": "loss of minority on train", "relative_to": "first"},
+        "clock": {"of": "loss of majority on train", "relative_to": "first"},
+    }
+    assert measured("value_when", one, **shares, level=0.5).value == pytest.approx(0.6)
+    with pytest.raises(NoValue, match=r"loss \(train, majority\) never fell to 0.2 of its first value"):
+        measured("value_when", one, **shares, level=0.2)
+    held[curve] = steps[:3], np.array([5.0, 9, 4])  # only records of both count
+    with pytest.raises(NoValue, match="never fell to 0.5"):
+        measured("value_when", one, **shares, level=0.5)
 
 
 def test_over_first_divides_each_curve_of_each_run(frame):

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis.statistics import quantities
-from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Run
+from muon_imbalance.analysis.statistics.evidence import Experiment, Recorded, Run
+from muon_imbalance.analysis.statistics.protocol import NoValue
 from muon_imbalance.analysis.summaries import language_summary
 from muon_imbalance.common.errors import UserError
 
-from .synthetic import changed, diverged, record, rows, stated, swapped, verdict, without
+from .synthetic import changed, diverged, measured, record, rows, stated, swapped, verdict, without
 
 EXPERIMENTS = ("stories", "toystories", "stories_sweep", "stories_additions")
 NAMES = [name for name, claim in stated().items() if claim.experiment in EXPERIMENTS]
@@ -98,7 +98,7 @@ def test_too_few_seeds_smoke_and_missing_runs(frame, claim):
     own = of(frame, claim)
     assert record(claim, own[own["seed"] < 2])["verdict"] == "inconclusive"
     assert record(claim, own, scale="smoke")["verdict"] == "not-run"
-    for optimizer in {o for check in stated()[claim].checks for o in (*check.optimizers, *check.minus)}:
+    for optimizer in {o for check in stated()[claim].checks for names in check.comparisons() for o in names}:
         assert verdict(claim, without(own, optimizer)) == "not-run"
         assert verdict(claim, diverged(own, optimizer, [0])) == "inconclusive"
 
@@ -143,59 +143,59 @@ def test_additions_that_nobody_solves_are_no_verdict_on_progress(frame):
 # --- the statistics, by hand ------------------------------------------------------------------------------------
 
 
-LOSS, RARE = Curve("loss", "validation"), Curve("accuracy", "validation", "rare")
+LOSS, RARE = "loss on validation", "accuracy of rare on validation"
 
 
 def one(**values) -> Run:
-    names = {"loss": LOSS, "rare": RARE}
+    names = {"loss": Recorded("loss", "validation"), "rare": Recorded("accuracy", "validation", "rare")}
     held = {names[key]: (np.arange(len(value)), np.array(value, float)) for key, value in values.items()}
     return Run(Experiment("x"), "muon", 0, 0.1, held)
 
 
-def measured(name, *runs, **options):
-    return quantities.named(name).function(*runs, **options)
-
-
-def test_mean_and_final_difference():
+def test_area_and_last_difference():
     run = one(loss=[9, 4, 2, 6, 4], rare=[0, 1, 2, 3, 5])
-    assert measured("mean_of_curve", run, curve=LOSS).value == 4
-    assert measured("mean_of_curve", run, curve=LOSS, until=0.5).value == 3
-    assert measured("final_difference", run, curve=LOSS, other=RARE).value == -1
+    assert measured("area", run, of=LOSS).value == 4
+    assert measured("area", run, of=LOSS, window="early").value == 3
+    assert measured("area", run, of=LOSS, gate=f"{RARE} >= 3").value == 2.5
+    assert measured("last", run, of={"difference": [LOSS, RARE]}).value == -1
 
 
 def test_catch_up_is_interpolated_and_1_if_never():
     slow, fast = one(loss=[8, 7, 6, 5, 4]), one(loss=[8, 5, 3, 3, 3])
-    assert measured("catch_up", fast, slow, curve=LOSS).value == pytest.approx(1.5 / 4)
-    assert measured("catch_up", slow, fast, curve=LOSS).value == 1
-    assert measured("catch_up", slow, slow, curve=LOSS).value == 1
+    assert measured("catch_up", fast, slow, of=LOSS).value == pytest.approx(1.5 / 4)
+    assert measured("catch_up", slow, fast, of=LOSS).value == 1
+    assert measured("catch_up", slow, slow, of=LOSS).value == 1
 
 
-def test_difference_at_equal_clock():
+def test_difference_at_equal_progress():
     """Loss falls to 4 in the slow run: the fast one is there after 1.5 records, with 1.5 against 4."""
     slow, fast = one(loss=[8, 7, 6, 5, 4], rare=[0, 1, 2, 3, 4]), one(loss=[8, 5, 3, 3, 3], rare=[0, 1, 2, 2, 2])
-    assert measured("difference_at_equal", fast, slow, curve=RARE, clock=LOSS).value == pytest.approx(1.5 - 4)
-    half = measured("difference_at_equal", fast, slow, curve=RARE, clock=LOSS, share=0.5)  # at 6
-    assert half.value == pytest.approx(2 / 3 - 2)
-    up = measured("difference_at_equal", fast, slow, curve=LOSS, clock=RARE)  # both reach 2
-    assert up.value == pytest.approx(3 - 6)
+    name, rare = "difference_at_equal_progress", {"of": RARE, "clock": LOSS}
+    assert measured(name, fast, slow, **rare).value == pytest.approx(1.5 - 4)
+    assert measured(name, fast, slow, **rare, share=0.5).value == pytest.approx(2 / 3 - 2)  # at 6
+    assert measured(name, fast, slow, of=LOSS, clock=RARE).value == pytest.approx(3 - 6)  # both reach 2
     stuck = one(loss=[8, 8, 8, 8, 8], rare=[0, 0, 0, 0, 0])
-    assert np.isnan(measured("difference_at_equal", stuck, slow, curve=RARE, clock=LOSS).value)
+    with pytest.raises(NoValue, match="does not pass 8 after its first value"):
+        measured(name, stuck, slow, **rare)
 
 
-def test_standout_drop():
+def test_largest_drop():
     run = one(loss=[10, 9, 8, 4, 3, 2, 1])
-    assert measured("standout_drop", run, curve=LOSS).value == 4
-    assert measured("standout_drop", run, curve=LOSS, after=0.5).value == 1
-    assert np.isnan(measured("standout_drop", run, curve=LOSS, after=0.9).value)
-    assert np.isnan(measured("standout_drop", one(loss=[1, 2, 3, 4]), curve=LOSS).value)
+    assert measured("largest_drop", run, of=LOSS).value == 4
+    assert measured("largest_drop", run, of=LOSS, window="after 1/2").value == 1
+    with pytest.raises(NoValue, match="fewer than three records there"):
+        measured("largest_drop", run, of=LOSS, window="after 0.9")
+    with pytest.raises(NoValue, match="does not fall there"):
+        measured("largest_drop", one(loss=[1, 2, 3, 4, 5]), of=LOSS)
 
 
-def test_progress_gap():
-    run = one(loss=[0, 2, 4], rare=[0, 0, 3])
-    assert measured("progress_gap", run, curve=LOSS, other=RARE).value == pytest.approx((0.5 + 0) / 2)
-    with pytest.raises(UserError, match="not recorded at the steps"):
-        held = {LOSS: (np.arange(3), np.ones(3)), RARE: (np.arange(2), np.ones(2))}
-        measured("progress_gap", Run(Experiment("x"), "muon", 0, 0.1, held), curve=LOSS, other=RARE)
+def test_distance_between_shares_of_what_is_learned():
+    together = {"distance": [{"of": curve, "relative_to": "last"} for curve in (LOSS, RARE)]}
+    assert measured("area", one(loss=[0, 2, 4], rare=[0, 0, 3]), of=together).value == pytest.approx((0.5 + 0) / 2)
+    with pytest.raises(NoValue, match=r"accuracy \(validation, rare\) is 0 at the end"):
+        measured("area", one(loss=[0, 2, 4], rare=[0, 1, 0]), of=together)
+    with pytest.raises(UserError, match="not recorded at the same steps"):
+        measured("area", one(loss=[1, 1, 1], rare=[1, 1]), of=together)
 
 
 def test_curves_by_epoch(frame):

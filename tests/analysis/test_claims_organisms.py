@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muon_imbalance.analysis.statistics import concept_quantities
 from muon_imbalance.analysis.statistics.evidence import Experiment
+from muon_imbalance.analysis.statistics.protocol import NoValue
 from muon_imbalance.analysis.summaries import concept_summary
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.tables import concepts, organisms
 
-from .synthetic import changed, record, rows, stated, swapped, verdict, without
+from .synthetic import changed, measured, record, rows, stated, swapped, verdict, without
 
 NAMES = [name for name, claim in stated().items() if claim.experiment == "organisms"]
 STEPS = np.array([*range(32), *range(32, 401, 8)])
@@ -127,28 +127,37 @@ def test_statistics_against_plain_numbers():
     for rank, half in (("1", 10), ("2a", 20), ("2b", 25), ("3", 40)):
         curves["train", f"mode_{rank}", "component"] = np.minimum(steps / (2 * half), 1)
     (run,) = Experiment("organisms", rows("organisms", "gd", 0, steps, curves)).runs("gd").values()
-    q, half = concept_quantities, {"metric": "component", "share": 0.5}
-    assert q.rank_delay(run, **half).value == pytest.approx(10)
-    assert q.rank_delay(run, **half, between="ends").value == pytest.approx(30)
-    assert q.rank_delay(run, **half, between="ends", unit="half_loss").value == pytest.approx(1.5)
-    assert q.time_ratio(run, **half).value == pytest.approx(4) and not q.time_ratio(run, **half).censored
-    assert q.lead_at_loss(run, **half).value == pytest.approx(0.4 - 0.25)  # at step 20: 1, 0.5, 0.4, 0.25
-    assert q.lead_at_loss(run, **half, between="ends").value == pytest.approx(0.75)
-    assert q.evenness_at_loss(run, metric="component", share=0.75).value == pytest.approx(0.25)
-    assert q.least_learned(run, metric="component").value == pytest.approx(0.5)
-    late = q.time_ratio(run, metric="component", share=0.6)
+    half = {"metric": "component", "share": 0.5}
+    assert measured("delay", run, **half).value == pytest.approx(10)
+    assert measured("delay", run, **half, between="ends").value == pytest.approx(30)
+    assert measured("delay", run, **half, between="ends", unit="half_loss").value == pytest.approx(1.5)
+    ratio = measured("time_ratio", run, **half)
+    assert ratio.value == pytest.approx(4) and not ratio.censored
+    at_half = {"metric": "component", "loss_left": 0.5}
+    assert measured("lead", run, **at_half).value == pytest.approx(0.4 - 0.25)  # at step 20: 1, 0.5, 0.4, 0.25
+    assert measured("lead", run, **at_half, between="ends").value == pytest.approx(0.75)
+    uneven = {"metric": "component", "of": "smallest_over_largest"}
+    assert measured("direction_ratio", run, **uneven, loss_left=0.75).value == pytest.approx(0.25)
+    assert measured("direction_ratio", run, **uneven, step=10).value == pytest.approx(0.25)
+    assert measured("least_learned", run, metric="component").value == pytest.approx(0.5)
+    late = measured("time_ratio", run, metric="component", share=0.6)
     assert (late.value, late.censored) == (pytest.approx(40 / 12), True)
-    assert np.isnan(q.rank_delay(run, metric="component", share=0.6).value)
-    assert np.isnan(q.lead_at_loss(run, metric="component", share=-0.1).value)
+    with pytest.raises(NoValue, match="a direction never reached 0.6"):
+        measured("delay", run, metric="component", share=0.6)
+    with pytest.raises(NoValue, match="the excess loss never fell to -0.1 of its first value"):
+        measured("lead", run, metric="component", loss_left=-0.1)
     with pytest.raises(UserError, match="excess_loss has no directions of several ranks"):
-        q.least_learned(run, metric="excess_loss")
+        measured("least_learned", run, metric="excess_loss")
+    with pytest.raises(UserError, match="takes one of step, loss_left"):
+        measured("direction_ratio", run, **uneven)
 
 
 def test_evenness_is_the_statistic_at_every_level(frame):
     names = [f"mode_{rank}" for rank in RANKS]
     found = concept_summary.evenness(frame, "gd", names, np.array([0.5, 1e-20])).set_index("loss_left")
     runs = Experiment("organisms", frame).runs("gd").values()
-    each = [concept_quantities.evenness_at_loss(run, metric="component", share=0.5).value for run in runs]
+    options = {"metric": "component", "loss_left": 0.5, "of": "smallest_over_largest"}
+    each = [measured("direction_ratio", run, **options).value for run in runs]
     assert found.loc[0.5, "mean"] == pytest.approx(np.mean(each))
     assert found.loc[0.5, "sd"] == pytest.approx(np.std(each, ddof=1))
     assert found["n"].tolist() == [5, 0] and np.isnan(found.loc[1e-20, "mean"])

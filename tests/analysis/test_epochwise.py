@@ -88,7 +88,7 @@ def verdicts(kind, **levels):
     experiment = Experiment(f"fine_tune_{kind}", frame=frame, settings={"sweep": {}})
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(ROOT / "claims" / f"fine_tune_{kind}.yaml", folder)
-        family = claim_records.load(Path(folder), ROOT / "workflow/schemas/claims.schema.yaml")
+        family = claim_records.read_all(Path(folder))
     return {claim.id: judging.judge(claim, experiment, "laptop", "generated")["verdict"] for claim in family}
 
 

@@ -89,7 +89,7 @@ def test_ties_may_be_broken_by_another_curve():
     assert select(clear, RULE | {"ties": ties}, VALUES)["hyper"]["lr"] == "0.01"
     with pytest.raises(UserError, match="no grid rows with metric 'loss'"):
         select(flat, RULE | {"ties": ties}, VALUES)
-    with pytest.raises(UserError, match="goal is 'down'"):
+    with pytest.raises(UserError, match="selection rule.ties.goal = 'down'; allowed: max, min"):
         select(both, RULE | {"ties": ties | {"goal": "down"}}, VALUES)
 
 
@@ -115,9 +115,9 @@ def test_final_rows_do_not_count():
 @pytest.mark.parametrize(
     "rule, values, message",
     [
-        (RULE | {"at": "start"}, VALUES, "at is 'start'; allowed: end, best"),
-        (RULE | {"goal": "high"}, VALUES, "goal is 'high'; allowed: max, min"),
-        ({"metric": "accuracy"}, VALUES, "it must have metric, split, group, at, goal"),
+        (RULE | {"at": "start"}, VALUES, "rule.at = 'start'; allowed: end, best"),
+        (RULE | {"goal": "high"}, VALUES, "rule.goal = 'high'; allowed: max, min"),
+        ({"metric": "accuracy"}, VALUES, "selection rule: key 'split' is missing"),
         (RULE | {"metric": "acc"}, VALUES, r"no grid rows with metric 'acc'; there are \['accuracy'\]"),
         (RULE | {"split": "test"}, VALUES, r"no grid rows with split 'test'; there are \['validation'\]"),
         (

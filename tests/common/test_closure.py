@@ -51,3 +51,11 @@ def test_notices_a_changed_file(tree):
 def test_an_unknown_root_is_an_error(tree):
     with pytest.raises(ModuleNotFoundError, match=r"muon_imbalance\.nothing"):
         closure("muon_imbalance.nothing", src=tree)
+
+
+def test_follows_a_folder_whose_modules_are_all_imported(tree):
+    package = tree / "muon_imbalance"
+    (package / "b.py").write_text('from muon_imbalance.a import everything\neverything("pack")\n')
+    assert names(tree, "muon_imbalance.b")[-3:] == ["pack/c.py", "pack/d.py", "pack/unused.py"]
+    (package / "pack/new.py").write_text("")
+    assert "pack/new.py" in names(tree, "muon_imbalance.b")

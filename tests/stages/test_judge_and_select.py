@@ -11,7 +11,7 @@ import pytest
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import frames
 from muon_imbalance.stages import judge, select_cell
-from tests.analysis.synthetic import CLAIMS, MIXTURE, ROOT, SCHEMA, closed_forms, colored, population, swapped
+from tests.analysis.synthetic import CLAIMS, MIXTURE, ROOT, closed_forms, colored, population, swapped
 from tests.analysis.test_selection import CURVES, RULE, VALUES, grid
 
 KEYS = ["id", "figure", "statement", "paper_ref", "verdict", "n", "estimate", "ci_low", "ci_high"]
@@ -37,7 +37,6 @@ def files(tmp_path) -> dict:
     (tmp_path / "manifest.json").write_text('{"kind": "real-other"}')
     return {
         "claims": str(CLAIMS),
-        "schema": str(SCHEMA),
         "runs": {
             "colored_mnist": [str(tmp_path / "colored.parquet")],
             "population_linear": [str(tmp_path / "population.parquet")],

@@ -21,7 +21,7 @@ SMALLER = {
     "controls": {"points": 20},
     "condition1_mixture": {"sizes": [100, 1000, 3000], "repetitions": 5},
 }
-STATED = claim_records.load(ROOT / "claims", ROOT / "workflow/schemas/claims.schema.yaml")
+STATED = claim_records.read_all(ROOT / "claims")
 CLAIMS = [claim for claim in STATED if claim.experiment in SMALLER]
 
 

@@ -57,7 +57,7 @@ def test_being_faster_shows_by_step_alone():
 
 def test_being_better_shows_on_every_clock():
     compared = report_card.compare(*_first_and_rest(entries(frame(better=(1.0, 0.1), plain=(1.0,)))))
-    learned = (learner(1.0)[1][1:] >= report_card.GATE).mean()  # share of the steps that count
+    learned = (learner(1.0)[1][1:] >= report_card.SHARE_OF_BEST).mean()  # share of the steps that count
     np.testing.assert_allclose(compared["difference"], [0.1 * learned, 0.1, 0.1], atol=0.002)
     assert (compared["low"] > 0.05).all()
 

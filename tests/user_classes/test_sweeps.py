@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from muon_imbalance.analysis.claims.claim_records import load as load_claims
+from muon_imbalance.analysis.claims.claim_records import read_all as read_claims
 from muon_imbalance.analysis.selection import _edge
 from muon_imbalance.common import tokens
 from muon_imbalance.common.errors import UserError
@@ -163,16 +163,14 @@ def test_swept_pairs_and_whole_numbers_in_stacks(tmp_path):
 
 
 def test_claims_are_judged_for_an_optimizer_of_the_user(tmp_path):
-    known = {claim.id for claim in load_claims(ROOT / "claims", ROOT / "workflow/schemas/claims.schema.yaml")}
-    claims = load_claims(
-        ROOT / "claims", ROOT / "workflow/schemas/claims.schema.yaml", {"colored_mnist": ["my_soap"], "eigenbasis": []}
-    )
+    known = {claim.id for claim in read_claims(ROOT / "claims")}
+    claims = read_claims(ROOT / "claims", {"colored_mnist": ["my_soap"], "eigenbasis": []})
     added = {claim.id: claim for claim in claims if claim.id not in known}
     assert {"C1.1@my_soap", "A1.1@my_soap"} <= set(added) and "C1.3@my_soap" not in added
     assert all(re.fullmatch(r"[A-Z][0-9.]+[a-z0-9.]*@my_soap", name) for name in added)
     claim = added["C1.1@my_soap"]
     assert "Not of the paper" in claim.statement
-    named = {name for check in claim.checks for name in (*check.optimizers, *check.minus)}
+    named = {name for check in claim.checks for names in check.comparisons() for name in names}
     assert "my_soap" in named and "muon" not in named and {"nmd", "signum"} <= named
 
 

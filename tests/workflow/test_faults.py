@@ -76,9 +76,9 @@ def test_a_failing_notebook_leaves_its_log_and_no_figure(finished):
         ("workflow/scales/smoke.yaml", "nmd: {lr", "nmdd: {lr", "'nmdd' is unknown; allowed: "),
         ("workflow/scales/smoke.yaml", '["0.05"]', '["-0.05"]', "'-0.05' is not a non-negative number"),
         ("config.yaml", "dataset: colored_mnist", "dataset: colored", "'colored' is unknown; allowed: "),
-        ("claims/linear_softmax.yaml", "figure: fig_04", "figure: fig_40", "'fig_40' is unknown; allowed: "),
+        ("claims/linear_models.yaml", "figure: fig_04", "figure: fig_40", "'fig_40' is unknown; allowed: "),
         ("config.yaml", "{rule: signum}", "{rule: signumm}", "'signumm' is unknown; allowed: "),
-        ("workflow/report/audit.yaml", "[T2.2, T4.2,", "[T2.7, T4.2,", "number_of_classes names the claim 'T2.7'"),
+        ("claims/audit.yaml", "[T2.2, T4.2,", "[T2.7, T4.2,", "number_of_classes names the claim 'T2.7'"),
     ],
 )
 def test_a_bad_configuration_stops_before_anything_runs(fresh, file, before, after, message):

@@ -71,7 +71,7 @@ def test_a_changed_colour_reruns_notebooks_only(finished):
 
 
 def test_a_changed_claim_reruns_judge_and_report_only(finished):
-    finished.edit("claims/population_linear.yaml", "Fig. 2", "Figure 2")
+    finished.edit("claims/linear_models.yaml", "Fig. 2", "Figure 2")
     assert set(finished.planned()) == {"judge", "publish", "all"}
 
 
@@ -100,7 +100,7 @@ def test_a_changed_table_of_organisms_reruns_its_experiment(finished):
 
 
 def test_a_changed_audit_reruns_the_report_only(finished):
-    finished.edit("workflow/report/audit.yaml", "The proofs use", "Both proofs use")
+    finished.edit("claims/audit.yaml", "The proofs use", "Both proofs use")
     assert finished.planned() == {"publish": 1, "all": 1}
 
 

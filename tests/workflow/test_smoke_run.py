@@ -96,7 +96,7 @@ def test_the_audit_is_complete_and_its_links_lead_somewhere(smoke):
     folder = smoke.folder / "results/smoke/report"
     page, report = ((folder / name).read_text(encoding="utf-8") for name in ("audit.html", "index.html"))
     assert 'href="audit.html"' in report
-    entries = yaml.safe_load((smoke.folder / "workflow/report/audit.yaml").read_text(encoding="utf-8"))["entries"]
+    entries = yaml.safe_load((smoke.folder / "claims/audit.yaml").read_text(encoding="utf-8"))["entries"]
     assert len(entries) > 10 and all(f'id="{entry["id"]}"' in page for entry in entries)
     for link in re.findall(r'href="index.html#([^"]+)"', page):
         assert f'id="{link}"' in report, link

@@ -1,8 +1,8 @@
 # What judging and the report are given.
-from muon_imbalance.reporting.site import audit
+from muon_imbalance.analysis.claims import audit
 
-AUDIT, AUDIT_SCHEMA = "workflow/report/audit.yaml", "workflow/schemas/audit.schema.yaml"
-JUDGED = sorted({family["experiment"] for family in CLAIM_FAMILIES})
+AUDIT = "claims/audit.yaml"
+JUDGED = sorted({claim.experiment for claim in CLAIMS})
 TEMPLATES = sorted(
     str(path.relative_to(ROOT))
     for path in (ROOT / "src/muon_imbalance/reporting/site/templates").iterdir()
@@ -10,14 +10,8 @@ TEMPLATES = sorted(
 )
 
 
-def claim_ids():
-    """Ids of all claims, variants included."""
-    claims = [claim for family in CLAIM_FAMILIES for claim in family["claims"]]
-    return [claim["id"] for claim in claims] + [f"{c['id']}@{v}" for c in claims for v in c.get("variants", [])]
-
-
 try:
-    audit.check_references(audit.read(ROOT / AUDIT, ROOT / AUDIT_SCHEMA), claim_ids(), config["figures"])
+    audit.check_references(audit.read(ROOT / AUDIT), [claim.id for claim in CLAIMS], config["figures"])
 except UserError as error:
     raise WorkflowError(str(error))
 

@@ -14,7 +14,8 @@ sys.path.insert(0, str(ROOT / "src"))
 from muon_imbalance.optimizers.torch_bridge import user_code
 from muon_imbalance.plan import sweeps
 from muon_imbalance.common.closure import closure, module_file
-from muon_imbalance.plan.config import cells, check_claims, check_references, check_schema, stand_ins, without_nulls
+from muon_imbalance.analysis.claims import claim_records
+from muon_imbalance.plan.config import cells, check_references, check_schema, stand_ins, without_nulls
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as builders
 from muon_imbalance.models import registry as models
@@ -44,10 +45,12 @@ def checked(config):
     return config
 
 
-def refuse_bad_claims(families):
-    """A mistake in a claim file stops before any job as well."""
+def stated_claims():
+    """All claims, variants included; a mistake in a claim file stops before any job as well."""
     try:
-        check_claims(families, config, ROOT / "workflow/schemas/claims.schema.yaml")
+        found = claim_records.read_all(ROOT / "claims")
+        claim_records.check_names(found, config["experiments"], config["figures"])
+        return found
     except UserError as error:
         raise WorkflowError(f"claims: {error}")
 

@@ -5,7 +5,6 @@ rule judge:
     input:
         unpack(judge_inputs),
         claims=CLAIM_FILES,
-        schema="workflow/schemas/claims.schema.yaml",
         src=sources("stages.judge"),
     output:
         f"{RESULTS}/claims.json",
@@ -59,7 +58,6 @@ rule publish:
         figures=[figure_files(figure) for figure in config["figures"]],
         notebooks=[executed_notebook(figure) for figure in config["figures"]],
         audit=AUDIT,
-        audit_schema=AUDIT_SCHEMA,
         src=sources("stages.publish"),
         templates=TEMPLATES,
     output:

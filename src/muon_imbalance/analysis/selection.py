@@ -9,26 +9,32 @@ at all, every cell has 0); what is equal then goes to the smaller learning rate.
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.common.tokens import numbers
 
-RULE = {"metric": None, "split": None, "group": None, "at": ("end", "best"), "goal": ("max", "min")}
 CONTRACT = ("hyper", "rule", "split", "seeds", "score", "edge")
 
 
-def check_rule(rule: Mapping) -> None:
-    """Raise :class:`UserError` unless the rule has exactly the known keys with allowed values."""
-    if set(rule) - {"ties"} != set(RULE):
-        raise UserError(f"selection rule has the keys {sorted(rule)}; it must have {', '.join(RULE)}")
-    if "ties" in rule:
-        check_rule(dict(rule["ties"]) | {"at": "end"})
-    for key, allowed in RULE.items():
-        if allowed and rule[key] not in allowed:
-            raise UserError(f"selection rule: {key} is {rule[key]!r}; allowed: {', '.join(allowed)}")
+class Ties(Settings):
+    """The curve that tells cells of equal score apart, at the last step."""
+
+    metric: str = Field(description="its metric")
+    split: str = Field(description="the samples it was measured on")
+    group: str = Field(description="their group")
+    goal: Literal["max", "min"] = Field(description="whether large or small values are better")
+
+
+class Rule(Ties):
+    """The curve by which a cell of a grid is selected."""
+
+    at: Literal["end", "best"] = Field(description="read at the last step, or at its best step")
+    ties: Ties | None = Field(None, description="what tells cells of equal score apart")
 
 
 def _tokens(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -95,7 +101,7 @@ def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Se
         UserError: unknown rule, no such curve, a cell of the grid that was not trained, cells with different
             seeds, or every cell diverged.
     """
-    check_rule(rule)
+    checked(Rule, rule, "selection rule")
     if "lr" not in grid_values:
         raise UserError(f"grid has the keys {', '.join(grid_values)}; 'lr' is missing")
     keys, second = list(grid_values), rule.get("ties")

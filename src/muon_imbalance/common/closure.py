@@ -1,7 +1,8 @@
 """Import closures: which of the project's files a job runs.
 
 Snakemake's code trigger does not see imported modules, so every rule lists the closure of what it runs as inputs.
-The closure is read from the source text (nothing is imported): every ``import`` statement anywhere in a file counts.
+The closure is read from the source text (nothing is imported): every ``import`` statement anywhere in a file counts,
+and every ``everything("folder")``, which imports the modules of a folder.
 Modules that a registry loads by name are passed as further roots by the caller.
 """
 
@@ -52,6 +53,8 @@ def _imported(file: Path, stamp: int, src: Path, package: str) -> tuple[str, ...
                 prefix = ".".join((*above[: len(above) - node.level + 1], *filter(None, [prefix])))
             names.add(prefix)
             names.update(f"{prefix}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "everything":
+            names.update(".".join((package, *one.value.split("/"), "*")) for one in node.args)
     return tuple(sorted(name for name in names if name == package or name.startswith(package + ".")))
 
 
@@ -69,6 +72,10 @@ def closure(*modules: str, src: Path = SRC, package: str = PACKAGE) -> list[Path
             raise ModuleNotFoundError(f"no module {module!r} below {src.name}/")
     while waiting:
         module = waiting.pop()
+        if module.endswith(".*"):  # all modules of a folder (discovery.everything)
+            folder = src.joinpath(*module.split(".")[:-1])
+            waiting.extend(".".join(path.relative_to(src).with_suffix("").parts) for path in folder.glob("*.py"))
+            continue
         if module in found or (file := module_file(module, src)) is None:
             continue
         found[module] = file

@@ -23,6 +23,15 @@ from muon_imbalance.common.settings import Settings
 USERS = "users_"  # a file outside the package is imported under this prefix
 
 
+def everything(folder: str) -> list[ModuleType]:
+    """Import all modules of a folder below the package, such as ``analysis/statistics``.
+
+    :func:`muon_imbalance.common.closure.closure` knows this call and follows it into the folder.
+    """
+    found = sorted(path.stem for path in (SRC / PACKAGE / folder).glob("*.py") if path.stem != "__init__")
+    return [importlib.import_module(".".join((PACKAGE, *folder.split("/"), name))) for name in found]
+
+
 class Room:
     """The modules of some folders that define ``mark`` at their top level.
 

@@ -12,6 +12,7 @@ from muon_imbalance.analysis.claims.comparators import FAILS
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.runs import frames
 
@@ -50,7 +51,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--claims", type=Path, required=True, help="folder of claim files")
-    add("--schema", type=Path, default=Path("workflow/schemas/claims.schema.yaml"), help="their schema")
     add("--runs", required=True, help="JSON: experiment -> list of runs tables")
     add("--theory", default="{}", help="JSON: experiment -> table of closed forms")
     add("--experiments", default="{}", help="JSON: experiment -> its entry in the configuration")
@@ -66,15 +66,13 @@ def main() -> None:
     settings = json_argument(arguments.experiments, "--experiments")
     manifests = json_argument(arguments.manifests, "--manifests")
     figures = json_argument(arguments.figures, "--figures", (list, dict)) if arguments.figures else None
-    stated = claim_records.load(arguments.claims, arguments.schema, json_argument(arguments.own, "--own"))
+    stated = claim_records.read_all(arguments.claims, json_argument(arguments.own, "--own"))
     evidence = {name: gather(name, tables, settings, theory) for name in dict.fromkeys(c.experiment for c in stated)}
     records = [
         judging.judge(c, evidence[c.experiment], arguments.scale, data_kind(c.experiment, manifests, settings), figures)
         for c in stated
     ]
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
-    arguments.output.write_text(text + "\n", encoding="utf-8")
+    write_json(arguments.output, records, ensure_ascii=False)
     for record in records:
         log.info(f"{record['id']:24} {record['verdict']:13} {record['note']}")
     log.info(", ".join(f"{verdict} {count}" for verdict, count in Counter(r["verdict"] for r in records).items()))

@@ -1,7 +1,7 @@
 """Stage: write the report from the figures and the judged claims.
 
 ``python -m muon_imbalance.stages.publish --claims results/laptop/claims.json --figures JSON --scale laptop
---audit workflow/report/audit.yaml --output results/laptop/report/index.html``
+--audit claims/audit.yaml --output results/laptop/report/index.html``
 
 ``--figures`` maps ids, in the order of the report, to ``{"files": [figures/fig_01_x.pdf, ...], "executed":
 "results/laptop/notebooks/fig_01_x.ipynb", "log": "logs/laptop/render/fig_01.log"}``. The executed notebooks
@@ -15,10 +15,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from muon_imbalance.analysis.claims import audit as audits
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.reporting.options import read_json
-from muon_imbalance.reporting.site import audit as audits
 from muon_imbalance.reporting.site import audit_page, index_page, pages
 
 KEYS = {"files", "executed", "log"}

@@ -1,13 +1,13 @@
 """Stage: pick the grid cell that is trained with all seeds (of each variant) and write the selection file."""
 
 import argparse
-import json
 import logging
 from pathlib import Path
 
 from muon_imbalance.analysis.selection import CONTRACT, select
 from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import run_stage
+from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.runs import frames
 
@@ -29,9 +29,7 @@ def main() -> None:
     variant = frames.variants(frame)
     chosen = {name: select(frame[variant == name], rule, values) for name in variant.unique()}
     contract = {name: {key: one[key] for key in CONTRACT} for name, one in chosen.items()}
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(contract[""] if "" in contract else {"variants": contract}, indent=2, allow_nan=False)
-    arguments.output.write_text(text + "\n", encoding="utf-8")
+    write_json(arguments.output, contract[""] if "" in contract else {"variants": contract})
     for name, one in chosen.items():
         table = one["table"].to_string(index=False)
         log.info(f"{name or 'selected'}: {one['hyper']} with score {one['score']:.4g} from\n{table}")

@@ -1,201 +1,154 @@
-"""Claims as records: reading ``claims/*.yaml``, checking them against the schema, expanding variants."""
+"""Claims as records: ``claims/<family>.yaml`` read and checked before anything runs, variants expanded.
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+A file is a list of experiments. What stands beside ``experiment`` (``figure``, ``paper_ref``, ``scales`` ...) holds for
+all of its ``claims`` that do not say otherwise. Thresholds are part of the record: they are fixed before the results
+are seen, and a change to one is a change in git.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from pydantic import ValidationError
 
-from muon_imbalance.analysis.claims.comparators import COMPARATORS, Comparator
-from muon_imbalance.analysis.statistics import quantities, registry
-from muon_imbalance.analysis.statistics.evidence import Stop
-from muon_imbalance.analysis.statistics.registry import Statistic
+from muon_imbalance.analysis.claims.claim import Claim, Name
+from muon_imbalance.analysis.statistics import protocol
+from muon_imbalance.common import yaml_files
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings, checked, explain
+
+AUDIT = "audit.yaml"
+"""The file of the folder that holds no claims (:mod:`.audit`)."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One comparison, or one for each pair of ``optimizers`` and ``minus``.
+class Family(Settings):
+    """One experiment of a file: its name, what its claims share, and the claims."""
 
-    Attributes:
-        label: what is measured, in words.
-        statistic, options: how it is measured.
-        optimizers: whose value counts; ``minus``: what is subtracted, seed by seed (empty: nothing).
-        comparator, threshold: what the result must satisfy.
-    """
-
-    label: str
-    statistic: Statistic
-    options: dict
-    optimizers: tuple[str, ...]
-    minus: tuple[str, ...]
-    comparator: Comparator
-    threshold: float
+    experiment: Name = Field(description="The experiment whose runs the claims are judged on.")
+    claims: list[dict[str, Any]] = Field(min_length=1, description="The statements, in the order of the report.")
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One statement and how it is judged; ``workflow/schemas/claims.schema.yaml`` describes the keys."""
-
-    id: str
-    experiment: str
-    figure: str
-    statement: str
-    paper_ref: str
-    scales: tuple[str, ...]
-    min_seeds: int
-    evidence: str
-    checks: tuple[Check, ...]
-    tolerance_reason: str
-    stop: Stop | None = None
-
-    def with_variant(self, treatment: str, variant: str) -> "Claim":
-        """The same claim with another optimizer in place of the treatment (in every variant of the experiment)."""
-
-        def swap(names: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(variant + name[len(treatment) :] if _base(name) == treatment else name for name in names)
-
-        checks = tuple(replace(c, optimizers=swap(c.optimizers), minus=swap(c.minus)) for c in self.checks)
-        statement = f"{self.statement} (Judged with {variant} in place of {treatment}.)"
-        return replace(self, id=f"{self.id}@{variant}", statement=statement, checks=checks)
-
-    def compares(self, treatment: str) -> bool:
-        """True if every check that names the treatment sets it against other optimizers."""
-        naming = [c for c in self.checks if treatment in map(_base, (*c.optimizers, *c.minus))]
-        return bool(naming) and all(check.minus for check in naming)
+SHARED = tuple(key for key in Claim.model_fields if key not in ("id", "experiment", "statement", "checks"))
+"""Keys of a claim that may stand beside ``experiment``, for all claims of the list."""
 
 
-def _base(name: str) -> str:
-    """Optimizer of ``<optimizer>.<variant>``."""
-    return name.partition(".")[0]
+def _expanded(checks: Any) -> tuple[Any, list[int]]:
+    """Checks with one comparison each, where ``needed`` is a list, and the position that each stands at."""
+    if not isinstance(checks, list):
+        return checks, []
+    found = [
+        (check | {"needed": one} if isinstance(check, dict) else check, position)
+        for position, check in enumerate(checks)
+        for one in (_needs(check))
+    ]
+    return [check for check, _ in found], [position for _, position in found]
 
 
-class _StrictLoader(yaml.CSafeLoader):
-    """YAML without repeated keys (PyYAML would keep the last one silently)."""
+def _needs(check: Any) -> list:
+    needed = check.get("needed") if isinstance(check, dict) else None
+    return needed if isinstance(needed, list) and needed else [needed]
 
 
-def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    if repeated := {key for key in keys if keys.count(key) > 1}:
-        raise yaml.constructor.ConstructorError(None, None, f"repeated keys {sorted(repeated)}", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
+def _read(path: Path) -> Iterator[tuple[Claim, str]]:
+    """Claims of a file, each with its place (file and line)."""
+    content, lines = yaml_files.read(path)
+    if not isinstance(content, list) or not content:
+        raise UserError(f"{path}: allowed: a list of experiments, each with the keys experiment and claims")
+    for number, block in enumerate(content):
+        where = f"{path}, line {yaml_files.line(lines, (number,))}"
+        if not isinstance(block, dict):
+            raise UserError(f"{where}: {block!r} is no experiment; allowed: a map of experiment, claims")
+        if unknown := sorted(set(block) - {"experiment", "claims", *SHARED}):
+            raise UserError(f"{where}: unknown key {unknown[0]!r}; allowed: experiment, claims, {', '.join(SHARED)}")
+        shared = {key: value for key, value in block.items() if key in SHARED}
+        family = checked(Family, {key: block[key] for key in ("experiment", "claims") if key in block}, where)
+        for position, raw in enumerate(family.claims):
+            place: yaml_files.Place = (number, "claims", position)
+            called = f"claim {raw.get('id', f'number {position + 1}')}"
+            if "experiment" in raw:
+                at = yaml_files.line(lines, (*place, "experiment"))
+                raise UserError(f"{path}, line {at}, {called}: the experiment stands above the list of claims")
+            checks, origins = _expanded(raw.get("checks", shared.get("checks")))
+            try:
+                claim = Claim.model_validate(shared | raw | {"checks": checks, "experiment": family.experiment})
+            except ValidationError as error:
+                first = min(error.errors(), key=lambda one: (one["type"] != "extra_forbidden", len(one["loc"])))
+                loc = first["loc"]
+                if len(loc) > 1 and loc[0] == "checks":
+                    loc = ("checks", origins[loc[1]], *loc[2:])
+                inside = loc and loc[0] not in raw and loc[0] in shared
+                at = yaml_files.line(lines, (number, *loc) if inside else (*place, *loc))
+                said = re.sub(r"^[.: ]+", "", explain(error, Claim, ""))
+                raise UserError(f"{path}, line {at}, {called}: {said}") from None
+            yield claim, f"{path}, line {yaml_files.line(lines, place)}"
 
 
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+def read_all(folder: Path, own: Mapping[str, Sequence[str]] | None = None) -> list[Claim]:
+    """All claims of a folder's families, variants included, by figure, then in the order of files.
 
-
-def read_yaml(path: Path) -> object:
-    """A YAML file without repeated keys; anything unreadable is a :class:`UserError`."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-
-
-def _place(error: ValidationError, document: object, path: Path) -> str:
-    """``file, claim C1.1, checks.0``: where in the file a schema error is."""
-    where, parts = str(path), list(error.absolute_path)
-    if len(parts) >= 2 and parts[0] == "claims":
-        entry = document["claims"][parts[1]]
-        name = entry.get("id") if isinstance(entry, dict) else None
-        where += f", claim {name or f'number {parts[1] + 1}'}"
-        parts = parts[2:]
-    return where + (", " + ".".join(map(str, parts)) if parts else "")
-
-
-def _message(error: ValidationError) -> str:
-    """What is wrong and what is allowed, in words."""
-    schema = error.schema
-    if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(schema["properties"]))
-        return f"unknown keys {unknown}; allowed: {', '.join(schema['properties'])}"
-    if error.validator == "required":
-        missing = [key for key in schema["required"] if key not in error.instance]
-        return f"keys {missing} are missing; allowed: {', '.join(schema['properties'])}"
-    if error.validator == "enum":
-        return f"{error.instance!r} is unknown; allowed: {', '.join(map(str, schema['enum']))}"
-    return error.message
-
-
-def _check(raw: dict) -> Check:
-    statistic = quantities.named(raw["statistic"])
-    options = statistic.parse(raw.get("options", {}))
-    optimizers, minus = tuple(raw.get("optimizers", ())), tuple(raw.get("minus", ()))
-    needs = {
-        "run": "'optimizers'",
-        "pair": "'optimizers' and 'minus'",
-        "setting": "neither 'optimizers' nor 'minus'",
-    }
-    fits = {"run": bool(optimizers), "pair": bool(optimizers and minus), "setting": not (optimizers or minus)}
-    if not fits[statistic.takes]:
-        raise UserError(f"statistic {statistic.name} takes {needs[statistic.takes]}")
-    if shared := sorted(set(optimizers) & set(minus)):
-        raise UserError(f"{shared} would be compared with itself (both in 'optimizers' and in 'minus')")
-    comparator = COMPARATORS[raw["comparator"]]
-    return Check(raw["label"], statistic, options, optimizers, minus, comparator, float(raw["threshold"]))
-
-
-def _claim(raw: dict, experiment: str, own: Sequence[str] = ()) -> Iterator[Claim]:
-    """A claim, its variants, and the same comparison for optimizers of the user's own."""
-    stop = None
-    if "stop" in raw:
-        rule = raw["stop"]
-        stop = Stop(rule["optimizer"], registry.parse_curve(rule["curve"], "stop.curve"), float(rule["below"]))
-    claim = Claim(
-        id=raw["id"],
-        experiment=experiment,
-        figure=raw["figure"],
-        statement=" ".join(raw["statement"].split()),
-        paper_ref=raw["paper_ref"],
-        scales=tuple(raw["scales"]),
-        min_seeds=raw["min_seeds"],
-        evidence=raw.get("evidence", "interval"),
-        checks=tuple(_check(check) for check in raw["checks"]),
-        tolerance_reason=" ".join(raw["tolerance_reason"].split()),
-        stop=stop,
-    )
-    if claim.evidence != "every_seed" and any(check.statistic.takes == "setting" for check in claim.checks):
-        raise UserError("a statistic of the settings has no interval; set evidence: every_seed")
-    yield claim
-    treatment = raw.get("treatment", "muon")
-    named = {_base(name) for check in claim.checks for name in (*check.optimizers, *check.minus)}
-    if raw.get("variants") and treatment not in named:
-        raise UserError(f"variants replace the treatment {treatment!r}, which no check names")
-    for variant in raw.get("variants", ()):
-        yield claim.with_variant(treatment, variant)
-    for name in own if claim.compares(treatment) and claim.evidence == "interval" else ():
-        variant = claim.with_variant(treatment, name)
-        statement = f"{claim.statement} (Not of the paper: the same comparison with {name} in place of {treatment}.)"
-        yield replace(variant, statement=statement)
-
-
-def load(folder: Path, schema: Path, own: Mapping[str, Sequence[str]] | None = None) -> list[Claim]:
-    """All claims of a folder's ``*.yaml`` files, variants included, by figure, then in file order.
-
-    ``own``: experiment -> optimizers of the user's own, each put in the place of every claim's treatment.
+    Args:
+        own: experiment -> optimizers of the user's, each put in the place of every claim's treatment.
 
     Raises:
-        UserError: unreadable YAML, a repeated key or id, a key, statistic, option or comparator that is not
-            allowed; the message names the file, the claim and what is allowed.
+        UserError: unreadable YAML, a key given twice, an id used twice, a key, statistic, option or comparison that is
+            not allowed; the message names file, line and claim, and what is allowed.
     """
-    validator = Draft202012Validator(read_yaml(schema))
-    files = sorted(folder.glob("*.yaml"))
+    files = [path for path in sorted(Path(folder).glob("*.yaml")) if path.name != AUDIT]
     if not files:
         raise UserError(f"no claim files (*.yaml) in {folder}")
+    places: dict[str, str] = {}
     claims: list[Claim] = []
-    for path in files:
-        document = read_yaml(path)
-        if error := next(
-            iter(sorted(validator.iter_errors(document), key=lambda e: list(map(str, e.absolute_path)))), None
-        ):
-            raise UserError(f"{_place(error, document, path)}: {_message(error)}")
-        for raw in document["claims"]:
-            try:
-                claims += _claim(raw, document["experiment"], (own or {}).get(document["experiment"], ()))
-            except UserError as error:
-                raise UserError(f"{path}, claim {raw['id']}: {error}") from None
-    ids = [claim.id for claim in claims]
-    if repeated := sorted({name for name in ids if ids.count(name) > 1}):
-        raise UserError(f"{folder}: claim ids {repeated} are used more than once")
+    for claim, place in (found for path in files for found in _read(path)):
+        for one in claim.expanded((own or {}).get(claim.experiment, ())):
+            if one.id in places:
+                raise UserError(f"{place}, claim {one.id}: the id is used already in {places[one.id]}")
+            places[one.id] = place
+            claims.append(one)
     return sorted(claims, key=lambda claim: claim.figure)
+
+
+def check_names(claims: Sequence[Claim], experiments: Collection[str], figures: Collection[str]) -> None:
+    """What claims judge and illustrate is part of the configuration.
+
+    Raises:
+        UserError: an experiment or figure is not; the message names the claim and what there is.
+    """
+    for claim in claims:
+        for noun, name, known in (("experiment", claim.experiment, experiments), ("figure", claim.figure, figures)):
+            if name not in known:
+                raise UserError(f"claim {claim.id}: {noun} {name!r} is unknown; allowed: {', '.join(sorted(known))}")
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a claim file, for editors; statistics with their options included."""
+    claim = Claim.model_json_schema(ref_template="#/$defs/{model}")
+    defs = claim.pop("$defs")
+    measures = []
+    for name, statistic in protocol.statistics().items():
+        found = statistic.Options.model_json_schema()
+        found["properties"] = {"statistic": {"const": name}} | found.get("properties", {})
+        measures.append(found | {"required": ["statistic", *found.get("required", [])]})
+    properties = defs["Check"]["properties"]
+    properties["measure"] = {"oneOf": measures}
+    several = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": properties["needed"]["pattern"]}}
+    properties["needed"] = {"anyOf": [properties["needed"], several]}
+    properties = claim["properties"]
+    experiment = properties.pop("experiment")
+    claim["required"] = ["id", "statement", "checks"]
+    defs["Claim"] = claim
+    family = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["experiment", "claims"],
+        "properties": {"experiment": experiment, **{key: properties[key] for key in SHARED}}
+        | {"claims": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Claim"}}},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Claims",
+        "description": " ".join((__doc__ or "").split()),
+        "type": "array",
+        "items": family,
+        "$defs": defs,
+    }

@@ -8,16 +8,17 @@ claim is written for. The worst check decides and is the one reported.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from muon_imbalance.analysis.claims import intervals
-from muon_imbalance.analysis.claims.claim_records import Check, Claim
+from muon_imbalance.analysis.claims.claim import Check, Claim
 from muon_imbalance.analysis.claims.comparators import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
-from muon_imbalance.analysis.statistics.evidence import Experiment, Missing, Run, Unusable
-from muon_imbalance.analysis.statistics.registry import Measured
+from muon_imbalance.analysis.statistics.curves import difference
+from muon_imbalance.analysis.statistics.evidence import Experiment, Missing, Run, Series, Unusable
+from muon_imbalance.analysis.statistics.protocol import Measured, NoValue
 from muon_imbalance.common.errors import UserError
 
 SEVERITY = (FAILS, NOT_RUN, INCONCLUSIVE, HOLDS)  # the first one present decides a conjunction
@@ -55,7 +56,7 @@ class Outcome:
         if self.estimate is None or self.low is None or self.high is None:
             return -1.0
         half = (self.high - self.low) / 2
-        return abs(self.estimate - self.check.threshold) / half if half > 0 else math.inf
+        return abs(self.estimate - self.check.needed.threshold) / half if half > 0 else math.inf
 
 
 def number(value: float) -> str:
@@ -63,33 +64,43 @@ def number(value: float) -> str:
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
-def _measure(check: Check, runs: tuple[Run, ...], censored: Counter, notes: Counter) -> Measured | tuple | None:
+def _measure(check: Check, runs: tuple[Run, ...], censored: Counter, notes: Counter) -> Measured | Series | None:
     """One repetition's number, or ``(steps, differences)``; None (and a note) if it has no value."""
     if len({run.horizon for run in runs}) > 1:
         notes[f"{' and '.join(run.optimizer for run in runs)} end at different steps"] += 1
         return None
-    try:
-        if check.statistic.takes == "pair":
-            result = check.statistic.function(*runs, **check.options)
-            parts = [result] if isinstance(result, Measured) else []
-        else:
-            parts = [check.statistic.function(run, **check.options) for run in runs]
-            result = parts[0] if len(parts) == 1 else Measured(parts[0].value - parts[1].value)
-    except Unusable as error:
-        notes[f"{' or '.join(run.optimizer for run in runs)}: {error}"] += 1
-        return None
-    for run, part in zip(runs, parts, strict=False):
-        if not math.isfinite(part.value):
-            notes[f"{run.optimizer}: {part.note or 'the value is not finite'}"] += 1
+    subjects = [runs] if check.statistic.takes == "pair" else [(run,) for run in runs]
+    parts: list[Measured | Series] = []
+    for subject in subjects:
+        try:
+            part = check.statistic.function(*subject, **check.options)
+            if isinstance(part, Measured) and not math.isfinite(part.value):
+                raise NoValue("the value is not finite")
+        except Unusable as error:
+            notes[f"{' or '.join(run.optimizer for run in runs)}: {error}"] += 1
             return None
-    for run, part in zip(runs, parts, strict=False):
-        censored[run.optimizer] += part.censored
-    return result
+        except NoValue as error:
+            notes[f"{subject[0].optimizer}: {error}"] += 1
+            return None
+        parts.append(part)
+    for (run, *_), part in zip(subjects, parts, strict=True):
+        censored[run.optimizer] += isinstance(part, Measured) and part.censored
+    if len(parts) == 1:
+        return parts[0]
+    if not isinstance(parts[0], Measured):
+        return difference(*parts, f"{check.label}: {' and '.join(run.optimizer for run in runs)}")
+    first, second = (part.value for part in parts)
+    if check.needed.relation == "minus":
+        return Measured(first - second)
+    if not second > 0:
+        notes[f"{runs[0].optimizer}: the value of {runs[1].optimizer} is {second:g}"] += 1
+        return None
+    return Measured(first / second)
 
 
 def _sample(check: Check, names: tuple[str, ...], experiment: Experiment) -> Sample:
     """The check's statistic for ``names`` (one optimizer, or two whose difference counts), paired by seed."""
-    if check.statistic.takes == "setting":
+    if check.statistic.takes == "experiment":
         measured = check.statistic.function(experiment, **check.options)
         return Sample(np.array([measured.value]), count=measured.count, origin=measured.note)
     tables = [experiment.runs(name) for name in names]
@@ -122,7 +133,7 @@ def _sample(check: Check, names: tuple[str, ...], experiment: Experiment) -> Sam
 def _spread(claim: Claim, check: Check, values: np.ndarray) -> tuple[float, tuple[float, float] | None]:
     """Estimate and interval (or, for ``every_seed``, the worst repetition and the range) of a sample."""
     # "at every step" looks at the step that is worst for the claim
-    sign = 1.0 if check.comparator.upward else -1.0
+    sign = 1.0 if check.needed.comparator.upward else -1.0
     signed = sign * values
     if claim.evidence == "every_seed":
         each = signed.min(1) if signed.ndim == 2 else signed
@@ -137,7 +148,7 @@ def _spread(claim: Claim, check: Check, values: np.ndarray) -> tuple[float, tupl
 
 def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Experiment) -> Outcome:
     """One comparison: measured, then judged."""
-    subject = " minus ".join(names)
+    subject = f" {check.needed.relation} ".join(names)
     try:
         sample = _sample(check, names, experiment)
     except Missing as error:
@@ -152,8 +163,8 @@ def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Exper
     elif ends is None:
         notes = ["one repetition has no interval", *notes]
     else:
-        verdict = check.comparator.verdict(*ends, check.threshold)
-        upward = check.comparator.upward
+        verdict = check.needed.comparator.verdict(*ends, check.needed.threshold)
+        upward = check.needed.comparator.upward
         against = {
             HOLDS: sample.at_most if upward else sample.at_least,
             FAILS: sample.at_least if upward else sample.at_most,
@@ -166,14 +177,6 @@ def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Exper
         verdict = INCONCLUSIVE
     low, high = ends or (None, None)
     return Outcome(check, subject, verdict, n, estimate, low, high, notes, sample.origin)
-
-
-def _comparisons(check: Check) -> Iterator[tuple[str, ...]]:
-    """The optimizers of each comparison of a check."""
-    if not check.optimizers:
-        yield ()
-    for name in check.optimizers:
-        yield from ((name, other) for other in check.minus) if check.minus else ((name,),)
 
 
 def binding(outcomes: list[Outcome]) -> Outcome:
@@ -195,7 +198,7 @@ def _sentence(claim: Claim, outcome: Outcome, outcomes: list[Outcome]) -> str:
         if len(set(ends)) == 2:
             kind = "worst of all repetitions, range" if claim.evidence == "every_seed" else "95 % interval"
             text += f" ({kind} {' to '.join(ends)})"
-        text += f", needed {check.comparator.symbol} {number(check.threshold)}"
+        text += f", needed {check.needed.comparator.symbol} {number(check.needed.threshold)}"
     text += f" ({outcome.origin})" if outcome.origin else ""
     if count > 1:
         same = sum(other.verdict == outcome.verdict for other in outcomes)
@@ -218,8 +221,8 @@ def _record(claim: Claim, outcome: Outcome, note: str, kind: str | None) -> dict
         "estimate": outcome.estimate,
         "ci_low": outcome.low,
         "ci_high": outcome.high,
-        "comparator": outcome.check.comparator.symbol,
-        "threshold": outcome.check.threshold,
+        "comparator": outcome.check.needed.comparator.symbol,
+        "threshold": outcome.check.needed.threshold,
         "data_kind": kind,
         "note": note,
     }
@@ -254,8 +257,8 @@ def judge(
         return skipped(f"{claim.figure} is not part of this run.")
     try:
         if claim.stop:
-            experiment = experiment.stopped(claim.stop)
-        outcomes = [_judge(claim, check, names, experiment) for check in claim.checks for names in _comparisons(check)]
+            experiment = experiment.stopped(claim.stop.optimizer, claim.stop.curve, claim.stop.below)
+        outcomes = [_judge(claim, check, names, experiment) for check in claim.checks for names in check.comparisons()]
     except Missing as error:
         return skipped(f"{error}.")
     except UserError as error:

@@ -52,26 +52,6 @@ class Moments:
         return 1 / (5 * self.snr + 6 * len(self.p))
 
 
-def equal_rate_error(steps: Array, alpha: Array, r: Array, lr: float) -> float:
-    """``max |alpha_c - lr t| / lr`` over components and ``t <= r_c / lr`` (Prop. 1: 0)."""
-    line = lr * steps[:, None]
-    growing = line <= r * (1 + 1e-9)
-    return float(np.max(np.abs(alpha - line)[growing]) / lr)
-
-
-def component_gap(steps: Array, alpha: Array) -> float:
-    """``min alpha_c - alpha_{c+1}`` over components and recorded steps after 0."""
-    return float(np.min(alpha[steps > 0, :-1] - alpha[steps > 0, 1:]))
-
-
-def reach_order(steps: Array, alpha: Array, r: Array, share: float) -> float:
-    """Smallest ``T_{c+1} - T_c``, ``T_c`` the first record with ``alpha_c >= share * r_c``; else NaN."""
-    reached = alpha >= share * r
-    if not reached.any(0).all():
-        return float("nan")
-    return float(np.min(np.diff(steps[np.argmax(reached, axis=0)])))
-
-
 def distance_to_gd_path(alpha: Array, moments: Moments, lr: float) -> float:
     """Largest distance of ``alpha`` from the gradient-flow path while away from the optimum, in step sizes.
 

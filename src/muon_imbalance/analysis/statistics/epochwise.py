@@ -8,6 +8,7 @@ a grid must have been trained with every seed.
 import numpy as np
 import pandas as pd
 
+from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.analysis.statistics.grids import CELL
 from muon_imbalance.common.errors import UserError
 
@@ -63,6 +64,14 @@ def accuracies(frame: pd.DataFrame, optimizer: str, group: str, split: str = "te
     """Accuracy at epoch e of what is selected for e: a row for each e, a column for each seed."""
     table, choice = by_cell(trained(frame, optimizer), split, group), selected(frame, optimizer)
     return pd.DataFrame({e: table.loc[e, tuple(row[CELL])] for e, row in choice.iterrows()}).T.rename_axis("epoch")
+
+
+def cached(experiment: Experiment, optimizer: str, group: str) -> pd.DataFrame:
+    """:func:`accuracies` on the test split, kept with the experiment."""
+    key = ("epochwise", optimizer, group)
+    if key not in experiment.cache:
+        experiment.cache[key] = accuracies(experiment.frame, optimizer, group)
+    return experiment.cache[key]
 
 
 def summary(frame: pd.DataFrame, groups: tuple[str, ...] = ("balanced", "worst")) -> pd.DataFrame:

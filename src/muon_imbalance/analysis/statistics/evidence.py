@@ -4,6 +4,7 @@ Where an experiment has variants, an optimizer's runs of one of them are named `
 """
 
 import json
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -26,8 +27,8 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True, order=True)
-class Curve:
-    """Names one curve of a run: a metric on a split and a group."""
+class Recorded:
+    """Names one recorded curve of a run: a metric on a split and a group."""
 
     metric: str
     split: str
@@ -35,15 +36,6 @@ class Curve:
 
     def __str__(self) -> str:
         return f"{self.metric} ({self.split}, {self.group})"
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Training of a seed ends, for all, at the first record where ``optimizer``'s curve is ``below``."""
-
-    optimizer: str
-    curve: Curve
-    below: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +46,7 @@ class Run:
     optimizer: str
     seed: int
     lr: float
-    rows: dict[Curve, Series]
+    rows: dict[Recorded, Series]
     until: float = float("inf")
     details: dict = field(default_factory=dict)
 
@@ -69,7 +61,7 @@ class Run:
         """Last recorded step that counts."""
         return max(int(steps[steps <= self.until].max(initial=0)) for steps, _ in self.rows.values())
 
-    def curve(self, name: Curve) -> Series:
+    def curve(self, name: Recorded) -> Series:
         """``steps [T], values [T]``; a curve that the run did not record is a :class:`UserError`."""
         if name not in self.rows:
             there = ", ".join(map(str, sorted(self.rows)))
@@ -80,9 +72,19 @@ class Run:
             raise Unusable(f"{name} is not finite everywhere")
         return steps[kept], values[kept]
 
-    def components(self, metric: str, split: str) -> Series:
+    @property
+    def layers(self) -> int:
+        """Depth of its linear model."""
+        return int(self.details.get("model", {}).get("layers", 1))
+
+    @property
+    def delta(self) -> float:
+        """Its layers' entries start at ``exp(-delta)``; infinite: from zero."""
+        return float(self.details.get("model", {}).get("delta", math.inf)) if self.layers > 1 else math.inf
+
+    def components(self, metric: str, split: str = "population") -> Series:
         """``steps [T], values [T, k]`` of the groups ``class_0, class_1, ...``."""
-        names = [Curve(metric, split, f"class_{c}") for c in range(len(self.moments.p))]
+        names = [Recorded(metric, split, f"class_{c}") for c in range(len(self.moments.p))]
         series = [self.curve(name) for name in names]
         return series[0][0], np.stack([values for _, values in series], axis=1)
 
@@ -131,7 +133,7 @@ class Experiment:
         grouped = rows.iloc[order].groupby(["seed", "metric", "split", "group"], sort=False)
         for (seed, *names), places in grouped.indices.items():
             chosen = order[places]
-            found[int(seed)].rows[Curve(*names)] = steps[chosen], values[chosen]
+            found[int(seed)].rows[Recorded(*names)] = steps[chosen], values[chosen]
         return found
 
     def runs(self, optimizer: str) -> dict[int, Run]:
@@ -155,13 +157,13 @@ class Experiment:
             self.cache["edge", optimizer] = grids.edge(self.frame, optimizer, sweep["lr"], split)
         return self.cache["edge", optimizer]
 
-    def stopped(self, stop: Stop) -> "Experiment":
-        """The same experiment with every optimizer's rows after the stopping step dropped, seed by seed."""
+    def stopped(self, optimizer: str, curve: Recorded, below: float) -> "Experiment":
+        """The same experiment, cut seed by seed at the first record where ``optimizer``'s curve is ``below``."""
         cut = {}
-        for seed, run in self.runs(stop.optimizer).items():
-            steps, values = run.curve(stop.curve)
-            below = values < stop.below
-            cut[seed] = float(steps[np.argmax(below)]) if below.any() else float("inf")
+        for seed, run in self.runs(optimizer).items():
+            steps, values = run.curve(curve)
+            low = values < below
+            cut[seed] = float(steps[np.argmax(low)]) if low.any() else float("inf")
         return replace(self, cut=cut)
 
     @property

@@ -12,7 +12,6 @@ import pandas as pd
 from muon_imbalance.analysis.statistics import reductions
 from muon_imbalance.runs import frames
 
-GATE = 0.9
 RISE = 0.1
 """An area that grows by more than this share towards the edge of a grid is still rising there."""
 
@@ -62,7 +61,7 @@ def areas(grid: pd.DataFrame, split: str) -> pd.Series:
             part.index.get_level_values("step").to_numpy(),
             part["minority"].to_numpy(),
             part["majority"].to_numpy(),
-            GATE,
+            reductions.MAJORITY_GATE,
         )
         if np.isfinite(part.to_numpy()).all()
         else np.nan

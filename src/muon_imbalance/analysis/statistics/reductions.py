@@ -6,6 +6,8 @@ A curve is a pair ``steps [T]`` (increasing integers), ``values [T]``.
 import numpy as np
 
 ROUNDING = 1e-6  # values are compared with a level up to single-precision rounding
+MAJORITY_GATE = 0.9
+"""Accuracy of the majority from which the minority's counts, absolute (a report card's gate is a share of the best)."""
 Array = np.ndarray
 
 
@@ -19,17 +21,24 @@ def _widths(steps: Array) -> Array:
     return np.diff(steps, prepend=steps[0]).astype(float)
 
 
+def mean(steps: Array, values: Array, inside: Array, counted: Array | None = None) -> float:
+    """Mean of a curve over the records ``inside [T]``, each standing for the steps since the one before; NaN for none.
+
+    Values that are not ``counted [T]`` are 0.
+    """
+    if not inside.any():
+        return float("nan")
+    values = values if counted is None else np.where(counted, values, 0.0)
+    return float(np.average(values[inside], weights=_widths(steps)[inside]))
+
+
 def gated_area(steps: Array, values: Array, gate: Array, level: float, until: float = 1.0) -> float:
     """Area under ``values`` where ``gate >= level`` in ``0 < t <= until * horizon``, divided by that length.
 
     The gate is the majority's accuracy and the level absolute: a model that predicts one class for
     everything is right on half of the minority, and it would pass a gate relative to its own best.
     """
-    inside = window(steps, until * steps[-1])
-    if not inside.any():
-        return float("nan")
-    counted = np.where(gate >= level - ROUNDING, values, 0.0)
-    return float(np.average(counted[inside], weights=_widths(steps)[inside]))
+    return mean(steps, values, window(steps, until * steps[-1]), gate >= level - ROUNDING)
 
 
 def first_reach(steps: Array, values: Array, level: float, open_: Array | None = None) -> tuple[int, bool]:
@@ -57,17 +66,6 @@ def value_at_level(values: Array, clock: Array, level: float) -> float:
     after = peak + int(np.argmax(fallen))
     share = (clock[after - 1] - level) / (clock[after - 1] - clock[after])
     return float(values[after - 1] + share * (values[after] - values[after - 1]))
-
-
-def mean_until(steps: Array, values: Array, until: float, after: float = 0.0) -> float:
-    """Mean of a curve over ``after < t / horizon <= until``, each record standing for the steps since the one before.
-
-    NaN if no record lies there.
-    """
-    inside = window(steps, until * steps[-1]) & ~window(steps, after * steps[-1])
-    if not inside.any():
-        return float("nan")
-    return float(np.average(values[inside], weights=_widths(steps)[inside]))
 
 
 def first_through(values: Array, clock: Array, level: float) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis.statistics.concept_quantities import CLOCK
+from muon_imbalance.analysis.statistics.directions import CLOCK
 from muon_imbalance.analysis.statistics.reductions import value_at_level
 from muon_imbalance.data.tables import concepts
 from muon_imbalance.data.tables.organisms import Table

@@ -16,9 +16,9 @@ from muon_imbalance.analysis.statistics import reductions
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import frames
 
-GATE = 0.9
+SHARE_OF_BEST = 0.9
 """Share of the best majority accuracy from which the minority's counts: a model that predicts one class is right on
-some of it."""
+some of it. (The gate of figures and claims, ``reductions.MAJORITY_GATE``, is an accuracy, not a share.)"""
 LEVELS = 25
 STEP, LOSS, MAJORITY = "by step", "equal training loss", "equal majority accuracy"
 
@@ -74,15 +74,15 @@ def levels(entries: Sequence[Progress]) -> dict[str, np.ndarray]:
     start = min(entry.loss.iloc[0].min() for entry in finished)
     end = min(entry.loss.to_numpy().min() for entry in finished)
     low = min(max(end, 1e-4 * start), start / 4)
-    return {LOSS: np.geomspace(start / 2, low, LEVELS), MAJORITY: np.geomspace(1 - GATE, 0.005, LEVELS)}
+    return {LOSS: np.geomspace(start / 2, low, LEVELS), MAJORITY: np.geomspace(1 - SHARE_OF_BEST, 0.005, LEVELS)}
 
 
 def at_levels(entry: Progress, clock: str, values: np.ndarray) -> pd.DataFrame:
     """Minority accuracy when a clock first falls through each level, ``[levels, seeds]``; NaN where it does not."""
-    told = entry.loss if clock == LOSS else 1 - entry.majority
+    clocks = entry.loss if clock == LOSS else 1 - entry.majority
 
     def read(seed: int) -> list[float]:
-        minority, clock_values = entry.minority[seed].to_numpy(), told[seed].to_numpy()
+        minority, clock_values = entry.minority[seed].to_numpy(), clocks[seed].to_numpy()
         return [reductions.value_at_level(minority, clock_values, level) for level in values]
 
     found = {seed: read(seed) for seed in entry.minority}
@@ -93,7 +93,9 @@ def areas(entry: Progress) -> pd.Series:
     """Mean minority accuracy over all steps, counted only while the majority is at 90 % of the best, per seed."""
     steps = entry.minority.index.to_numpy()
     found = {
-        seed: reductions.gated_area(steps, entry.minority[seed].to_numpy(), entry.majority[seed].to_numpy(), GATE)
+        seed: reductions.gated_area(
+            steps, entry.minority[seed].to_numpy(), entry.majority[seed].to_numpy(), SHARE_OF_BEST
+        )
         for seed in entry.minority
     }
     return pd.Series(found, dtype=float)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from muon_imbalance.reporting.site import audit, index_page, offline, pages
+from muon_imbalance.analysis.claims import audit
+from muon_imbalance.reporting.site import index_page, offline, pages
 
 TITLE = "Audit"
 
