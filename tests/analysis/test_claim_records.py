@@ -9,6 +9,7 @@ from muon_imbalance.analysis.claims import claim_records
 from muon_imbalance.analysis.claims.comparators import COMPARATORS
 from muon_imbalance.analysis.statistics.quantities import STATISTICS
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.plan.families import load as load_settings
 
 from .synthetic import CLAIMS, ROOT, SCHEMA, stated
 
@@ -185,7 +186,7 @@ def test_every_statistic_is_documented_and_used():
 
 
 def test_the_repository_names_known_experiments_and_optimizers():
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config = load_settings(ROOT).config
     for claim in stated().values():
         experiment = config["experiments"][claim.experiment]
         for name in {name for check in claim.checks for name in (*check.optimizers, *check.minus)}:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.plan.families import load
 from muon_imbalance.reporting.site import audit, audit_page, index_page, offline
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +129,7 @@ def test_references(written):
 
 def test_the_repositorys_own_file():
     content = audit.read(REAL, SCHEMA)
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config = load(ROOT).config
     families = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "claims").glob("*.yaml"))]
     claims = [claim for family in families for claim in family["claims"]]
     known = [c["id"] for c in claims] + [f"{c['id']}@{v}" for c in claims for v in c.get("variants", [])]

@@ -11,7 +11,6 @@ from jsonschema import Draft202012Validator
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.plan import sweeps
 
-
 NEEDED = {
     "bilinear": ("dataset", "model"),
     "classification": ("dataset", "model", "evaluate"),

@@ -107,12 +107,18 @@ def resolved(kind: str, name: str, named: Mapping[str, Node], trail: tuple[str, 
         inherited = {path: origin for path, origin in base.origins.items() if path not in given}
         own = overlaid(Node(dropped(base.own, gone).value, named[name].file, named[name].line), entry.own)
         entry = Entry(own, scales, inherited | entry.origins)
-    for path, origin in map_of(inner.get("origin"), where).items():
-        made = [scale for scale in SCALES if there(entry.at(scale), path)]
-        if not made or isinstance(origin.value, dict) and not set(origin.value) <= set(made):
-            here = f" at scale {next(iter(set(origin.value) - set(made)))}" if made else ""
-            raise UserError(f"{origin.place}: {where}.origin: {path!r} leads to no setting{here}")
+    check_origins(entry, where, map_of(inner.get("origin"), where))
     return entry
+
+
+def check_origins(entry: Entry, where: str, origins: Mapping[str, Node]) -> None:
+    """Refuse origins of what is not set: at any scale, or at one that is named."""
+    for path, origin in origins.items():
+        made = [scale for scale in SCALES if there(entry.at(scale), path)]
+        named = [] if isinstance(origin.value, str) else [scale for scale in origin.value if scale not in made]
+        if named or not made:
+            here = f" at scale {named[0]}" if made else ""
+            raise UserError(f"{origin.place}: {where}.origin: {path!r} leads to no setting{here}")
 
 
 def check_like(like: Node, where: str, known: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.plan.entries import SCALES, anew, apart, check_like, resolved
+from muon_imbalance.plan.entries import SCALES, Entry, anew, apart, check_like, check_origins, resolved
 from muon_imbalance.plan.trees import at, below, dropped, map_of, overlaid, replaced
 from muon_imbalance.plan.yaml_files import Node, marked, read
 
@@ -133,6 +133,9 @@ def _declared(root: Path) -> dict[str, dict[str, Node]]:
         for key, node in family.value.items():
             if key not in allowed:
                 raise UserError(f"{node.place}: unknown key {key!r}; allowed: {', '.join(allowed)}")
+        for key, node in map_of(family.value.get("card"), "card").items():
+            if key != "experiments":
+                raise UserError(f"{node.place}: unknown key 'card.{key}'; allowed: experiments")
         for kind, named in entries.items():
             for name, entry in map_of(below(family, kind), kind).items():
                 if name in named:
@@ -166,8 +169,12 @@ def _laid(tree: Node, layer: Node, scale: str, origins: dict[str, str]) -> Node:
                 before[name] = before[node.value["like"].value]
             if name in before and (gone := anew(node)):
                 before[name] = dropped(before[name], Node(gone, ""))
-            before[name] = laid[name] = overlaid(before.get(name), entry.at(scale))
-            origins |= entry.origins_at(scale, where)
+            for path, _ in entry.at(scale).within():  # nothing is known of a value laid over another
+                origins.pop(f"{where}.{path}", None)
+            whole = Entry(overlaid(before.get(name), entry.own), entry.scales, entry.origins)
+            check_origins(whole, where, entry.origins)
+            before[name] = laid[name] = whole.at(scale)
+            origins |= whole.origins_at(scale, where)
         over = replaced(over, kind, Node(laid, found.file, found.line))
         if below(tree, kind) is not None:
             tree = replaced(tree, kind, Node(before, tree.file))
@@ -186,14 +193,12 @@ def _ordered(tree: Node, scale: str) -> Node:
         if kind == "figures":
             inner = dict(sorted(inner.items()))
         elif kind == "card.experiments":
-            order = values["card"].value.get("order", Node([], ""))
-            for node in order.value if isinstance(order.value, list) else [order]:
-                if node.value not in list(inner):
-                    allowed = ", ".join(inner)
-                    raise UserError(
-                        f"{node.place}: card.order: {node.plain()!r} is unknown; allowed: a list of {allowed}"
-                    )
-            inner = {name: inner[name] for name in [*(node.value for node in order.value), *inner]}
+            order = values["card"].value.get("order", Node(None, ""))
+            named = order.plain() or []
+            wrong = [name for name in named if name not in list(inner)] if isinstance(named, list) else [named]
+            if wrong:
+                raise UserError(f"{order.place}: card.order = {wrong[0]!r}; allowed: a list of {', '.join(inner)}")
+            inner = {name: inner[name] for name in [*named, *inner]}
             kept = {name: node for name, node in values["card"].value.items() if name != "order"}
             values["card"] = Node(kept, values["card"].file, values["card"].line)
         values = replaced(Node(values, tree.file), kind, Node(inner, found.file, found.line)).value
