@@ -20,7 +20,7 @@ from muon_imbalance.plan.config import check_references, check_schema
 from muon_imbalance.plan.families import load
 from muon_imbalance.stages import train
 
-from .test_own_optimizer import job
+from .test_torch_class import job
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -144,7 +144,7 @@ def test_the_border_of_a_grid_of_pairs():
 
 def test_swept_pairs_and_whole_numbers_in_stacks(tmp_path):
     """A stack with a pair each equals its models one by one; whole numbers part the stack."""
-    from .test_own_optimizer import run
+    from .test_torch_class import run
 
     cells = [{"lr": "0.01", "betas": "0.9,0.99"}, {"lr": "0.02", "betas": "0.5,0.9"}]
     described = job(rule="adam", own={}, cells=cells)
