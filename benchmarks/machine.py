@@ -38,7 +38,7 @@ PAGE_TEXT = """# This machine and the budgets
 Written by `make bench-machine`, not by hand. Measured on {date}: {processor}, {cores} cores, torch {torch}; load
 average at the start {load}.
 
-`budget_core_s` in `config.yaml` is in core-seconds of the machine on which the costs were planned: two cores of
+`budget_core_s` in `experiments/` is in core-seconds of the machine on which the costs were planned: two cores of
 160 GFLOP/s in float32. What it took for the work below, one thread and nothing else running, was written down then. The
 columns to the right are this machine, in processor time: one process alone, and one on every core, as in a run. A ratio
 above 1 is how many times longer this machine takes.

@@ -85,7 +85,7 @@ def page(results: Results, plan: Plan, words: dict[str, str]) -> str:
         "",
         "## The stacks of the configuration",
         "",
-        "One thread, processor time, adam; quartiles in brackets. Each as configured in `config.yaml`, on noise.",
+        "One thread, processor time, adam; quartiles in brackets. Each as configured in `experiments/`, on noise.",
         "",
         "| experiment | loop (ms) | stack (ms) | throughput of the stack |",
         "| --- | --- | --- | --- |",

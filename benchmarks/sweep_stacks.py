@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor
 
 from benchmarks.sweep_models import RANGE, module, torch_optimizers, train_step
@@ -16,12 +15,13 @@ from muon_imbalance.models import registry as models
 from muon_imbalance.models.stacked.chain import Chain
 from muon_imbalance.models.stacked.inputs import Tinted
 from muon_imbalance.optimizers import registry as optimizers
+from muon_imbalance.plan.families import load
 from muon_imbalance.training.engine import finite
 from muon_imbalance.training.groups import Groups
 from muon_imbalance.training.stacked_data import COLOUR_GROUPS, Block, Blocks
 from muon_imbalance.training.tasks.classification import Classification
 
-CONFIG = Path(__file__).resolve().parents[1] / "config.yaml"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Stacked:
     pixels: int = 0
 
 
-def configured(path: Path = CONFIG) -> Iterator[Stacked]:
+def configured(root: Path = ROOT) -> Iterator[Stacked]:
     """Stacks of the classification experiments whose model is a chain of layers, on data sets of known size."""
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config = load(root).config
     for name, experiment in config["experiments"].items():
         if experiment["task"] != "classification" or experiment["stack"] == 1:
             continue

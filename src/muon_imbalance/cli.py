@@ -8,11 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-import yaml
-
 from muon_imbalance.common.errors import UserError, run_stage
-
-SCALES = ("smoke", "laptop", "paper")
+from muon_imbalance.plan.families import SCALES, load
 
 
 def repository() -> Path:
@@ -26,17 +23,6 @@ def repository() -> Path:
         if (folder / "config.yaml").is_file() and (folder / "workflow").is_dir():
             return folder
     raise UserError(f"{here} is not inside the project: no folder from here upwards holds config.yaml and workflow/")
-
-
-def read_yaml(path: Path) -> dict:
-    """A YAML file that holds a map; UserError when it does not parse."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a map of keys, found {type(content).__name__}")
-    return content
 
 
 def table(rows: list[list[str]]) -> str:
@@ -64,9 +50,9 @@ def show_optimizers(_: argparse.Namespace) -> None:
 
 
 def show_figures(_: argparse.Namespace) -> None:
-    figures = read_yaml(repository() / "config.yaml").get("figures") or {}
+    figures = load(repository()).config.get("figures")
     if not figures:
-        raise UserError("config.yaml names no figures (key `figures`)")
+        raise UserError("experiments/ holds no figures (key `figures` of its files)")
     print(table([[name, entry.get("title", "")] for name, entry in figures.items()]))
 
 
@@ -103,10 +89,7 @@ def show_claims(options: argparse.Namespace) -> None:
 
 def show_paths(options: argparse.Namespace) -> None:
     root = repository()
-    figures = read_yaml(root / "config.yaml").get("figures_dir", "figures")
-    overlay = root / "workflow" / "scales" / f"{options.scale}.yaml"
-    if overlay.is_file():
-        figures = read_yaml(overlay).get("figures_dir", figures)
+    figures = load(root, {"scale": options.scale}).config.get("figures_dir", "figures")
     results = root / "results" / options.scale
     cache = os.environ.get("MUON_IMBALANCE_CACHE") or Path.home() / ".cache" / "muon-imbalance"
     paths = {
@@ -134,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, run, text in (
         ("optimizers", show_optimizers, "names of the optimizers"),
-        ("figures", show_figures, "figures and tables of config.yaml"),
+        ("figures", show_figures, "figures and tables of experiments/"),
         ("claims", show_claims, "verdicts on the paper's claims"),
         ("compare", show_differences, "verdicts and numbers that differ between two runs (status 1 if a verdict does)"),
         ("where", show_paths, "where report, figures and downloads lie"),

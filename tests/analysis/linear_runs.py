@@ -8,14 +8,14 @@ import json
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from muon_imbalance.analysis.claims import judging
 from muon_imbalance.analysis.statistics.evidence import Experiment
+from muon_imbalance.plan.families import load
 
 from .synthetic import ROOT, rows, stated
 
-CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["experiments"]
+CONFIG = load(ROOT).config["experiments"]
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
 

@@ -12,6 +12,7 @@ from muon_imbalance.analysis.claims.claim import Claim
 from muon_imbalance.analysis.claims.comparators import COMPARATORS
 from muon_imbalance.analysis.statistics import protocol
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.plan.families import load as load_settings
 
 from .synthetic import CLAIMS, ROOT, stated
 
@@ -294,7 +295,7 @@ def test_every_statistic_is_documented_and_used():
 
 
 def test_the_repository_names_known_experiments_and_optimizers():
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config = load_settings(ROOT).config
     claim_records.check_names(list(stated().values()), config["experiments"], config["figures"])
     for claim in stated().values():
         experiment = config["experiments"][claim.experiment]

@@ -36,8 +36,8 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def config(tmp_path):
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    return tmp_path / "config.yaml"
+    (tmp_path / "config.yaml").write_text("scale: laptop\n" + CONFIG)
+    return tmp_path
 
 
 def both(data, model, rule):

@@ -22,9 +22,11 @@ RECORD = {
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A small project folder, entered."""
-    (tmp_path / "workflow" / "scales").mkdir(parents=True)
-    (tmp_path / "config.yaml").write_text("figures_dir: figures\nfigures:\n  fig_02: {title: Linear model, slug: x}\n")
-    (tmp_path / "workflow" / "scales" / "smoke.yaml").write_text("figures_dir: results/smoke/figures\n")
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "experiments").mkdir()
+    scales = "scales:\n  smoke: {figures_dir: results/smoke/figures}\n"
+    (tmp_path / "config.yaml").write_text(f"scale: laptop\nfigures_dir: figures\n{scales}")
+    (tmp_path / "experiments" / "linear.yaml").write_text("figures:\n  fig_02: {title: Linear model, slug: x}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -93,11 +95,11 @@ def test_broken_claims_file(project, capsys):
 
 
 def test_config_without_figures(project, capsys):
-    (project / "config.yaml").write_text("scale: laptop\n")
-    assert "names no figures" in refused(capsys, "figures")
+    (project / "experiments" / "linear.yaml").unlink()
+    assert "holds no figures" in refused(capsys, "figures")
 
 
-@pytest.mark.parametrize("text, why", [("a: [", "not valid YAML"), ("- a\n", "expected a map")])
+@pytest.mark.parametrize("text, why", [("a: [", "not valid YAML"), ("- a\n", "a map of keys")])
 def test_broken_config(project, capsys, text, why):
     (project / "config.yaml").write_text(text)
     assert why in refused(capsys, "figures")

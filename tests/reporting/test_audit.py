@@ -10,6 +10,7 @@ import yaml
 
 from muon_imbalance.analysis.claims import audit, claim_records
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.plan.families import load
 from muon_imbalance.reporting.site import audit_page, index_page, offline
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +129,7 @@ def test_references(written):
 
 def test_the_repositorys_own_file():
     content = audit.read(REAL)
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config = load(ROOT).config
     known = [claim.id for claim in claim_records.read_all(ROOT / "claims")]
     audit.check_references(content, known, config["figures"])
     assert {entry["part"] for entry in content["entries"]} == set(audit.PARTS)

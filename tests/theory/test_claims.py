@@ -5,17 +5,17 @@ import functools
 from pathlib import Path
 
 import pytest
-import yaml
 
 from muon_imbalance.analysis.claims import claim_records, judging
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.plan.families import load
 from muon_imbalance.stages import judge, solve
 from muon_imbalance.theory import bounds, controls, diagonalisation, flows, sweep
 from tests.theory.theory_draws import broken
 
 ROOT = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())["experiments"]
+CONFIG = load(ROOT).config["experiments"]
 SMALLER = {
     "theorem_bounds": {"draws": {"inside": 400, "edge": 200, "anywhere": 400}},
     "controls": {"points": 20},

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.digits import mnist
 from muon_imbalance.data.store import manifest
+from muon_imbalance.plan.families import load
 from muon_imbalance.stages import solve
 from muon_imbalance.theory import controls, diagonalisation, moments, tables
 from muon_imbalance.theory.tables.rows import mixtures
 from tests.theory.theory_draws import FIG2
 
-CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())["experiments"]
+CONFIG = load(Path(__file__).parents[2]).config["experiments"]
 EVEN = {"k": 3, "d": 3, "p": "uniform", "mu": 1, "sigma2": 1}
 FEW = {"inside": 40, "edge": 20, "anywhere": 40}
 

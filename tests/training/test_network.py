@@ -6,14 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as data_sets
 from muon_imbalance.data.builder import Builder
 from muon_imbalance.models import registry
 from muon_imbalance.models.modules import resnet
-from muon_imbalance.plan.config import without_nulls
+from muon_imbalance.plan.families import load as load_settings
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
@@ -169,9 +168,8 @@ def test_the_papers_networks_train_with_the_papers_settings(monkeypatch, tmp_pat
     module = SimpleNamespace(build=None, load=load, describe=None, classes=lambda config: count)
     monkeypatch.setattr(data_sets, "module", lambda name: Builder(module))
     root = Path(__file__).parents[2]
-    base, paper = (yaml.safe_load((root / name).read_text()) for name in ("config.yaml", "workflow/scales/paper.yaml"))
-    chosen = base["experiments"][experiment or "cifar10_r20"] | paper["experiments"][experiment or "cifar10_r20"]
-    model = without_nulls(chosen["model"]) if experiment else {"arch": "resnet34"}
+    chosen = load_settings(root, {"scale": "paper"}).config["experiments"][experiment or "cifar10_r20"]
+    model = chosen["model"] if experiment else {"arch": "resnet34"}
     cell = {key: values[1] for key, values in chosen["sweep"][optimizer].items()}
     described = job(
         optimizer=optimizer, rule=optimizer, cells=[cell], seeds=[0], epochs=2, batch=chosen["batch"],

@@ -1,6 +1,5 @@
 """Default grids, the experiments that an optimizer joins, swept keys, and what is refused before anything runs."""
 
-import copy
 import json
 import re
 import subprocess
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from muon_imbalance.analysis.claims.claim_records import read_all as read_claims
 from muon_imbalance.analysis.selection import _edge
@@ -18,7 +16,8 @@ from muon_imbalance.common import tokens
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.optimizers import registry
 from muon_imbalance.plan import sweeps
-from muon_imbalance.plan.config import check_references, check_schema, without_nulls
+from muon_imbalance.plan.config import check_references, check_schema
+from muon_imbalance.plan.families import load
 from muon_imbalance.stages import train
 
 from .test_torch_class import job
@@ -30,14 +29,9 @@ SOAP = {"class": "pytorch_optimizer:SOAP", "lr": ["0.003", "0.01"], "betas": ["0
 
 def checked(**optimizers):
     """The configuration with further optimizers, as the workflow checks it."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    config = copy.deepcopy(config)
-    changes = optimizers.pop("experiments", {})
-    for name, change in changes.items():
-        config["experiments"][name] |= change
-    config["optimizers"] |= optimizers
-    check_schema(without_nulls(config), SCHEMA)
-    config = without_nulls(sweeps.joined(config))
+    given = load(ROOT, {"experiments": optimizers.pop("experiments", {}), "optimizers": optimizers})
+    check_schema(given.config, SCHEMA)
+    config = sweeps.joined(given.config, given.left_out)
     check_references(config, registry.names(), ROOT / "notebooks", registry.defaults)
     return config
 
@@ -58,7 +52,7 @@ def test_an_experiment_that_others_do_not_join_can_still_be_named():
 
 
 def test_without_an_entry_nothing_changes():
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config = load(ROOT).config
     joined = sweeps.joined(config)
     frozen = [name for name, experiment in config["experiments"].items() if "frozen_from" in experiment]
     assert frozen and all(joined["experiments"][name].pop("sweep") for name in frozen)

@@ -1,22 +1,14 @@
-"""A scale's configuration, as Snakemake merges it."""
+"""A scale's configuration, as the workflow loads it."""
 
 from pathlib import Path
 
-import yaml
-
-from muon_imbalance.plan.config import without_nulls
+from muon_imbalance.plan.families import load
 
 ROOT = Path(__file__).parents[2]
 
 
-def _laid_over(base, over):
-    if isinstance(base, dict) and isinstance(over, dict):
-        return base | {key: _laid_over(base.get(key), value) for key, value in over.items()}
-    return over
-
-
 def smoke_config() -> dict:
-    """config.yaml with the smoke overlay."""
+    """The configuration at smoke scale."""
     return scale_config("smoke")
 
 
@@ -27,7 +19,5 @@ def drawn(config: dict) -> dict[str, dict]:
 
 
 def scale_config(scale: str) -> dict:
-    """config.yaml with the overlay of a scale (not laptop); what the overlay sets to null is left out."""
-    files = (ROOT / "config.yaml", ROOT / f"workflow/scales/{scale}.yaml")
-    base, over = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
-    return without_nulls(_laid_over(base, over))
+    """The configuration at a scale."""
+    return load(ROOT, {"scale": scale}).config

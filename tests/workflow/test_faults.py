@@ -33,8 +33,8 @@ def test_one_core_gives_the_same_numbers_as_two(finished, smoke, target):
 def test_a_killed_training_resumes_to_the_same_numbers(finished):
     """SIGKILL in the middle of training; the next run goes on from the checkpoint and ends with the same table."""
     target = "results/smoke/runs/linear_softmax/ngd.0.parquet"
-    finished.edit("workflow/scales/smoke.yaml", "checkpoint_seconds: 2", "checkpoint_seconds: 0")
-    finished.edit("workflow/scales/smoke.yaml", "{seeds: 2, steps: 60}", "{seeds: 2, steps: 1500}")
+    finished.edit("config.yaml", "checkpoint_seconds: 2\n", "checkpoint_seconds: 0\n")
+    finished.edit("experiments/linear_models.yaml", "{seeds: 2, steps: 60}", "{seeds: 2, steps: 1500}")
     finished.run(target)
     whole = values(finished.folder / target)
     (finished.folder / target).unlink()
@@ -72,10 +72,15 @@ def test_a_failing_notebook_leaves_its_log_and_no_figure(finished):
 @pytest.mark.parametrize(
     ("file", "before", "after", "message"),
     [
-        ("config.yaml", "    steps: 128", "    stepps: 128", "unknown key 'stepps'; allowed: "),
-        ("workflow/scales/smoke.yaml", "nmd: {lr", "nmdd: {lr", "'nmdd' is unknown; allowed: "),
-        ("workflow/scales/smoke.yaml", '["0.05"]', '["-0.05"]', "'-0.05' is not a non-negative number"),
-        ("config.yaml", "dataset: colored_mnist", "dataset: colored", "'colored' is unknown; allowed: "),
+        ("experiments/colored_mnist.yaml", "    steps: 128", "    stepps: 128", "unknown key 'stepps'; allowed: "),
+        ("experiments/colored_mnist.yaml", "nmd: {lr", "nmdd: {lr", "'nmdd' is unknown; allowed: "),
+        ("experiments/colored_mnist.yaml", '["0.05"]', '["-0.05"]', "'-0.05' is not a non-negative number"),
+        (
+            "experiments/colored_mnist.yaml",
+            "dataset: colored_mnist\n",
+            "dataset: colored\n",
+            "'colored' is unknown; allowed: ",
+        ),
         ("claims/linear_models.yaml", "figure: fig_04", "figure: fig_40", "'fig_40' is unknown; allowed: "),
         ("config.yaml", "{rule: signum}", "{rule: signumm}", "'signumm' is unknown; allowed: "),
         ("claims/audit.yaml", "[T2.2, T4.2,", "[T2.7, T4.2,", "number_of_classes names the claim 'T2.7'"),
@@ -94,15 +99,15 @@ def test_an_unknown_scale_is_named(fresh):
 
 
 def test_a_bad_builder_option_stops_before_training(finished):
-    finished.edit("workflow/scales/smoke.yaml", "correlation: 0.95", "correlation: 1.5")
+    finished.edit("experiments/colored_mnist.yaml", "correlation: 0.95", "correlation: 1.5")
     done = finished.run(check=False)
     assert done.returncode and "correlation = 1.5" in done.stdout
     assert "Training" not in done.stdout.split("correlation = 1.5")[1]
 
 
 def test_a_diverged_run_does_not_stop_the_report(finished):
-    finished.edit("workflow/scales/smoke.yaml", "linear_softmax: {seeds: 2, steps: 60}",
-                  'linear_softmax: {seeds: 2, steps: 60, sweep: {signgd: {lr: ["1e308"]}}}')  # fmt: skip
+    finished.edit("experiments/linear_models.yaml", "smoke: {seeds: 2, steps: 60}",
+                  'smoke: {seeds: 2, steps: 60, sweep: {signgd: {lr: ["1e308"]}}}')  # fmt: skip
     finished.run()
     frame = tables.read([finished.folder / "results/smoke/runs/linear_softmax/signgd.0.parquet"])
     assert frame["diverged"].any()
@@ -110,9 +115,9 @@ def test_a_diverged_run_does_not_stop_the_report(finished):
 
 def test_a_scale_without_a_note_is_published(finished):
     """The laptop scale has an empty note."""
-    text = (finished.folder / "workflow/scales/smoke.yaml").read_text()
-    note = next(line for line in text.splitlines() if line.startswith("scale_note:"))
-    finished.edit("workflow/scales/smoke.yaml", note, 'scale_note: ""')
+    text = (finished.folder / "config.yaml").read_text()
+    note = next(line for line in text.splitlines() if line.startswith("    scale_note:"))
+    finished.edit("config.yaml", note, '    scale_note: ""')
     assert finished.planned() == {"publish": 1, "all": 1}
     finished.run()
     assert "Tiny runs" not in (finished.folder / "results/smoke/report/index.html").read_text()

@@ -76,7 +76,7 @@ def test_a_changed_claim_reruns_judge_and_report_only(finished):
 
 
 def test_a_changed_learning_rate_reruns_its_sweep_only(finished):
-    finished.edit("workflow/scales/smoke.yaml", 'nmd: {lr: ["0.05"]}', 'nmd: {lr: ["0.04"]}')
+    finished.edit("experiments/colored_mnist.yaml", 'nmd: {lr: ["0.05"]}', 'nmd: {lr: ["0.04"]}')
     assert finished.planned() == {"train_nmd": 1, "render_fig_01": 1} | AFTER
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from muon_imbalance.data.digits import idx
 
-PARENT = ("config.yaml", "parent: mnist # or fashion_mnist", "parent: fashion_mnist")
+PARENT = ("experiments/colored_mnist.yaml", "parent: mnist # or fashion_mnist", "parent: fashion_mnist")
 
 
 def test_one_line_makes_fashion_mnist_the_parent(fresh):
@@ -26,7 +26,9 @@ def test_a_figure_from_a_folder_of_fashion_mnist(fresh, tmp_path):
         idx.write(folder / f"{split}-images-idx3-ubyte.gz", rng.integers(0, 256, (count, 28, 28), dtype=np.uint8))
         idx.write(folder / f"{split}-labels-idx1-ubyte.gz", (np.arange(count) % 10).astype(np.uint8))
     fresh.edit(*PARENT)
-    fresh.edit("config.yaml", "{source: fashion_mnist_deb}", "{source: fashion_mnist_folder, verify: false}")
+    fresh.edit(
+        "experiments/shared.yaml", "{source: fashion_mnist_deb}", "{source: fashion_mnist_folder, verify: false}"
+    )
     fresh.edit("config.yaml", "data_dir: null", f"data_dir: {json.dumps(str(folder))}")
     fresh.run("fig_01")
     label = "Colored images (Fashion-MNIST-format images of the user (unverified); 14 x 14, n = 1,000)"

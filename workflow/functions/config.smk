@@ -12,7 +12,7 @@ while not (ROOT / "config.yaml").is_file():
 sys.path.insert(0, str(ROOT / "src"))
 
 from muon_imbalance.optimizers.torch_bridge import user_code
-from muon_imbalance.plan import sweeps
+from muon_imbalance.plan import families, sweeps
 from muon_imbalance.common.closure import closure, module_file
 from muon_imbalance.analysis.claims import claim_records
 from muon_imbalance.plan.config import cells, check_references, check_schema, stand_ins, without_nulls
@@ -23,22 +23,19 @@ from muon_imbalance.optimizers import registry as optimizer_registry
 
 closure = functools.cache(closure)  # the rules ask for the same modules again and again
 
-SCALES = ("smoke", "laptop", "paper")
+def loaded(given):
+    """The settings at the scale asked for; ``given`` is what --config and --configfile say."""
+    try:
+        return families.load(ROOT, given, workflow.overwrite_configfiles)
+    except UserError as error:
+        raise WorkflowError(f"config: {error}")
 
 
-def overlay(config):
-    """File that is laid over config.yaml (the laptop scale is config.yaml itself)."""
-    scale = config.get("scale")
-    if scale not in SCALES:
-        raise WorkflowError(f"scale: {scale!r} is not allowed; allowed: {', '.join(SCALES)}")
-    return "config.yaml" if scale == "laptop" else f"workflow/scales/{scale}.yaml"
-
-
-def checked(config):
+def checked(given):
     """The configuration, checked; a mistake stops before any job."""
     try:
-        check_schema(without_nulls(config), ROOT / "workflow/schemas/config.schema.yaml")
-        config = without_nulls(sweeps.joined(config))
+        check_schema(given.config, ROOT / "workflow/schemas/config.schema.yaml")
+        config = sweeps.joined(given.config, given.left_out)
         check_references(config, optimizer_registry.names(), ROOT / "notebooks", optimizer_registry.defaults)
     except UserError as error:
         raise WorkflowError(f"config: {error}")

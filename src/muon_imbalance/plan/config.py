@@ -11,14 +11,6 @@ from jsonschema import Draft202012Validator
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.plan import sweeps
 
-
-def without_nulls(node, keep: tuple[str, ...] = ("data_dir",)):
-    """The configuration without keys set to null (an overlay leaves something out that way)."""
-    if isinstance(node, dict):
-        return {key: without_nulls(value) for key, value in node.items() if value is not None or key in keep}
-    return node
-
-
 NEEDED = {
     "bilinear": ("dataset", "model"),
     "classification": ("dataset", "model", "evaluate"),
@@ -108,8 +100,6 @@ def check_references(config: dict, rules: list[str], notebooks: Path, defaults: 
         notebook = notebooks / f"{name}_{figure['slug']}.ipynb"
         if not notebook.is_file():
             raise UserError(f"figures.{name}: there is no notebook {notebook.name} in {notebooks.name}/")
-    for path in config.get("provenance", {}):
-        _check_path(config, path)
     if config["require_real"] and (lacking := stand_ins(config)):
         told = "; ".join(
             f"{figure}: " + ", ".join(f"{name} stands in for {whose}" for name, whose in found.items())
@@ -216,18 +206,6 @@ def _check_mixture(mixture: dict, where: str) -> None:
         raise UserError(f"{where}.mixture.p: {mixture['p']} must be k = {mixture['k']} numbers that sum to 1")
     if mixture["d"] < mixture["k"]:
         raise UserError(f"{where}.mixture.d: {mixture['d']} is less than k = {mixture['k']}")
-
-
-def _check_path(config: dict, path: str) -> None:
-    """A provenance path leads to a setting (``config`` and ``hyper`` levels may be left out)."""
-    node = config
-    for part in path.split("."):
-        found = node.get(part) if isinstance(node, dict) else None
-        if found is None and isinstance(node, dict):
-            found = next((node[key][part] for key in ("config", "hyper") if part in node.get(key, {})), None)
-        if found is None:
-            raise UserError(f"provenance: {path!r} leads to no setting (at {part!r})")
-        node = found
 
 
 def cells(sweep: dict[str, list[str]]) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """Which optimizer is swept where: default grids, the experiments that an optimizer joins, and their checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from muon_imbalance.common import tokens
 from muon_imbalance.common.errors import UserError
@@ -37,10 +37,10 @@ def headline(config: dict) -> list[str]:
     ]
 
 
-def joined(config: dict) -> dict:
+def joined(config: dict, left_out: Collection[str] = ()) -> dict:
     """The configuration with every optimizer that has a default grid in the sweeps of its experiments.
 
-    What an experiment says itself stands: a grid of its own, or null for none.
+    What an experiment says itself stands: a grid of its own, or null for none (``left_out``: dotted paths set to null).
 
     Raises:
         UserError: an optimizer names an experiment that does not exist or that it cannot join.
@@ -60,7 +60,7 @@ def joined(config: dict) -> dict:
                     f"allowed: {', '.join(sorted(allowed))}"
                 )
             sweep = experiments[chosen].get("sweep") or {}
-            if name not in sweep:
+            if name not in sweep and f"experiments.{chosen}.sweep.{name}" not in left_out:
                 experiments[chosen] = experiments[chosen] | {"sweep": sweep | {name: grid}}
     return config | {"experiments": {name: _frozen(name, experiments) for name in experiments}}
 

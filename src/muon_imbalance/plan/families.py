@@ -1,0 +1,230 @@
+"""Settings of a whole run: ``config.yaml``, the families in ``experiments/``, and what a user lays over them.
+
+Each entry stands in one file with the values of all scales side by side (see :mod:`muon_imbalance.plan.entries`).
+``config.yaml`` and a user's files may hold entries as well: they are laid over those of the families.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.plan.entries import SCALES, Entry, anew, apart, check_like, check_origins, resolved
+from muon_imbalance.plan.trees import at, below, dropped, map_of, overlaid, replaced
+from muon_imbalance.plan.yaml_files import Node, marked, read
+
+KINDS = ("datasets", "experiments", "figures", "card.experiments", "optimizers")
+KEPT_NULLS = ("data_dir",)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where each setting is written, by dotted path."""
+
+    lines: Mapping[str, str]
+
+    def of(self, path: str) -> str:
+        """``experiments/cifar.yaml, line 41``: of the setting, or of the nearest one above it ("" without one)."""
+        while path not in self.lines and "." in path:
+            path = path.rpartition(".")[0]
+        return self.lines.get(path, "")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The settings at one scale.
+
+    Attributes:
+        config: top-level keys, ``datasets``, ``optimizers``, ``experiments``, ``figures`` and ``card``, without nulls.
+        places: where each of them is written.
+        origins: ``paper``, ``source`` or ``chosen`` by dotted path, such as ``experiments.organisms.steps``; it holds
+            for what lies below as well, where nothing else is said there.
+        left_out: dotted paths that were set to null (an experiment keeps an optimizer out of its sweep that way).
+    """
+
+    config: dict[str, Any]
+    places: Places
+    origins: dict[str, str]
+    left_out: frozenset[str]
+
+    def origin(self, path: str) -> str:
+        """Origin of a setting, or of the nearest one above it ("" where nothing is said)."""
+        while path not in self.origins and "." in path:
+            path = path.rpartition(".")[0]
+        return self.origins.get(path, "")
+
+
+def load(root: Path, overrides: Mapping[str, Any] | None = None, files: Sequence[Path] = ()) -> Loaded:
+    """All settings at the scale that is asked for.
+
+    Args:
+        root: folder of ``config.yaml`` and ``experiments/``.
+        overrides: a user's settings as Snakemake merged them (``--configfile`` and ``--config``); laid over last.
+        files: the user's configuration files among them, read again strictly so that mistakes are named by line.
+
+    Raises:
+        UserError: one sentence with file and line.
+    """
+    shown = {file: _shown(Path(file), root) for file in files}
+    layers = [read(root / "config.yaml", "config.yaml"), *(read(Path(file), shown[file]) for file in files)]
+    if command := _beyond(overrides or {}, files):
+        layers.append(marked(command, "the command line"))
+    scale = _scale(layers)
+    entries = _declared(root)
+    tree, origins = Node({}, "config.yaml"), {}
+    for kind, named in entries.items():
+        whole = {name: resolved(kind, name, named) for name in named}
+        settled = {name: one.at(scale) for name, one in whole.items() if one.exists(scale)}
+        for name, one in whole.items():
+            origins |= one.origins_at(scale, f"{kind}.{name}")
+        tree = overlaid(tree, at(kind, Node(settled, "config.yaml")))
+    for layer in layers:
+        tree = _laid(tree, layer, scale, origins)
+    return _loaded(_ordered(tree, scale), origins)
+
+
+def _shown(file: Path, root: Path) -> str:
+    """A user's file as messages call it."""
+    file, root = file.resolve(), root.resolve()
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
+def _beyond(overrides: Mapping, files: Sequence[Path]) -> dict:
+    """Overrides that are not from the files (Snakemake reads those less strictly)."""
+    given: dict = {}
+    for file in files:
+        content = yaml.load(Path(file).read_text(encoding="utf-8-sig"), yaml.CSafeLoader)
+        given = overlaid(marked(given, ""), marked(content or {}, "")).plain()
+
+    def rest(over: Mapping, base: Mapping) -> dict:
+        found = {}
+        for key, value in over.items():
+            if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+                if inner := rest(value, base[key]):
+                    found[key] = inner
+            elif key not in base or base[key] != value:
+                found[key] = value
+        return found
+
+    return rest(overrides, given)
+
+
+def _scale(layers: list[Node]) -> str:
+    """The scale that the last layer with one names."""
+    chosen = [layer.value["scale"] for layer in layers if "scale" in layer.value]
+    if not chosen:
+        raise UserError(f"config.yaml: key 'scale' is missing; allowed: {', '.join(SCALES)}")
+    if chosen[-1].value not in SCALES:
+        raise UserError(
+            f"{chosen[-1].place}: scale: {chosen[-1].plain()!r} is not allowed; allowed: {', '.join(SCALES)}"
+        )
+    return chosen[-1].value
+
+
+def _declared(root: Path) -> dict[str, dict[str, Node]]:
+    """Entries of all families, by kind and name."""
+    entries: dict[str, dict[str, Node]] = {kind: {} for kind in KINDS if kind != "optimizers"}
+    for path in sorted((root / "experiments").glob("*.yaml")):
+        family = read(path, f"experiments/{path.name}")
+        allowed = [kind.partition(".")[0] for kind in entries]
+        for key, node in family.value.items():
+            if key not in allowed:
+                raise UserError(f"{node.place}: unknown key {key!r}; allowed: {', '.join(allowed)}")
+        for key, node in map_of(family.value.get("card"), "card").items():
+            if key != "experiments":
+                raise UserError(f"{node.place}: unknown key 'card.{key}'; allowed: experiments")
+        for kind, named in entries.items():
+            for name, entry in map_of(below(family, kind), kind).items():
+                if name in named:
+                    raise UserError(f"{entry.place}: {kind}.{name} is already in {named[name].place}")
+                named[name] = entry
+    return entries
+
+
+def _laid(tree: Node, layer: Node, scale: str, origins: dict[str, str]) -> Node:
+    """The settings with a file's, or the command line's, laid over, at a scale."""
+    for key in ("like", "origin"):
+        if key in layer.value:
+            raise UserError(f"{layer.value[key].place}: unknown key {key!r}; allowed: within an entry")
+    over = apart(layer, "config").at(scale)
+    for kind in KINDS:
+        found = below(over, kind)
+        if found is None or not isinstance(found.value, dict):
+            continue
+        before, laid = dict(map_of(below(tree, kind), kind)), {}
+        for name, node in found.value.items():
+            where, laid[name] = f"{kind}.{name}", node
+            if not isinstance(node.value, dict):
+                continue
+            entry = apart(node, where)
+            if "like" in node.value:
+                if name in before:
+                    raise UserError(
+                        f"{node.value['like'].place}: {where}.like: {name!r} is there already; it is for new ones"
+                    )
+                check_like(node.value["like"], where, [*before])
+                before[name] = before[node.value["like"].value]
+            if name in before and (gone := anew(node)):
+                before[name] = dropped(before[name], Node(gone, ""))
+            for path, _ in entry.at(scale).within():  # nothing is known of a value laid over another
+                origins.pop(f"{where}.{path}", None)
+            whole = Entry(overlaid(before.get(name), entry.own), entry.scales, entry.origins)
+            check_origins(whole, where, entry.origins)
+            before[name] = laid[name] = whole.at(scale)
+            origins |= whole.origins_at(scale, where)
+        over = replaced(over, kind, Node(laid, found.file, found.line))
+        if below(tree, kind) is not None:
+            tree = replaced(tree, kind, Node(before, tree.file))
+    return overlaid(tree, over)
+
+
+def _ordered(tree: Node, scale: str) -> Node:
+    """The tree with figures in the order of their names, and the report card's experiments in the order asked for."""
+    values = dict(tree.value)
+    values["scale"] = Node(scale, values["scale"].file, values["scale"].line)
+    for kind in KINDS:
+        found = below(tree, kind)
+        if found is None or not isinstance(found.value, dict):
+            continue
+        inner = {name: node for name, node in found.value.items() if not name.startswith("_")}
+        if kind == "figures":
+            inner = dict(sorted(inner.items()))
+        elif kind == "card.experiments":
+            order = values["card"].value.get("order", Node(None, ""))
+            named = order.plain() or []
+            wrong = [name for name in named if name not in list(inner)] if isinstance(named, list) else [named]
+            if wrong:
+                raise UserError(f"{order.place}: card.order = {wrong[0]!r}; allowed: a list of {', '.join(inner)}")
+            inner = {name: inner[name] for name in [*named, *inner]}
+            kept = {name: node for name, node in values["card"].value.items() if name != "order"}
+            values["card"] = Node(kept, values["card"].file, values["card"].line)
+        values = replaced(Node(values, tree.file), kind, Node(inner, found.file, found.line)).value
+    return Node(values, tree.file)
+
+
+def _loaded(tree: Node, origins: dict[str, str]) -> Loaded:
+    """Plain settings and their places; what is null is noted and left out."""
+    lines, left_out = {}, set()
+
+    def plain(node: Node, path: str) -> Any:
+        if path:
+            lines[path] = node.place
+        if isinstance(node.value, list):
+            return [plain(inner, f"{path}.{number}") for number, inner in enumerate(node.value)]
+        if not isinstance(node.value, dict):
+            return node.value
+        found = {}
+        for name, inner in node.value.items():
+            inside = f"{path}.{name}" if path else name
+            if inner.value is None and inside not in KEPT_NULLS:
+                left_out.add(inside)
+            else:
+                found[name] = plain(inner, inside)
+        return found
+
+    config = plain(tree, "")
+    found = {path: word for path, word in origins.items() if path in lines}
+    return Loaded(config, Places(lines), found, frozenset(left_out))
