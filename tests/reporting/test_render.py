@@ -120,7 +120,7 @@ def test_names_are_strict(project, write_notebook, spec):
 
 def test_table_with_formulas(project, write_notebook, spec):
     code = (
-        "import pandas as pd\nfrom muon_imbalance.reporting import figure\n"
+        "import pandas as pd\nfrom muon_imbalance.reporting.figures import figure\n"
         "rows = pd.DataFrame({'rule': ['SignGD', 'a < b'], 'update': [r'$\\operatorname{sign}(G)$', '2']})\n"
         "figure.save_table(rows, output_dir, 'tab_1_rules', title)"
     )

@@ -137,11 +137,11 @@ def notebook(*cells, kernel="python3"):
 
 
 def test_parameters_and_imports_are_read_from_the_source():
-    code = cell("%matplotlib inline\nimport numpy as np\nfrom muon_imbalance.reporting import figure")
+    code = cell("%matplotlib inline\nimport numpy as np\nfrom muon_imbalance.reporting.figures import figure")
     made = notebook(cell(PARAMETERS + "n: int = 3\n", tags=["parameters"]), code)
     assert notebook_file.parameters(made, "x")["n"] == 3
     assert notebook_file.imports(made, "x") == [
-        "muon_imbalance.reporting",
+        "muon_imbalance.reporting.figures",
         "muon_imbalance.reporting.figures.figure",
         "numpy",
     ]
