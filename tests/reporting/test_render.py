@@ -12,8 +12,9 @@ from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.reporting import provenance
 from muon_imbalance.stages import render
 
-from .conftest import PLOT
+from .conftest import PARAMETERS, PLOT
 
+LEVEL = PARAMETERS + "level = 0.2  # in (0, 1): accuracy that counts\n"
 PLAIN = """\
 for suffix in ("pdf", "png", "csv"):
     with open(f"{output_dir}/fig_01_sample.{suffix}", "w") as file:
@@ -100,14 +101,15 @@ def test_wrong_set_of_files(project, write_notebook, spec, code, message):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"runs": [], "theory": [], "rnus": []}, "has no parameter rnus; it has data_label, output_dir"),
+        ({"runs": [], "theory": [], "rnus": []}, "has no parameter rnus; it has data_label, level, output_dir"),
         ({"runs": []}, "needs the parameter theory, which was not given"),
         ({"runs": [], "theory": [], "title": "mine"}, "title is set by the runner"),
+        ({"runs": [], "theory": [], "level": "abc"}, "parameters.level = 'abc'; allowed: a number above 0 below 1"),
     ],
 )
 def test_parameters_are_strict(project, write_notebook, spec, parameters, message):
     with pytest.raises(UserError, match=message):
-        run(write_notebook("raise SystemExit('must not run')"), spec, parameters)
+        run(write_notebook("raise SystemExit('must not run')", parameters=LEVEL), spec, parameters)
     assert published() == [] and not Path("logs").exists()
 
 
