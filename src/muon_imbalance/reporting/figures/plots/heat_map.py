@@ -1,10 +1,10 @@
-"""One map of a grid: values in cells of learning rate x other hyperparameters, the selected cell framed."""
+"""Heat maps: the grid of an optimizer's hyperparameters with the selected cell framed, and plain matrices."""
 
 import json
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
@@ -14,21 +14,28 @@ Cell = tuple[str, str, str]
 """Learning rate, momentum and further hyperparameters (JSON), as ``grids.CELL`` names them."""
 
 
-def draw(ax: Axes, table: pd.DataFrame, selected: Cell, cmap: str, top: float, told: Callable[[float], str]) -> None:
-    """Cells of ``table`` (index: learning rates, columns: momentum and hyper), from white at 0; dashes: diverged.
+def draw(ax: Axes, table: pd.DataFrame, selected: Cell, cmap: str, limits: tuple[float, float], number: str) -> None:
+    """Cells of ``table`` (index: learning rates, columns: momentum and hyper) with their values; dashes: diverged.
 
     Args:
-        top: value of the darkest colour.
-        told: a value as it is written into its cell.
+        limits: values of the first and of the last colour.
+        number: format of the values, such as ``{:.1f}``.
     """
-    ax.imshow(table, cmap=cmap, vmin=0, vmax=top, aspect="auto")
-    for (y, x), value in np.ndenumerate(table.to_numpy()):
-        text, colour = "–" if np.isnan(value) else told(value), "white" if value > 0.58 * top else "black"
-        ax.text(x, y, text, ha="center", va="center", fontsize=style.SMALLEST_FONT, color=colour)
+    texts = np.array([["–" if np.isnan(value) else number.format(value) for value in row] for row in table.to_numpy()])
+    ticks = {"yticklabels": [f"{float(rate):g}" for rate in table.index], "xticklabels": headings(list(table.columns))}
+    matrix(ax, table, cmap, limits, annot=texts, fmt="", annot_kws={"fontsize": style.SMALLEST_FONT}, **ticks)
+    for y, x in np.argwhere(table.isna().to_numpy()):  # seaborn leaves cells without a value empty
+        ax.text(x + 0.5, y + 0.5, texts[y, x], ha="center", va="center", fontsize=style.SMALLEST_FONT)
     y, x = table.index.get_loc(selected[0]), list(table.columns).index(tuple(selected[1:]))
-    ax.add_patch(Rectangle((x - 0.44, y - 0.44), 0.88, 0.88, fill=False, edgecolor="#D55E00", linewidth=1.8))
-    ax.set_yticks(range(len(table.index)), [f"{float(rate):g}" for rate in table.index])
-    ax.set_xticks(range(table.shape[1]), headings(list(table.columns)))
+    ax.add_patch(Rectangle((x + 0.05, y + 0.05), 0.9, 0.9, fill=False, edgecolor="#D55E00", linewidth=1.8))
+
+
+def matrix(ax: Axes, table: pd.DataFrame | np.ndarray, cmap: str, limits: tuple[float, float], **options) -> None:
+    """Entries of a matrix as colours, without a bar unless ``options`` (of ``seaborn.heatmap``) ask for one."""
+    low, high = limits
+    seaborn.heatmap(table, ax=ax, cmap=cmap, vmin=low, vmax=high, **{"cbar": False} | options)
+    ax.set(xlabel="", ylabel="")  # seaborn writes the names of index and columns
+    ax.tick_params(axis="y", rotation=0)
     ax.grid(False)
 
 
