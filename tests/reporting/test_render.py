@@ -154,12 +154,13 @@ def test_command_line_says_one_line_and_exits_2(project, write_notebook, spec, m
     ]
     spec["data"] = ["nowhere/manifest.json"]
     for given, message in (
-        (json.dumps(spec), "data manifest nowhere/manifest.json does not exist"),
-        ("[1]", "--provenance: a JSON object is needed, not list"),
         (
-            "@nowhere.json",
-            "--provenance: not a JSON object: [Errno 2] No such file or directory: 'nowhere.json'",
+            json.dumps(spec),
+            "nowhere/manifest.json cannot be read ([Errno 2] No such file or directory: 'nowhere/manifest.json'): "
+            "build the data set again",
         ),
+        ("[1]", "--provenance is [1]; it must be a JSON dict"),
+        ("@nowhere.json", "--provenance is not JSON: [Errno 2] No such file or directory: 'nowhere.json'"),
     ):
         monkeypatch.setattr(sys, "argv", [*command, "--provenance", given])
         with pytest.raises(SystemExit) as stopped:
