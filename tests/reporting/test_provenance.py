@@ -52,8 +52,8 @@ def test_stand_ins_are_named_in_the_title(project):
     both = provenance.read_manifests(["manifest.json", "other.json", "other.json"])
     assert provenance.full_title("Fig", real) == "Fig"
     assert provenance.full_title("Fig", both) == "Fig [Sky groups]"
-    told = "Fig [sky groups for faces]"
-    assert provenance.full_title(told, both) == told
+    titled = "Fig [sky groups for faces]"
+    assert provenance.full_title(titled, both) == titled
     assert provenance.data_label(both) == "Colored-MNIST from MNIST; Sky groups"
     assert provenance.data_label([]) == provenance.NO_DATA
 

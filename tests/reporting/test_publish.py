@@ -78,7 +78,7 @@ def test_no_unescaped_names_in_attributes(built):
     assert 'alt="Figure 1: a &#34;quoted&#34; &lt;title&gt;' in page
 
 
-def test_mixed_environments_are_told(built):
+def test_mixed_environments_are_named(built):
     record = json.loads(Path("figures/tab_1_rules.json").read_text())
     record["packages"]["numpy"] = "0.1"
     Path("figures/tab_1_rules.json").write_text(json.dumps(record))

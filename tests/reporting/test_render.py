@@ -72,8 +72,8 @@ def test_failing_notebook_leaves_its_log_and_nothing_else(project, write_noteboo
     with pytest.raises(UserError, match=r"failed in cell 4: KeyError: 'missing key' \(kept: logs/x.ipynb\)"):
         run(source, spec)
     assert published() == [] and not Path("results").exists()
-    told = capfd.readouterr().err
-    assert "numbers['missing key']" in told and "KeyError" in told and "\x1b" not in told
+    shown = capfd.readouterr().err
+    assert "numbers['missing key']" in shown and "KeyError" in shown and "\x1b" not in shown
     assert "KeyError" in Path("logs/x.ipynb").read_text(encoding="utf-8")
 
 

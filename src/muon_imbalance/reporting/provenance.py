@@ -41,6 +41,7 @@ _PACKAGES = (
     "papermill",
     "pyarrow",
     "scipy",
+    "seaborn",
     "snakemake",
     "torch",
     "torchvision",
