@@ -40,6 +40,7 @@ def published():
     return sorted(path.name for path in Path("figures").glob("*")) if Path("figures").exists() else []
 
 
+@pytest.mark.slow
 def test_publishes_everything_and_again_the_same_bytes(project, write_notebook, spec):
     source = write_notebook(PLOT, NOISE, kernel="authors-own-kernel")
     first = run(source, spec)
@@ -67,6 +68,7 @@ def test_publishes_everything_and_again_the_same_bytes(project, write_notebook, 
         assert trace in executed, trace
 
 
+@pytest.mark.slow
 def test_failing_notebook_leaves_its_log_and_nothing_else(project, write_notebook, spec, capfd):
     source = write_notebook(PLAIN, "numbers = {}\nnumbers['missing key']", "print('not reached')")
     with pytest.raises(UserError, match=r"failed in cell 4: KeyError: 'missing key' \(kept: logs/x.ipynb\)"):
@@ -77,6 +79,7 @@ def test_failing_notebook_leaves_its_log_and_nothing_else(project, write_noteboo
     assert "KeyError" in Path("logs/x.ipynb").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_dead_kernel_is_reported(project, write_notebook, spec):
     source = write_notebook("import os\nos._exit(1)")
     with pytest.raises(UserError, match="kernel that ran notebook .* died"):
@@ -84,6 +87,7 @@ def test_dead_kernel_is_reported(project, write_notebook, spec):
     assert published() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "message"),
     [
