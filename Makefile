@@ -2,12 +2,14 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev paper card test test-conda test-processors lint bench bench-sweeps bench-machine lock clean scale
+.PHONY: help setup setup-dev paper card test-quick test test-conda test-processors lint bench bench-sweeps bench-machine lock \
+  clean scale
 
 SCALE ?= laptop
 CORES ?= all
 ARGS ?=
 BIN := .venv/bin
+QUICK := $(addprefix tests/,common plan data models optimizers training theory runs analysis reporting stages)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +34,10 @@ card: scale setup ## OPTIMIZER=name: how it learns the tail, against NMD, Adam a
 scale:
 	@case '$(SCALE)' in smoke|laptop|paper) ;; \
 	  *) echo "error: SCALE='$(SCALE)' is not a scale: use smoke, laptop or paper" >&2; exit 2 ;; esac
+
+test-quick: setup-dev ## for work in progress: ruff and the tests of single modules, at most 3 min on two cores
+	$(BIN)/ruff check .
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow" $(QUICK) $(ARGS)
 
 test: setup-dev lint ## the linters and all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)

@@ -2,7 +2,7 @@
 # Builds the project's Python environment in .venv (called by `make setup` and `make setup-dev`).
 #
 #   scripts/setup.sh          what the pipeline needs: the pins of requirements.lock and the project itself
-#   scripts/setup.sh --dev    requirements-dev.lock too: the tests and the linters
+#   scripts/setup.sh --dev    requirements-dev.lock too: the tests, the linters and JupyterLab
 #   PYTHON=/path/to/python    chooses the interpreter (3.11 or newer)
 #
 # A finished set-up leaves a stamp in .venv: the folder, the Python and the hash of what was installed. With a matching stamp the

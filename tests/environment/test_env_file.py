@@ -48,7 +48,7 @@ def test_only_python_and_pip_come_from_conda():
         ("torch==2.", "torch==3."),
         ("seaborn==", "not-seaborn=="),
         (" ; sys_platform == 'win32'", ""),
-        ("\nsix==", "\nadded==1\nsix=="),
+        ("\nsympy==", "\nadded==1\nsympy=="),
     ],
 )
 def test_check_bites(tmp_path, old, new):

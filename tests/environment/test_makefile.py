@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = "setup setup-dev paper card test test-conda test-processors lint bench bench-sweeps bench-machine".split()
-TARGETS += ["lock", "clean"]
+TARGETS = "setup setup-dev paper card test-quick test test-conda test-processors lint bench bench-sweeps".split()
+TARGETS += ["bench-machine", "lock", "clean"]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:
@@ -51,6 +51,21 @@ def test_a_card_is_drawn_by_its_page_and_needs_a_name():
 def test_tests_come_after_setup_and_linters():
     text = make("--dry-run", "test").stdout
     assert text.index("scripts/setup.sh --dev") < text.index("ruff check") < text.index("-m pytest")
+
+
+def test_the_quick_tier_leaves_out_slow_tests_and_rooms_that_start_snakemake():
+    (line,) = [line for line in make("--dry-run", "test-quick", "ARGS=-x").stdout.splitlines() if "-m pytest" in line]
+    assert '-m "not slow"' in line and line.endswith(" -x")
+    rooms = [word for word in line.split() if word.startswith("tests/")]
+    assert all((ROOT / room).is_dir() for room in rooms)
+    left_out = {f"tests/{path.name}" for path in (ROOT / "tests").iterdir() if path.is_dir()} - set(rooms)
+    assert left_out - {"tests/__pycache__"} == {
+        "tests/bench",
+        "tests/conda",
+        "tests/environment",
+        "tests/user_classes",
+        "tests/workflow",
+    }
 
 
 def test_bench_sets_up_and_passes_its_arguments():

@@ -1,5 +1,7 @@
 """Files around the code: what git ignores, what the package carries, what is pinned, who is cited."""
 
+import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -70,6 +72,30 @@ def test_every_requirement_is_pinned_in_the_lock():
     for stem in ("requirements", "requirements-dev"):
         wanted, pinned = (names((ROOT / f"{stem}.{ending}").read_text()) for ending in ("in", "lock"))
         assert wanted <= pinned
+
+
+def imported() -> set[str]:
+    """Top-level packages that code, rules, scripts and notebooks import, installed ones found by their name too."""
+    texts = [
+        path.read_text() for folder in ("src", "workflow", "scripts") for path in (ROOT / folder).rglob("*.[ps][ym]*")
+    ]
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        texts += ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+    found = re.findall(r"^\s*(?:from|import) (\w+)", "\n".join(texts), re.MULTILINE)
+    return {*found, *re.findall(r"find_spec\(\"(\w+)\"\)", "\n".join(texts))}
+
+
+CALLED = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+
+
+def test_requirements_are_what_is_imported():
+    lines = [line for line in (ROOT / "requirements.in").read_text().splitlines() if not line.startswith("#")]
+    names = {re.match(r"[A-Za-z0-9-]+", line)[0] for line in lines} - {"setuptools"}
+    modules = {CALLED.get(name, name.replace("-", "_")) for name in names}
+    used = imported() - set(sys.stdlib_module_names) - {"muon_imbalance", "pip"}
+    installed = {name for name in used if importlib.util.find_spec(name)}
+    assert modules - used == set(), "required and never imported"
+    assert installed - modules == set(), "imported and not required"
 
 
 def test_citation_names_both_papers_and_this_version():

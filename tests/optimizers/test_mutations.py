@@ -315,6 +315,7 @@ MUTANTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new", "check"), MUTANTS.values(), ids=MUTANTS)
 def test_mutant_is_caught(file, old, new, check, tmp_path, monkeypatch):
     with pytest.raises((AssertionError, RuntimeError)):
@@ -330,6 +331,7 @@ def test_absolute_cut_off_is_caught(tmp_path, monkeypatch):
         exact_polar(copied(tmp_path, monkeypatch, edits=edits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", dict.fromkeys(mutant[3] for mutant in MUTANTS.values()))
 def test_the_same_checks_pass_on_an_unspoilt_copy(check, tmp_path, monkeypatch):
     check(copied(tmp_path, monkeypatch))

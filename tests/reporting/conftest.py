@@ -11,7 +11,7 @@ PARAMETERS = 'output_dir = ""\nruns = []\ntheory = []\ntitle = ""\ndata_label = 
 PLOT = """\
 import numpy as np
 import pandas as pd
-from muon_imbalance.reporting import figure, style
+from muon_imbalance.reporting.figures import figure, style
 
 fig, axes = figure.subplots(1, 2)
 rows = []

@@ -11,7 +11,7 @@ import yaml
 from muon_imbalance.analysis.claims import audit, claim_records
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.plan.families import load
-from muon_imbalance.reporting.site import audit_page, index_page, offline
+from muon_imbalance.reporting.site import audit_page, offline, verdicts
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT / "claims/audit.yaml"
@@ -42,11 +42,11 @@ def written(tmp_path):
 
 
 def records(tmp_path, *given):
-    keys = dict.fromkeys(index_page.CLAIM_KEYS)
+    keys = dict.fromkeys(verdicts.CLAIM_KEYS)
     made = [keys | {"id": name, "figure": "fig_01", "statement": f"{name} says so.", "verdict": verdict, "n": 5,
                     "note": "measured $x$"} for name, verdict in given]  # fmt: skip
     (tmp_path / "claims.json").write_text(json.dumps(made), encoding="utf-8")
-    return index_page.read_claims(tmp_path / "claims.json")
+    return verdicts.read_claims(tmp_path / "claims.json")
 
 
 def page(tmp_path, content, judged, figures=("fig_01",)):

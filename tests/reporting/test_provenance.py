@@ -31,6 +31,15 @@ def test_the_notebook_is_always_part_of_the_code_hash(project, spec):
     assert provenance.sidecar("fig_01", "n.ipynb", spec, [])["code_sha256"] != first["code_sha256"]
 
 
+def test_origins_of_settings_are_written_where_they_are_given(project, spec):
+    Path("n.ipynb").write_text('{"nbformat": 4, "metadata": {}, "cells": []}')
+    assert tuple(provenance.sidecar("fig_01", "n.ipynb", spec, [])) == provenance.KEYS
+    record = provenance.sidecar("fig_01", "n.ipynb", spec | {"origins": {"batch": "paper"}}, [])
+    assert tuple(record) == (*provenance.KEYS, "origins") and record["origins"] == {"batch": "paper"}
+    with pytest.raises(UserError, match="origins.batch = 'guessed'; allowed: paper, source, chosen"):
+        provenance.check_spec(spec | {"origins": {"batch": "guessed"}})
+
+
 def test_specification_is_closed(spec):
     with pytest.raises(UserError, match=r"missing keys \['seeds'\], unknown keys \['sedes'\]"):
         provenance.check_spec({("sedes" if key == "seeds" else key): value for key, value in spec.items()})
@@ -43,15 +52,18 @@ def test_stand_ins_are_named_in_the_title(project):
     both = provenance.read_manifests(["manifest.json", "other.json", "other.json"])
     assert provenance.full_title("Fig", real) == "Fig"
     assert provenance.full_title("Fig", both) == "Fig [Sky groups]"
-    told = "Fig [sky groups for faces]"
-    assert provenance.full_title(told, both) == told
+    titled = "Fig [sky groups for faces]"
+    assert provenance.full_title(titled, both) == titled
     assert provenance.data_label(both) == "Colored-MNIST from MNIST; Sky groups"
     assert provenance.data_label([]) == provenance.NO_DATA
 
 
 def test_bad_manifests(project):
     Path("manifest.json").write_text('{"name": "x"}')
-    with pytest.raises(UserError, match="manifest.json cannot be used: KeyError\\('kind'\\)"):
+    with pytest.raises(UserError, match="data manifest manifest.json lacks kind, sha256, label"):
+        provenance.read_manifests(["manifest.json"])
+    Path("manifest.json").write_text('["name"]')
+    with pytest.raises(UserError, match="manifest.json holds list, not what belongs there"):
         provenance.read_manifests(["manifest.json"])
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from muon_imbalance.common.errors import run_stage
-from muon_imbalance.reporting.site import index_page, offline
+from muon_imbalance.reporting.site import figure_section, offline
 from muon_imbalance.stages import publish
 
 from .report_sample import REPORT, make
@@ -78,15 +78,22 @@ def test_no_unescaped_names_in_attributes(built):
     assert 'alt="Figure 1: a &#34;quoted&#34; &lt;title&gt;' in page
 
 
-def test_mixed_environments_are_told(built):
+def test_mixed_environments_are_named(built):
     record = json.loads(Path("figures/tab_1_rules.json").read_text())
     record["packages"]["numpy"] = "0.1"
     Path("figures/tab_1_rules.json").write_text(json.dumps(record))
     assert "The figures were not made in one environment: numpy differ" in make(built)
 
 
+def test_origins_of_settings_are_shown(built):
+    record = json.loads(Path("figures/fig_01_sample.json").read_text())
+    origins = {"batch": "paper", "steps": "chosen", "lr": "paper"}
+    Path("figures/fig_01_sample.json").write_text(json.dumps(record | {"origins": origins}))
+    assert make(built).count("<dt>Settings from</dt><dd>paper: batch, lr; chosen: steps</dd>") == 1
+
+
 def test_names():
-    assert [index_page.name(text) for text in ("fig_04", "fig_30", "fig_s1", "tab_1")] == [
+    assert [figure_section.name(text) for text in ("fig_04", "fig_30", "fig_s1", "tab_1")] == [
         "Figure 4",
         "Figure 30",
         "Figure S1",
@@ -113,7 +120,7 @@ def test_command_line(built, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stopped:
         run_stage(publish.main)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.endswith("error: --figures: a JSON object is needed, not list\n")
+    assert capsys.readouterr().err.endswith("error: --figures is []; it must be a JSON dict\n")
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium to look at the page")

@@ -67,6 +67,9 @@ def spoil_claims(**changes):
         (lambda figures: figures["fig_01"]["files"].pop(0), "no .csv among"),
         (lambda _: Path("figures/fig_01_sample.png").write_text("<svg>"), "is not a PNG"),
         (lambda _: Path("claims.json").write_text("{"), "claims.json cannot be read"),
+        (lambda _: Path("claims.json").write_text("{}"), "claims.json holds dict, not what belongs there"),
+        (lambda _: Path("claims.json").write_text("[1]"), "claims.json holds 1, which is no claim"),
+        (lambda _: Path("figures/fig_01_sample.json").write_text("[1"), "fig_01_sample.json cannot be read"),
     ],
 )
 def test_what_does_not_fit_is_refused(built, spoil, message):

@@ -12,8 +12,9 @@ from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.reporting import provenance
 from muon_imbalance.stages import render
 
-from .conftest import PLOT
+from .conftest import PARAMETERS, PLOT
 
+LEVEL = PARAMETERS + "level = 0.2  # in (0, 1): accuracy that counts\n"
 PLAIN = """\
 for suffix in ("pdf", "png", "csv"):
     with open(f"{output_dir}/fig_01_sample.{suffix}", "w") as file:
@@ -39,6 +40,7 @@ def published():
     return sorted(path.name for path in Path("figures").glob("*")) if Path("figures").exists() else []
 
 
+@pytest.mark.slow
 def test_publishes_everything_and_again_the_same_bytes(project, write_notebook, spec):
     source = write_notebook(PLOT, NOISE, kernel="authors-own-kernel")
     first = run(source, spec)
@@ -66,16 +68,18 @@ def test_publishes_everything_and_again_the_same_bytes(project, write_notebook, 
         assert trace in executed, trace
 
 
+@pytest.mark.slow
 def test_failing_notebook_leaves_its_log_and_nothing_else(project, write_notebook, spec, capfd):
     source = write_notebook(PLAIN, "numbers = {}\nnumbers['missing key']", "print('not reached')")
     with pytest.raises(UserError, match=r"failed in cell 4: KeyError: 'missing key' \(kept: logs/x.ipynb\)"):
         run(source, spec)
     assert published() == [] and not Path("results").exists()
-    told = capfd.readouterr().err
-    assert "numbers['missing key']" in told and "KeyError" in told and "\x1b" not in told
+    shown = capfd.readouterr().err
+    assert "numbers['missing key']" in shown and "KeyError" in shown and "\x1b" not in shown
     assert "KeyError" in Path("logs/x.ipynb").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_dead_kernel_is_reported(project, write_notebook, spec):
     source = write_notebook("import os\nos._exit(1)")
     with pytest.raises(UserError, match="kernel that ran notebook .* died"):
@@ -83,6 +87,7 @@ def test_dead_kernel_is_reported(project, write_notebook, spec):
     assert published() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "message"),
     [
@@ -100,14 +105,15 @@ def test_wrong_set_of_files(project, write_notebook, spec, code, message):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"runs": [], "theory": [], "rnus": []}, "has no parameter rnus; it has data_label, output_dir"),
+        ({"runs": [], "theory": [], "rnus": []}, "has no parameter rnus; it has data_label, level, output_dir"),
         ({"runs": []}, "needs the parameter theory, which was not given"),
         ({"runs": [], "theory": [], "title": "mine"}, "title is set by the runner"),
+        ({"runs": [], "theory": [], "level": "abc"}, "parameters.level = 'abc'; allowed: a number above 0 below 1"),
     ],
 )
 def test_parameters_are_strict(project, write_notebook, spec, parameters, message):
     with pytest.raises(UserError, match=message):
-        run(write_notebook("raise SystemExit('must not run')"), spec, parameters)
+        run(write_notebook("raise SystemExit('must not run')", parameters=LEVEL), spec, parameters)
     assert published() == [] and not Path("logs").exists()
 
 
@@ -120,7 +126,7 @@ def test_names_are_strict(project, write_notebook, spec):
 
 def test_table_with_formulas(project, write_notebook, spec):
     code = (
-        "import pandas as pd\nfrom muon_imbalance.reporting import figure\n"
+        "import pandas as pd\nfrom muon_imbalance.reporting.figures import figure\n"
         "rows = pd.DataFrame({'rule': ['SignGD', 'a < b'], 'update': [r'$\\operatorname{sign}(G)$', '2']})\n"
         "figure.save_table(rows, output_dir, 'tab_1_rules', title)"
     )
@@ -152,12 +158,13 @@ def test_command_line_says_one_line_and_exits_2(project, write_notebook, spec, m
     ]
     spec["data"] = ["nowhere/manifest.json"]
     for given, message in (
-        (json.dumps(spec), "data manifest nowhere/manifest.json does not exist"),
-        ("[1]", "--provenance: a JSON object is needed, not list"),
         (
-            "@nowhere.json",
-            "--provenance: not a JSON object: [Errno 2] No such file or directory: 'nowhere.json'",
+            json.dumps(spec),
+            "nowhere/manifest.json cannot be read ([Errno 2] No such file or directory: 'nowhere/manifest.json'): "
+            "build the data set again",
         ),
+        ("[1]", "--provenance is [1]; it must be a JSON dict"),
+        ("@nowhere.json", "--provenance is not JSON: [Errno 2] No such file or directory: 'nowhere.json'"),
     ):
         monkeypatch.setattr(sys, "argv", [*command, "--provenance", given])
         with pytest.raises(SystemExit) as stopped:

@@ -1,6 +1,5 @@
-"""Formulas, tables, Markdown, the check for remote addresses, scrubbing, and what a notebook's source must be."""
+"""Formulas, tables, Markdown, the check for remote addresses, and scrubbing."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,10 +7,8 @@ import pandas as pd
 import pytest
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.reporting.notebooks import notebook_file, scrub
+from muon_imbalance.reporting.notebooks import scrub
 from muon_imbalance.reporting.site import markdown, mathml, offline, tables
-
-from .conftest import PARAMETERS, cell
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -129,63 +126,3 @@ def test_scrubbing(tmp_path):
     made = scrub.text(text, paths)
     assert made.startswith("./results/a.csv <temporary>/") and "/project2/b" in made
     assert "<environment>/lib <object at 0x…> <time> <time> <time> 2026-11-22 0x10 <cell>:3: UserWarning" in made
-
-
-def notebook(*cells, kernel="python3"):
-    """A notebook in memory."""
-    return {"nbformat": 4, "metadata": {"kernelspec": {"name": kernel}}, "cells": list(cells)}
-
-
-def test_parameters_and_imports_are_read_from_the_source():
-    code = cell("%matplotlib inline\nimport numpy as np\nfrom muon_imbalance.reporting import figure")
-    made = notebook(cell(PARAMETERS + "n: int = 3\n", tags=["parameters"]), code)
-    assert notebook_file.parameters(made, "x")["n"] == 3
-    assert notebook_file.imports(made, "x") == [
-        "muon_imbalance.reporting",
-        "muon_imbalance.reporting.figures.figure",
-        "numpy",
-    ]
-    assert notebook_file.problems(made, "x") == []
-
-
-@pytest.mark.parametrize(
-    ("cells", "message"),
-    [
-        ([cell("a = 1")], "has 0 cells tagged 'parameters'"),
-        ([cell("a = 1", tags=["parameters"])] * 2, "has 2 cells tagged 'parameters'"),
-        ([cell("a = 1\nb = a + 1", tags=["parameters"])], "holds 'b = a \\+ 1'"),
-        ([cell("import os", tags=["parameters"])], "holds 'import os'"),
-        ([cell("a, b = 1, 2", tags=["parameters"])], "holds 'a, b = "),
-        ([cell("a = (", tags=["parameters"])], "not valid Python"),
-    ],
-)
-def test_bad_parameter_cells(cells, message):
-    with pytest.raises(UserError, match=message):
-        notebook_file.parameters(notebook(*cells), "x")
-
-
-def test_problems_of_a_notebook_that_was_run():
-    run = cell("1") | {"outputs": [{}], "execution_count": 3}
-    found = notebook_file.problems(notebook(cell("a = 1"), run, kernel="mine"), "x")
-    for part in ("0 cells tagged", "kernel is 'mine'", "cell 2 has outputs", "cell 2 has an execution count"):
-        assert any(part in problem for problem in found), part
-
-
-def test_unreadable_notebooks(tmp_path):
-    path = tmp_path / "x.ipynb"
-    with pytest.raises(UserError, match="does not exist"):
-        notebook_file.read(path)
-    path.write_text("not json")
-    with pytest.raises(UserError, match="not valid JSON"):
-        notebook_file.read(path)
-    path.write_text(json.dumps({"nbformat": 3, "worksheets": []}))
-    with pytest.raises(UserError, match="format 4"):
-        notebook_file.read(path)
-    path.write_text(json.dumps(notebook() | {"metadata": {"kernelspec": {"name": "ir", "language": "R"}}}))
-    with pytest.raises(UserError, match="written in 'R'"):
-        notebook_file.read(path)
-
-
-@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)
-def test_committed_notebooks(path):
-    assert notebook_file.problems(notebook_file.read(path), path.name) == []

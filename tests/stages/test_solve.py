@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.stages import solve
 from muon_imbalance.theory import losses, moments, trajectories
+from muon_imbalance.theory.tables import curves
 from tests.theory.theory_draws import FIG2, broken
 
 MIXTURE = {"k": 3, "d": 3, "p": [0.5, 0.3, 0.2], "mu": 1.0, "sigma2": 0.1}
@@ -27,7 +29,7 @@ SRC = Path(solve.__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def frame():
-    return solve.table(CONFIG | {"curves": list(solve.CURVES)})
+    return solve.table(CONFIG | {"curves": list(curves.CURVES)})
 
 
 def series(frame, curve, metric, group):
@@ -52,7 +54,7 @@ def test_curves_hold_alpha_and_losses(frame):
     gd = trajectories.gd(np.arange(201), m.s_xx, m.s_yx, 0.01)
     for c in range(3):
         np.testing.assert_allclose(series(frame, "gd", "alpha", f"class_{c}"), gd[:, c], rtol=1e-13)
-    for curve in solve.CURVES:
+    for curve in curves.CURVES:
         alpha = np.stack([series(frame, curve, "alpha", f"class_{c}") for c in range(3)], axis=-1)
         assert np.all(alpha[0] == 0)
         expected = losses.by_group(losses.class_losses(alpha, FIG2), FIG2)
@@ -95,34 +97,37 @@ def test_the_losses_of_the_table_are_those_of_the_theory():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"curve": []}, "curve is unknown; allowed keys: mixture, step, steps, curves"),
-        ({"step": 0}, "step is 0; allowed: a number > 0"),
-        ({"step": "0.01"}, "step is '0.01'"),
-        ({"step": float("inf")}, "step is inf"),
-        ({"step": 4.0}, "step is 4.0; allowed: below 2 / max"),
-        ({"steps": 0}, "steps is 0; allowed: an integer from 1"),
-        ({"steps": 10.0}, "steps is 10.0"),
-        ({"steps": 10**9}, "steps is 1000000000"),
-        ({"curves": []}, "curves is"),
-        ({"curves": "gd"}, "curves is 'gd'"),
-        ({"curves": ["gd", "sgd"]}, "curves names 'sgd'; allowed: gd, ngd, specgd"),
-        ({"curves": [["gd"]]}, "curves names"),
-        ({"curves": ["gd", "gd"]}, "more than once"),
-        ({"mixture": MIXTURE | {"d": 2}}, "mixture.d is 2; allowed: an integer >= k = 3"),
-        ({"mixture": 3}, "mixture is 3"),
+        ({"curve": []}, "fig: unknown key 'curve'; allowed: curves, mixture, step, steps"),
+        ({"step": 0}, "fig.step = 0; allowed: a number above 0"),
+        ({"step": "0.01"}, "fig.step = '0.01'"),
+        ({"step": float("inf")}, "fig.step = inf"),
+        ({"step": 4.0}, "fig: step = 4.0; allowed: below 2 / max"),
+        ({"steps": 0}, "fig.steps = 0; allowed: a whole number from 1 to 100000"),
+        ({"steps": 10.0}, "fig.steps = 10.0"),
+        ({"steps": 10**9}, "fig.steps = 1000000000"),
+        ({"curves": []}, "fig.curves = []"),
+        ({"curves": "gd"}, "fig.curves = 'gd'"),
+        ({"curves": ["gd", "sgd"]}, "fig.curves.1 = 'sgd'; allowed: a list of gd, ngd, specgd"),
+        ({"curves": [["gd"]]}, "fig.curves.0 = ['gd']"),
+        ({"curves": ["gd", "gd"]}, "fig.curves: gd is there more than once"),
+        ({"mixture": MIXTURE | {"d": 2}}, "fig.mixture: d = 2; allowed: a whole number from k = 3"),
+        ({"mixture": 3}, "fig.mixture = 3"),
+        ({"table": "curve"}, "theory table 'curve' is unknown; allowed: controls, curves, joint_diagonalisation"),
     ],
 )
 def test_a_wrong_config_is_refused(change, message):
     with pytest.raises(UserError) as raised:
-        solve.table(CONFIG | change)
+        solve.table(CONFIG | change, name="fig")
     assert message in str(raised.value) and "allowed" in str(raised.value)
 
 
+def test_every_declared_curve_can_be_evaluated():
+    assert get_args(curves.Curve) == tuple(curves.CURVES)
+
+
 def test_a_missing_key_is_named():
-    with pytest.raises(UserError, match="steps is missing; needed keys: mixture, step, steps, curves"):
-        solve.table({key: value for key, value in CONFIG.items() if key != "steps"})
-    with pytest.raises(UserError, match="a mapping"):
-        solve.table([CONFIG])
+    with pytest.raises(UserError, match="fig: key 'steps' is missing"):
+        solve.table({key: value for key, value in CONFIG.items() if key != "steps"}, name="fig")
 
 
 def test_a_large_step_is_fine_without_gd():
@@ -147,7 +152,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path):
     output = tmp_path / "t.parquet"
     done = run("--name", "fig", "--config", json.dumps(CONFIG | {"steps": -1}), "--output", str(output))
     assert done.returncode == 2
-    assert done.stderr == "error: fig: steps is -1; allowed: an integer from 1 to 100000\n"
+    assert done.stderr == "error: fig.steps = -1; allowed: a whole number from 1 to 100000\n"
     assert not list(tmp_path.iterdir())
 
 

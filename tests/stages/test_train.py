@@ -224,6 +224,7 @@ def network_job(folder):
     return described, folder / "step"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classification", "network"])
 def test_the_closure_is_what_a_job_imports(data, tmp_path, kind):
     """Run a job in its own process: every project file it loads is in the closure, and none of the forbidden parts."""

@@ -1,12 +1,12 @@
 """The checks bite: break one formula, and the property that watches it fails."""
 
 import pytest
-import test_theory_bounds as bound_checks
-import test_theory_flows as flow_checks
-import test_theory_moments as moment_checks
-import test_theory_trajectories as trajectory_checks
 
 from muon_imbalance.theory import bounds, controls, flows, losses, moments, simulate, trajectories
+from tests.theory import test_bounds as bound_checks
+from tests.theory import test_flows as flow_checks
+from tests.theory import test_moments as moment_checks
+from tests.theory import test_trajectories as trajectory_checks
 from tests.theory.theory_draws import FIG2, broken
 
 

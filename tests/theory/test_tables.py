@@ -1,18 +1,21 @@
 """The named tables of the companion figures: what they hold, that they repeat, and messages for mistakes."""
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
 from muon_imbalance.data.digits import mnist
 from muon_imbalance.data.store import manifest
 from muon_imbalance.plan.families import load
 from muon_imbalance.stages import solve
 from muon_imbalance.theory import controls, diagonalisation, moments, tables
-from muon_imbalance.theory.tables.rows import mixtures
+from muon_imbalance.theory.options import MixtureSettings
 from tests.theory.theory_draws import FIG2
 
 CONFIG = load(Path(__file__).parents[2]).config["experiments"]
@@ -105,9 +108,9 @@ def digits(tmp_path):
 
 def test_joint_diagonalisation_of_a_data_set(digits):
     folder, x, y = digits
-    frame = solve.table(options("condition1_mnist", sizes=[50, 500], repetitions=2), folder)
+    frame = solve.table(options("condition1_mnist", sizes=[50], repetitions=2), folder)
     shown = frame[frame["metric"] == "spectral"]
-    assert sorted(shown["step"].unique()) == [50, 120], "the set's own size is added, larger ones are left out"
+    assert sorted(shown["step"].unique()) == [50, 120], "the set's own size is added"
     assert len(shown) == 2 * 2 + 2
     for group, moments_ in {
         "uncentred": diagonalisation.sample_moments(x, y),
@@ -119,41 +122,63 @@ def test_joint_diagonalisation_of_a_data_set(digits):
     turned = np.abs(diagonalisation.in_right_basis(*diagonalisation.sample_moments(x, y)))
     assert len(entries) == 14 * 14 and entries["0,0"] == pytest.approx(turned[0, 0] / turned.max())
     assert entries["2,5"] == pytest.approx(entries["5,2"])
+    with pytest.raises(UserError, match="t: sizes = 500; allowed: up to the 120 training samples of the data set"):
+        solve.table(options("condition1_mnist", sizes=[50, 500]), folder, "t")
 
 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("theorem_bounds", {"draw": 3}, "draw is unknown; allowed keys: draws, most_classes, mixtures, seed"),
-        ("theorem_bounds", {"draws": {"inside": 3}}, "edge is missing; needed keys: inside, edge, anywhere"),
-        ("theorem_bounds", {"draws": FEW | {"edge": 0}}, "draws.edge is 0; allowed: a whole number from 1"),
-        ("theorem_bounds", {"most_classes": 2}, "most_classes is 2; allowed: a whole number from 3 to 100"),
-        ("theorem_bounds", {"seed": -1}, "seed is -1; allowed"),
-        ("theorem_bounds", {"mixtures": {}}, "mixtures is {}; allowed: a mapping of names to mixtures"),
-        ("controls", {"points": 1}, "points is 1; allowed: a whole number from 2"),
-        ("controls", {"points": True}, "points is True; allowed"),
-        ("controls", {"mixtures": {"a": EVEN | {"p": "flat"}}}, "mixture.p is 'flat'; allowed: uniform, zipf, {step"),
-        ("controls", {"mixtures": {"a": EVEN | {"d": 2}}}, "mixture.d is 2"),
-        ("controls", {"mixtures": {"a": EVEN | {"k": None}}}, "mixture.k is None"),
-        ("condition1_mixture", {"sizes": 100}, "sizes is 100; allowed: a list"),
-        ("condition1_mixture", {"sizes": [1]}, "sizes is 1; allowed: a whole number from 2"),
-        ("condition1_mnist", {}, "mixtures is missing; needed keys: mixtures, sizes, repetitions, seed"),
-        ("controls", {"table": "control"}, "table is 'control'; allowed: controls, joint_diagonalisation, theorem"),
+        ("theorem_bounds", {"draw": 3}, "t: unknown key 'draw'; allowed: draws, mixtures, most_classes, seed"),
+        ("theorem_bounds", {"draws": {"inside": 3}}, "t.draws: key 'edge' is missing"),
+        ("theorem_bounds", {"draws": FEW | {"edge": 0}}, "t.draws.edge = 0; allowed: a whole number from 1"),
+        ("theorem_bounds", {"draws": FEW | {"edge": 5.0}}, "t.draws.edge = 5.0; allowed: a whole number from 1"),
+        ("theorem_bounds", {"most_classes": 2}, "t.most_classes = 2; allowed: a whole number from 3 to 100"),
+        ("theorem_bounds", {"seed": -1}, "t.seed = -1; allowed"),
+        ("theorem_bounds", {"mixtures": {}}, "t.mixtures = {}; allowed: a map of names to maps of k, d, p, mu"),
+        ("controls", {"points": 1}, "t.points = 1; allowed: a whole number from 2"),
+        ("controls", {"points": True}, "t.points = True; allowed"),
+        ("controls", {"mixtures": {"a": EVEN | {"p": "flat"}}}, "t.mixtures.a.p = 'flat'; allowed: uniform, zipf or"),
+        ("controls", {"mixtures": {"a": EVEN | {"p": {"stop": 2}}}}, "t.mixtures.a.p: unknown key 'stop'"),
+        ("controls", {"mixtures": {"a": EVEN | {"d": 2}}}, "t.mixtures.a: d = 2; allowed"),
+        ("controls", {"mixtures": {"a": EVEN | {"k": None}}}, "t.mixtures.a.k = None"),
+        ("controls", {"mixtures": {"a": EVEN | {"mu": float("nan")}}}, "t.mixtures.a.mu = nan; allowed: a number"),
+        ("condition1_mixture", {"sizes": 100}, "t.sizes = 100; allowed: a list"),
+        ("condition1_mixture", {"sizes": [1]}, "t.sizes.0 = 1; allowed: a list of whole numbers from 2"),
+        ("condition1_mixture", {"sizes": []}, "t.sizes = []; allowed"),
+        ("condition1_mixture", {"sizes": [10**12]}, "t.sizes.0 = 1000000000000; allowed"),
+        ("condition1_mnist", {}, "t: key 'mixtures' is missing"),
+        ("controls", {"table": "control"}, "'control' is unknown; allowed: controls, curves, joint_diagonalisation"),
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_refused(name, change, message):
     with pytest.raises(UserError) as raised:
-        solve.table(options(name, **change))
+        solve.table(options(name, **change), name="t")
     assert message in str(raised.value)
 
 
-def test_options_that_are_no_mapping_are_refused():
-    with pytest.raises(UserError, match="a mapping with the keys"):
-        tables.load("controls").table([1])
+def test_options_depend_on_whether_a_data_set_is_read(digits):
+    folder, *_ = digits
+    with pytest.raises(UserError, match="unknown key 'mixtures'; allowed: repetitions, seed, sizes"):
+        solve.table(options("condition1_mixture"), folder)
+    with pytest.raises(UserError, match="theory table 'controls' reads no data set"):
+        solve.table(options("controls"), folder)
+    with pytest.raises(UserError, match="theory table 'control' is unknown"):
+        tables.options("control", reads_data=True)
+
+
+def test_options_are_read_without_numpy():
+    code = (
+        "import sys; from muon_imbalance.theory import tables\n"
+        "for name in tables.TABLES.names(): assert tables.options(name).model_fields\n"
+        "print('numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_priors_by_name():
     given = {"k": 4, "d": 4, "mu": 1.0, "sigma2": 1.0}
-    found = mixtures({"a": given | {"p": "uniform"}, "b": given | {"p": "zipf"}, "c": given | {"p": {"step": 20}}})
-    for name, p in (("a", moments.uniform(4)), ("b", moments.zipf(4)), ("c", moments.step(4, 20))):
-        assert found[name].p == pytest.approx(p)
+    for prior, p in (("uniform", moments.uniform(4)), ("zipf", moments.zipf(4)), ({"step": 20}, moments.step(4, 20))):
+        settings = checked(MixtureSettings, given | {"p": prior}, "mixture")
+        assert moments.Mixture.of(settings).p == pytest.approx(p)

@@ -84,7 +84,7 @@ def test_gradients_are_those_of_autograd():
 def test_specgd_and_gd_follow_their_closed_forms(broken):
     """``broken`` drops sigma^2 from the moments: the comparison must notice (mutation)."""
     depths, delta = (1, 2, 3), 5.0
-    task, m = task_of(*depths, delta=delta), population_moments(Mixture.from_config(MIXTURE))
+    task, m = task_of(*depths, delta=delta), population_moments(Mixture(**MIXTURE))
     if broken:
         task.sigma_xx = task.sigma_xx - MIXTURE["sigma2"] * torch.eye(4, dtype=torch.float64)
     spectral, off = train(task, "specgd", 0.01, 75)

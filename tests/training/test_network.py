@@ -152,6 +152,7 @@ def test_the_narrow_network_at_full_width_is_torchvisions():
         assert spread[0] == pytest.approx(spread[1], rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("experiment", "optimizer", "side"), [("cifar10_r20", "muon", 32), ("cifar100_r20", "nmd", 32), (None, "adam", 64)]
 )

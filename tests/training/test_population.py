@@ -48,7 +48,7 @@ def test_losses_agree_with_the_theory_package(task):
     alpha = np.array([0.2, 0.5, 0.1])
     weight = task.u[:, :, :3] * torch.from_numpy(alpha) @ task.v[:, :, :3].mT
     values = task.evaluate({"weight": weight})
-    mixture = Mixture.from_config(MIXTURE)
+    mixture = Mixture(**MIXTURE)
     expected = losses.class_losses(alpha, mixture)
     for group in range(3):
         assert values["population", f"class_{group}", "alpha"][1] == pytest.approx(alpha[group], abs=1e-12)
@@ -61,7 +61,7 @@ def test_losses_agree_with_the_theory_package(task):
 @pytest.mark.parametrize("broken", [False, True])
 def test_gd_follows_its_closed_form(task, broken):
     """``broken`` drops sigma^2 from the moments: the comparison must notice (mutation)."""
-    moments = population_moments(Mixture.from_config(MIXTURE))
+    moments = population_moments(Mixture(**MIXTURE))
     if broken:
         task.sigma_xx = task.sigma_xx - MIXTURE["sigma2"] * torch.eye(5, dtype=torch.float64)
     params, lr, steps = task.init(), 0.05, 40
@@ -94,7 +94,7 @@ def test_one_hot_labels_have_the_identity_as_basis():
     assert torch.equal(task.u, torch.eye(3, dtype=torch.float64).expand(2, 3, 3))
     assert torch.equal(task.v, rotated.v) and not torch.equal(task.v[0], task.v[1])
     found = moments_of(task, 0)
-    expected = population_moments(Mixture.from_config(MIXTURE), np.eye(3), task.v[0].numpy())
+    expected = population_moments(Mixture(**MIXTURE), np.eye(3), task.v[0].numpy())
     np.testing.assert_allclose(found, np.vstack([expected.sigma_xx, expected.sigma_yx]), atol=1e-14)
 
 

@@ -1,16 +1,28 @@
 """JSON on a stage's command line."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 from muon_imbalance.common.errors import UserError
 
 
-def json_argument(text: str, option: str, kinds: tuple[type, ...] = (dict,)):
-    """The value of ``option``; :class:`UserError` unless it is JSON of one of these types."""
+def json_argument(text: str, option: str, kinds: tuple[type, ...] = (dict,)) -> Any:
+    """The value of ``option``, JSON as text or as ``@file``.
+
+    Raises:
+        UserError: it cannot be read, holds NaN or an infinity, or is of another type than ``kinds``.
+    """
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
+        given = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
+        value = json.loads(given, parse_constant=_refuse)
+    except (OSError, ValueError) as error:
         raise UserError(f"{option} is not JSON: {error}") from None
     if not isinstance(value, kinds):
-        raise UserError(f"{option} is {value!r}; it must be a JSON {' or '.join(kind.__name__ for kind in kinds)}")
+        shown = repr(value)[:80]
+        raise UserError(f"{option} is {shown}; it must be a JSON {' or '.join(kind.__name__ for kind in kinds)}")
     return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")

@@ -1,4 +1,4 @@
-"""Mistakes a user can make, told in one sentence."""
+"""Mistakes a user can make, explained in one sentence."""
 
 import gc
 import logging

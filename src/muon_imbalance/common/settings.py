@@ -60,14 +60,16 @@ def checked(kind: type[Kind], given: Mapping[str, Any], where: str) -> Kind:
 def explain(error: ValidationError, kind: type[Settings], where: str) -> str:
     """The first mistake in one sentence: place, value, and what is allowed."""
     first = min(error.errors(), key=lambda one: (one["type"] != "extra_forbidden", len(one["loc"])))
-    owner, path = kind, []
+    owner, path, in_map = kind, [], False
     for part in first["loc"]:  # names, positions in lists, and what pydantic adds to name a branch of a union
-        if isinstance(part, int):
+        if isinstance(part, int) or in_map:
             path.append(str(part))
+            in_map = False
         elif part in owner.model_fields or first["type"] in ("extra_forbidden", "missing") and part == first["loc"][-1]:
             path.append(part)
             field = owner.model_fields.get(part)
             inner = next(iter(_models(field.annotation)), None) if field else None
+            in_map = bool(field) and dict in map(get_origin, (field.annotation, *get_args(field.annotation)))
             owner, holder = inner or owner, owner
     place = ".".join([where, *path])
     if first["type"] == "extra_forbidden":

@@ -1,7 +1,6 @@
 """Where a figure comes from: the json file beside it."""
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -10,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.files import read_json
 from muon_imbalance.reporting.notebooks import notebook_file
 
 KEYS = (
@@ -28,7 +28,9 @@ KEYS = (
 )
 """Keys of a sidecar, in this order."""
 SPEC_KEYS = {"title", "scale", "command", "experiments", "seeds", "claims", "data"}
-"""Keys of the specification that a rule passes."""
+"""Keys of the specification that a rule passes; ``origins`` (setting -> one of :data:`ORIGINS`) may be added."""
+ORIGINS = ("paper", "source", "chosen")
+"""Where the value of a setting comes from: the paper, its published code or data, or our choice."""
 STAND_INS = {"real-other", "composed"}
 """Kinds of data that must be named in the title of what they show."""
 NO_DATA = "none, computed from formulas"
@@ -39,6 +41,7 @@ _PACKAGES = (
     "papermill",
     "pyarrow",
     "scipy",
+    "seaborn",
     "snakemake",
     "torch",
     "torchvision",
@@ -47,16 +50,19 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 
 def check_spec(spec: Mapping[str, object]) -> None:
-    """Refuse a specification with a key too few or too many.
+    """Refuse a specification with a key too few or too many, or with an unknown origin.
 
     Raises:
         UserError: naming the keys.
     """
-    missing, unknown = sorted(SPEC_KEYS - set(spec)), sorted(set(spec) - SPEC_KEYS)
+    missing, unknown = sorted(SPEC_KEYS - set(spec)), sorted(set(spec) - SPEC_KEYS - {"origins"})
     if missing or unknown:
         raise UserError(
             f"provenance: missing keys {missing}, unknown keys {unknown}; the keys are {', '.join(sorted(SPEC_KEYS))}"
         )
+    for setting, origin in spec.get("origins", {}).items():
+        if origin not in ORIGINS:
+            raise UserError(f"provenance: origins.{setting} = {origin!r}; allowed: {', '.join(ORIGINS)}")
 
 
 def read_manifests(paths: Sequence[str | Path]) -> list[dict]:
@@ -67,13 +73,10 @@ def read_manifests(paths: Sequence[str | Path]) -> list[dict]:
     """
     found = []
     for path in paths:
-        try:
-            manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-            found.append({key: manifest[key] for key in ("name", "kind", "sha256", "label")})
-        except FileNotFoundError:
-            raise UserError(f"data manifest {path} does not exist") from None
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise UserError(f"data manifest {path} cannot be used: {error!r}") from None
+        manifest, keys = read_json(path, hint="build the data set again"), ("name", "kind", "sha256", "label")
+        if missing := [key for key in keys if key not in manifest]:
+            raise UserError(f"data manifest {path} lacks {', '.join(missing)}: build the data set again")
+        found.append({key: manifest[key] for key in keys})
     return found
 
 
@@ -151,7 +154,8 @@ def packages() -> dict[str, str]:
 def sidecar(identifier: str, notebook: str | Path, spec: Mapping, data: Sequence[Mapping]) -> dict:
     """The record written beside a figure (``spec``: :data:`SPEC_KEYS`, ``data``: :func:`read_manifests`).
 
-    ``code_sha256`` covers the notebook and the files of the package that rendering it runs.
+    ``code_sha256`` covers the notebook and the files of the package that rendering it runs. ``origins`` are
+    added where they are given.
     """
     check_spec(spec)
     files = notebook_file.source_files(notebook_file.read(notebook), notebook)
@@ -169,4 +173,4 @@ def sidecar(identifier: str, notebook: str | Path, spec: Mapping, data: Sequence
         "packages": packages(),
         "claims": spec["claims"],
     }
-    return {key: record[key] for key in KEYS}
+    return {key: record[key] for key in KEYS} | ({"origins": dict(spec["origins"])} if spec.get("origins") else {})

@@ -25,7 +25,7 @@ def check(folder: Path, names: set[str], who: str) -> None:
     """The folder must hold exactly the files ``names``, none of them empty.
 
     Raises:
-        UserError: a file is missing, empty, or nobody asked for it.
+        UserError: a file is missing, empty, or not expected.
     """
     found = {path.name for path in folder.iterdir()}
     if names - found:

@@ -11,15 +11,15 @@ become pages in the folder ``notebooks/`` beside the report; pages of notebooks 
 
 import argparse
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from muon_imbalance.analysis.claims import audit as audits
+from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.files import write_text
 from muon_imbalance.common.progress import start_logging
-from muon_imbalance.reporting.options import read_json
-from muon_imbalance.reporting.site import audit_page, index_page, pages
+from muon_imbalance.reporting.site import audit_page, figure_section, index_page, pages, verdicts
 
 KEYS = {"files", "executed", "log"}
 log = logging.getLogger("muon_imbalance")
@@ -35,14 +35,6 @@ def check_figures(figures: Mapping[str, Mapping]) -> None:
         if not isinstance(entry, dict) or set(entry) != KEYS:
             found = sorted(entry) if isinstance(entry, dict) else entry
             raise UserError(f"--figures: {identifier} has {found}; needed are the keys {', '.join(sorted(KEYS))}")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file so that it is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
 
 
 def publish(
@@ -66,7 +58,7 @@ def publish(
     shown = []
     for identifier, entry in figures.items():
         target = folder / f"{Path(entry['executed']).stem}.html"
-        part = index_page.figure(entry, scale, output, target)
+        part = figure_section.figure(entry, scale, output, target)
         if part["id"] != identifier:
             raise UserError(f"--figures: the files of {identifier} belong to {part['id']}")
         made[target] = pages.page(
@@ -78,7 +70,7 @@ def publish(
             name=f"the page of {entry['executed']}",
         )
         shown.append(part)
-    judged = index_page.read_claims(claims)
+    judged = verdicts.read_claims(claims)
     if audit is not None:
         content, target = audits.read(audit), output.parent / "audit.html"
         audits.check_references(content, [claim["id"] for claim in judged], list(figures))
@@ -87,7 +79,7 @@ def publish(
         shown, judged, scale=scale, command=command, scale_note=scale_note, audit="audit.html" if audit else None
     )
     for path, text in made.items():
-        _write(path, text)
+        write_text(path, text)
     for stale in set(folder.glob("*.html")) - set(made):
         stale.unlink()
     return list(made)
@@ -107,7 +99,7 @@ def main() -> None:
     start_logging()
     written = publish(
         options.claims,
-        read_json(options.figures, "--figures"),
+        json_argument(options.figures, "--figures"),
         options.output,
         scale=options.scale,
         command=options.command or f"make paper SCALE={options.scale}",

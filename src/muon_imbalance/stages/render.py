@@ -10,18 +10,18 @@ publishes all of them together or none. Besides ``--parameters`` the notebook ge
 """
 
 import argparse
-import json
 import logging
 import time
 from pathlib import Path
 
 import nbformat
 
+from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.files import write_json, write_text
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.reporting import provenance, publish_files
 from muon_imbalance.reporting.notebooks import runner, scrub
-from muon_imbalance.reporting.options import read_json
 
 SUFFIXES = {"fig": ("pdf", "png", "csv"), "tab": ("csv", "html"), "card": ("pdf", "png", "csv")}
 """What a notebook writes, by the first part of its id."""
@@ -72,7 +72,7 @@ def render(
         files.mkdir()
         node = runner.execute(source, {**parameters, **own, "output_dir": files.as_posix()}, log_notebook)
         publish_files.check(files, wanted, f"notebook {source}")
-        (folder / "sidecar.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(folder / "sidecar.json", record, ensure_ascii=False)
         nbformat.write(scrub.scrub(node, Path.cwd()), folder / "executed.ipynb")
         moves = {files / name: figures_dir / name for name in sorted(wanted)}
         moves[folder / "sidecar.json"] = figures_dir / f"{source.stem}.json"
@@ -89,7 +89,7 @@ def render(
                 name=f"the page {page}",
                 code=False,
             )
-            (folder / "page.html").write_text(html, encoding="utf-8")
+            write_text(folder / "page.html", html)
             moves[folder / "page.html"] = page
         publish_files.promote(moves)
     return list(moves.values())
@@ -114,8 +114,8 @@ def main() -> None:
     published = render(
         options.id,
         options.notebook,
-        read_json(options.parameters, "--parameters"),
-        read_json(options.provenance, "--provenance"),
+        json_argument(options.parameters, "--parameters"),
+        json_argument(options.provenance, "--provenance"),
         options.figures_dir,
         options.executed,
         options.log_notebook,

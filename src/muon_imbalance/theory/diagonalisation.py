@@ -1,6 +1,6 @@
 """How nearly a pair of moment matrices satisfies Condition 1 (Sec. 3.2, App. C; Gidel et al. 2019).
 
-Condition 1 asks for ``Sigma_yx = U S_yx V^T`` and ``Sigma_xx = V S_xx V^T`` with the same V. The relaxed form
+Condition 1 requires ``Sigma_yx = U S_yx V^T`` and ``Sigma_xx = V S_xx V^T`` with the same V. The relaxed form
 is ``Sigma_xx = V (S_xx + B) V^T`` with an off-diagonal ``B``, ``||B|| << ||S_xx||``.
 """
 

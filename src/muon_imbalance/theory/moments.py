@@ -5,17 +5,14 @@ are ``x | y = c ~ N(mu V e_c, sigma2 I_d)``. The first k columns of the orthogon
 the class means.
 """
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from muon_imbalance.common.errors import UserError
-from muon_imbalance.theory.options import take
+from muon_imbalance.common.settings import checked
+from muon_imbalance.theory.options import MixtureSettings, StepPrior
 
 Array = NDArray[np.float64]
 
@@ -37,18 +34,29 @@ def step(k: int, ratio: float) -> Array:
     return weights / weights.sum()
 
 
-def _number(key: str, value: Any, allowed: str, kind: type = Real) -> Any:
-    if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
-        raise UserError(f"mixture.{key} is {value!r}; allowed: {allowed}")
-    return value
+def _prior(options: MixtureSettings) -> list[float]:
+    """Class probabilities, whether listed or given by name."""
+    if isinstance(options.p, list):
+        return options.p
+    if isinstance(options.p, StepPrior):
+        return step(options.k, options.p.step).tolist()
+    return {"uniform": uniform, "zipf": zipf}[options.p](options.k).tolist()
+
+
+def _plain(value: Any) -> Any:
+    """A value as a configuration would hold it: no NumPy, lists for tuples."""
+    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return list(value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)
 class Mixture:
     """Data model (DM): k classes in d dimensions with orthogonal means of norm ``mu``.
 
-    ``sigma2`` is the noise variance per coordinate, ``p`` is a tuple of k probabilities in any order. Raises
-    :class:`UserError` for values outside the model.
+    ``sigma2`` is the noise variance per coordinate, ``p`` is a tuple of k probabilities in any order.
+
+    Raises:
+        UserError: a value outside the model, see :class:`MixtureSettings`.
     """
 
     k: int
@@ -58,34 +66,15 @@ class Mixture:
     sigma2: float
 
     def __post_init__(self):
-        k = int(_number("k", self.k, "an integer >= 2 (number of classes)", Integral))
-        if k < 2:
-            raise UserError(f"mixture.k is {k}; allowed: an integer >= 2 (number of classes)")
-        d = int(_number("d", self.d, f"an integer >= k = {k} (input dimension)", Integral))
-        if d < k:
-            raise UserError(f"mixture.d is {d}; allowed: an integer >= k = {k}, since the k means are orthogonal")
-        p = self.p.tolist() if isinstance(self.p, np.ndarray) else self.p
-        if not isinstance(p, Sequence) or isinstance(p, str) or len(p) != k:
-            raise UserError(f"mixture.p is {p!r}; allowed: a list of k = {k} probabilities")
-        p = tuple(float(_number(f"p[{i}]", value, "a number in (0, 1)")) for i, value in enumerate(p))
-        for index, value in enumerate(p):
-            if not 0 < value < 1:
-                raise UserError(f"mixture.p[{index}] is {value}; allowed: a number in (0, 1)")
-        if abs(math.fsum(p) - 1) > 1e-9:
-            raise UserError(f"mixture.p sums to {math.fsum(p):.12g}; allowed: probabilities that sum to 1")
-        mu = float(_number("mu", self.mu, "a number > 0 (norm of the class means)"))
-        sigma2 = float(_number("sigma2", self.sigma2, "a number > 0 (noise variance per coordinate)"))
-        if mu <= 0:
-            raise UserError(f"mixture.mu is {mu}; allowed: a number > 0 (norm of the class means)")
-        if sigma2 <= 0:
-            raise UserError(f"mixture.sigma2 is {sigma2}; allowed: a number > 0 (noise variance per coordinate)")
-        for key, value in {"k": k, "d": d, "p": p, "mu": mu, "sigma2": sigma2}.items():
+        given = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        options = checked(MixtureSettings, given, "mixture")
+        for key, value in {**dict(options), "p": tuple(_prior(options))}.items():
             object.__setattr__(self, key, value)
 
     @classmethod
-    def from_config(cls, config: Any) -> "Mixture":
-        """Mixture from a mapping with exactly the keys k, d, p, mu, sigma2. Raises :class:`UserError`."""
-        return cls(**take(config, tuple(field.name for field in fields(cls)), named="mixture is", prefix="mixture."))
+    def of(cls, options: MixtureSettings) -> "Mixture":
+        """The mixture that settings describe, with a prior given by name written out."""
+        return cls(options.k, options.d, tuple(_prior(options)), options.mu, options.sigma2)
 
     @property
     def snr(self) -> float:

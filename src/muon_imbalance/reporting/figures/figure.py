@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.files import write_text
 from muon_imbalance.reporting.figures import layout, style
 from muon_imbalance.reporting.site import tables
 
@@ -40,7 +41,7 @@ def subplots(
 ) -> tuple[Figure, np.ndarray]:
     """A styled figure and its axes ``[rows, columns]`` (always a 2-D array); sizes in inches."""
     style.use_style()
-    extra = 0.7  # room for heading, legend and footer
+    extra = 0.7  # for heading, legend and footer
     return plt.subplots(rows, columns, figsize=(width, rows * row_height + extra), squeeze=False, **kwargs)
 
 
@@ -99,5 +100,5 @@ def save_table(table: pd.DataFrame, output_dir: str | Path, stem: str, caption: 
     csv, html = (folder / f"{stem}.{suffix}" for suffix in ("csv", "html"))
     table.to_csv(csv, index=False, lineterminator="\n")
     fragment = tables.fragment(table, caption)
-    html.write_text(tables.document(fragment, caption), encoding="utf-8")
+    write_text(html, tables.document(fragment, caption))
     return Saved([csv, html], html=fragment)

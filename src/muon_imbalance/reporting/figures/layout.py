@@ -1,4 +1,4 @@
-"""Heading, legend and footer of a figure, kept clear of its panels and of each other.
+"""Heading, legend and footer of a figure, clear of its panels and of each other.
 
 Matplotlib's constrained layout knows them one by one only; placed together they would overlap.
 """
@@ -51,11 +51,11 @@ def note(fig: Figure, text: str, role: str, size: float, **kwargs) -> None:
 
 def legend(fig: Figure, entries: Mapping[str, Artist], columns: int | None = None) -> None:
     """Legend of ``fig`` below its panels, label to handle; as many columns as fit unless ``columns`` says."""
-    room, renderer = 0.98 * fig.get_figwidth() * fig.dpi, fig.canvas.get_renderer()
+    width, renderer = 0.98 * fig.get_figwidth() * fig.dpi, fig.canvas.get_renderer()
     for count in range(columns or len(entries), 0, -1):
         frame = {"loc": "lower center", "borderpad": 0.0, "borderaxespad": 0.0, "ncols": count}
         drawn = fig.legend(list(entries.values()), list(entries), **frame)
-        if columns or count == 1 or drawn.get_window_extent(renderer).width <= room:
+        if columns or count == 1 or drawn.get_window_extent(renderer).width <= width:
             break
         drawn.remove()
     arrange(fig)

@@ -29,7 +29,7 @@ SMALLEST_FONT = 7.0
 
 FROBENIUS, MAXIMUM, SPECTRAL = "#0072B2", "#D18B00", "#B3123A"
 COMPONENTS = ("#1b1b1b", "#7b3294", "#1b9e77", "#e08214", "#2166ac")
-"""Colours of a linear model's components, from the most frequent class on, where curves are not told by optimizer."""
+"""Colours of a linear model's components, most frequent class first, where colours do not stand for optimizers."""
 
 
 def _shade(colour: str, towards: str, share: float) -> str:

@@ -1,16 +1,30 @@
-"""What a committed notebook must look like, read from its source; nothing is run and no Jupyter package is
-needed.
+"""A committed notebook read from its source: what it must look like, its parameters, the modules it imports.
+
+Nothing is run and no Jupyter package is needed.
 """
 
 import ast
 import json
+import math
+import re
 from pathlib import Path
+from typing import Literal
+
+from pydantic import create_model
 
 from muon_imbalance.common.closure import PACKAGE, closure, module_file
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings
 
 KERNEL = "python3"
 PARAMETERS_TAG = "parameters"
+FILLED_IN = frozenset(
+    {"runs", "theory", "datasets", "settings", "output_dir", "title", "data_label", "scale"}
+    | {"optimizer", "measured", "groups"}  # of a report card
+)
+"""Parameters that the workflow and the runner fill in; the others can be set under a figure's ``parameters``."""
+_RANGE = re.compile(r"in (?P<left>[\[(])(?P<low>-inf|[-+.\de]+), (?P<high>inf|[-+.\de]+)(?P<right>[\])]): ")
+_WORDS = re.compile(r"(\w+(?: or \w+)+): ")
 
 
 def read(path: str | Path) -> dict:
@@ -46,23 +60,30 @@ def _code(cell: dict) -> ast.Module:
     return ast.parse("\n".join(lines))
 
 
-def parameters(notebook: dict, path: str | Path) -> dict[str, object]:
-    """Names and default values in the one cell tagged ``parameters``.
+def _parameters_cell(notebook: dict, path: str | Path) -> tuple[str, list[ast.stmt]]:
+    """Text and statements of the one cell tagged ``parameters``.
 
     Raises:
-        UserError: there is not exactly one such cell, or it holds anything but ``name = literal`` (a
-        value derived
-            there would go stale when the runner sets the names it was derived from).
+        UserError: there is not exactly one, or it is no Python.
     """
     tagged = [cell for cell in notebook["cells"] if PARAMETERS_TAG in cell.get("metadata", {}).get("tags", ())]
     if len(tagged) != 1:
         raise UserError(f"notebook {path} has {len(tagged)} cells tagged 'parameters'; exactly one is needed")
-    found: dict[str, object] = {}
     try:
-        statements = _code(tagged[0]).body
+        return source(tagged[0]), _code(tagged[0]).body
     except SyntaxError as error:
         raise UserError(f"notebook {path}: the parameters cell is not valid Python: {error}") from None
-    for statement in statements:
+
+
+def parameters(notebook: dict, path: str | Path) -> dict[str, object]:
+    """Names and default values in the one cell tagged ``parameters``.
+
+    Raises:
+        UserError: there is not exactly one such cell, or it holds anything but ``name = literal`` (a value derived
+            there would go stale when the runner sets the names it was derived from).
+    """
+    found: dict[str, object] = {}
+    for statement in _parameters_cell(notebook, path)[1]:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue  # a docstring
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
@@ -76,6 +97,43 @@ def parameters(notebook: dict, path: str | Path) -> dict[str, object]:
                 "allowed is only name = literal, derive values in the next cell"
             ) from None
     return found
+
+
+def options(path: str | Path) -> type[Settings]:
+    """The parameters of a notebook that the configuration can set, as declared in its parameters cell::
+
+        level = 0.2  # in (0, 1): accuracy from which on a group counts as learned
+        clock = "step"  # step or loss: what the curves are drawn over
+
+    The type is that of the default, the comment says what is allowed (if it begins so) and what the parameter means.
+    :data:`FILLED_IN` are left out. Nothing is run.
+
+    Raises:
+        UserError: no such notebook, a bad parameters cell, or a parameter without a comment.
+    """
+    notebook = read(path)
+    fields = {}
+    for name, value in parameters(notebook, path).items():
+        if name in FILLED_IN:
+            continue
+        comment = re.search(rf"^{name}\b.*?#\s*(.+)$", _parameters_cell(notebook, path)[0], re.MULTILINE)
+        if comment is None:
+            raise UserError(f"notebook {path}: parameter {name} has no comment that says what it means")
+        fields[name] = _field(value, comment.group(1))
+    return create_model("Parameters", __base__=Settings, __doc__=f"Parameters of {Path(path).name}.", **fields)
+
+
+def _field(value: object, comment: str) -> tuple[object, object]:
+    """Annotation and :class:`Field` of a parameter."""
+    kind = list[type(value[0])] if isinstance(value, list) and value else type(value)
+    if limits := _RANGE.match(comment):
+        low, high = (float(limits[part]) for part in ("low", "high"))
+        bounds = {"ge" if limits["left"] == "[" else "gt": low, "le" if limits["right"] == "]" else "lt": high}
+        bounds = {key: limit for key, limit in bounds.items() if math.isfinite(limit)}
+        return kind, Field(value, description=comment[limits.end() :], **bounds)
+    if (words := _WORDS.match(comment)) and isinstance(value, str):
+        return Literal[tuple(words[1].split(" or "))], Field(value, description=comment[words.end() :])
+    return kind, Field(value, description=comment)
 
 
 def imports(notebook: dict, path: str | Path) -> list[str]:

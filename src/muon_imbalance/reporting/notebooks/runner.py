@@ -21,6 +21,7 @@ from nbclient.exceptions import DeadKernelError
 from traitlets import default
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
 from muon_imbalance.reporting.notebooks import notebook_file
 from muon_imbalance.reporting.notebooks.light_papermill import papermill
 
@@ -76,17 +77,19 @@ def _environment() -> Iterator[None]:
 
 
 def check_parameters(path: str | Path, notebook: dict, given: Mapping[str, object]) -> None:
-    """Every parameter of the notebook must be given, and nothing else.
+    """What the workflow fills in must be given; the others have defaults and may be set within their limits.
 
     Raises:
-        UserError: a parameter is unknown or missing.
+        UserError: a parameter is unknown or missing, or a value is not allowed.
     """
     known = notebook_file.parameters(notebook, path)
-    unknown, missing = sorted(set(given) - set(known)), sorted(set(known) - set(given))
+    unknown, missing = sorted(set(given) - set(known)), sorted((set(known) & notebook_file.FILLED_IN) - set(given))
     if unknown:
         raise UserError(f"notebook {path} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     if missing:
         raise UserError(f"notebook {path} needs the parameter {', '.join(missing)}, which was not given")
+    own = {name: value for name, value in given.items() if name not in notebook_file.FILLED_IN}
+    checked(notebook_file.options(path), own, f"notebook {path}: parameters")
 
 
 def _prepare(notebook: dict) -> nbformat.NotebookNode:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from muon_imbalance.analysis.claims import audit
-from muon_imbalance.reporting.site import index_page, offline, pages
+from muon_imbalance.reporting.site import figure_section, offline, pages
 
 TITLE = "Audit"
 
@@ -16,7 +16,7 @@ def page(
 
     Args:
         content: of :func:`audit.read`.
-        claims: records of :func:`site.read_claims`.
+        claims: records of :func:`verdicts.read_claims`.
         figures: ids that the report shows; others are named without a link.
         back: path of the report; ``output``: path of this page.
 
@@ -39,7 +39,7 @@ def _resolved(entry: Mapping, claims: Sequence[Mapping], figures: Sequence[str],
     records = {claim["id"]: claim for claim in claims}
     names = dict.fromkeys(name for reference in entry["claims"] for name in audit.matching(reference, records))
     shown = [
-        {"name": index_page.name(figure), "href": f"{report}#{figure}" if figure in figures else None}
+        {"name": figure_section.name(figure), "href": f"{report}#{figure}" if figure in figures else None}
         for figure in entry["figures"]
     ]
     return {**entry, "figures": shown, "claims": [records[name] for name in names]}

@@ -10,26 +10,31 @@ Rows per mixture (``curve``), with the groups ``minority`` and ``balanced``:
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.theory import controls, flows, losses
 from muon_imbalance.theory.bounds import PARTS
 from muon_imbalance.theory.moments import Mixture, population_moments
-from muon_imbalance.theory.options import take
-from muon_imbalance.theory.tables.rows import frame, mixtures, rows, whole
+from muon_imbalance.theory.options import Mixtures
+from muon_imbalance.theory.tables.rows import frame, rows
 
 
-def table(options: Any, data: Path | None = None) -> pd.DataFrame:
-    """The table of ``{mixtures: {name: mixture}, points}``. Raises :class:`UserError`."""
-    del data
-    given = take(options, ("mixtures", "points"))
-    points = whole("points", given["points"], 2, 10_000)
+class Options(Settings):
+    """What part of SpecGF's lead is imbalance and what part is step length, by mixture (fig_s2)."""
+
+    mixtures: Mixtures = Field(description="data models, by the name that their curves get")
+    points: int = Field(ge=2, le=10_000, description="times, and shares of the way of the total loss, of each curve")
+
+
+def table(options: Options, data: Path | None = None) -> pd.DataFrame:
+    """The table, see the module's text."""
     parts = []
-    for name, mixture in mixtures(given["mixtures"]).items():
-        parts += _by_time(name, mixture, points) + _by_progress(name, mixture, points)
+    for name, settings in options.mixtures.items():
+        mixture = Mixture.of(settings)
+        parts += _by_time(name, mixture, options.points) + _by_progress(name, mixture, options.points)
     return frame(parts)
 
 

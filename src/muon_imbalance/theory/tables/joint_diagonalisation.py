@@ -10,37 +10,47 @@ Rows (``step``: samples n, ``t``: repetition): metrics ``spectral`` and ``froben
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.theory import diagonalisation
 from muon_imbalance.theory.moments import Mixture, population_moments
-from muon_imbalance.theory.options import take
-from muon_imbalance.theory.tables.rows import frame, mixtures, rows, whole
+from muon_imbalance.theory.options import Mixtures, Samples, Seed
+from muon_imbalance.theory.tables.rows import frame, rows
 
 SHOWN = 14
 """Rows and columns of the matrix that are kept."""
 
 
-def table(options: Any, data: Path | None = None) -> pd.DataFrame:
-    """The table of ``{mixtures, sizes, repetitions, seed}``, or of a data set (then without ``mixtures``).
+class DataOptions(Settings):
+    """The off-diagonal part that Condition 1 neglects, of a data set's samples (fig_s7)."""
 
-    Sizes larger than a data set are left out and its own size is added. Raises :class:`UserError`.
+    sizes: list[Samples] = Field(min_length=1, description="numbers of samples; the data set's own is added")
+    repetitions: int = Field(ge=1, le=10_000, description="draws of each size")
+    seed: Seed = Field(0, description="seed of the draws")
+
+
+class Options(DataOptions):
+    """The off-diagonal part that Condition 1 neglects, of samples of mixtures (fig_s7)."""
+
+    sizes: list[Samples] = Field(min_length=1, description="numbers of samples")
+    mixtures: Mixtures = Field(description="data models, by the name that their curves get")
+
+
+def table(options: DataOptions, data: Path | None = None) -> pd.DataFrame:
+    """The table, see the module's text.
+
+    Raises:
+        UserError: the data set has no images, or fewer than one of ``sizes``.
     """
-    keys = ("sizes", "repetitions", "seed")
-    given = take(options, keys if data else ("mixtures", *keys))
-    if not isinstance(given["sizes"], list) or not given["sizes"]:
-        raise UserError(f"sizes is {given['sizes']!r}; allowed: a list of numbers of samples")
-    sizes = [whole("sizes", size, 2) for size in given["sizes"]]
-    repetitions, seed = whole("repetitions", given["repetitions"], 1), whole("seed", given["seed"], 0)
     if data:
-        return frame(_of_data(*_read(data), sizes, repetitions, seed))
+        return frame(_of_data(*_read(data), options))
     parts = []
-    for number, (name, mixture) in enumerate(mixtures(given["mixtures"]).items()):
-        parts += _of_mixture(name, mixture, sizes, repetitions, np.random.default_rng([seed, number]))
+    for number, (name, settings) in enumerate(options.mixtures.items()):
+        parts += _of_mixture(name, Mixture.of(settings), options, np.random.default_rng([options.seed, number]))
     return frame(parts)
 
 
@@ -49,15 +59,15 @@ def _ratios(curve: str, group: str, moments: tuple[np.ndarray, np.ndarray], n: i
     return [rows(curve, norm, group, value, n, float(repetition)) for norm, value in found.items()]
 
 
-def _of_mixture(name: str, mixture: Mixture, sizes: list[int], repetitions: int, rng: np.random.Generator) -> list:
-    exact = population_moments(mixture)
+def _of_mixture(name: str, mixture: Mixture, options: Options, rng: np.random.Generator) -> list:
+    most, exact = max(options.sizes), population_moments(mixture)
     parts = _ratios(f"{name}/population", "uncentred", (exact.sigma_xx, exact.sigma_yx), 0, 0)
-    for repetition in range(repetitions):
-        label = rng.choice(mixture.k, size=max(sizes), p=mixture.p)
-        x = np.sqrt(mixture.sigma2) * rng.standard_normal((max(sizes), mixture.d))
+    for repetition in range(options.repetitions):
+        label = rng.choice(mixture.k, size=most, p=mixture.p)
+        x = np.sqrt(mixture.sigma2) * rng.standard_normal((most, mixture.d))
         x[np.arange(len(x)), label] += mixture.mu
         y = np.eye(mixture.k)[label]
-        for n in sizes:
+        for n in options.sizes:
             parts += _ratios(name, "uncentred", diagonalisation.sample_moments(x[:n], y[:n]), n, repetition)
     return parts
 
@@ -74,11 +84,14 @@ def _read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return images.reshape(len(images), -1) / np.float64(255), np.eye(int(label.max()) + 1)[label]
 
 
-def _of_data(x: np.ndarray, y: np.ndarray, sizes: list[int], repetitions: int, seed: int) -> list:
+def _of_data(x: np.ndarray, y: np.ndarray, options: DataOptions) -> list:
+    if (most := max(options.sizes)) > len(x):
+        raise UserError(f"sizes = {most}; allowed: up to the {len(x)} training samples of the data set")
     parts = []
-    for n in sorted({size for size in sizes if size < len(x)} | {len(x)}):
-        for repetition in range(repetitions if n < len(x) else 1):
-            chosen = np.random.default_rng([seed, n, repetition]).permutation(len(x))[:n] if n < len(x) else slice(None)
+    for n in sorted({*options.sizes, len(x)}):
+        for repetition in range(options.repetitions if n < len(x) else 1):
+            rng = np.random.default_rng([options.seed, n, repetition])
+            chosen = rng.permutation(len(x))[:n] if n < len(x) else slice(None)
             moments = diagonalisation.sample_moments(x[chosen], y[chosen])
             parts += _ratios("data", "uncentred", moments, n, repetition)
             parts += _ratios("data", "centred", diagonalisation.centred(moments, x[chosen], y[chosen]), n, repetition)

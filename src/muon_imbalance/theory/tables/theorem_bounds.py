@@ -14,12 +14,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.theory import bounds, sweep
 from muon_imbalance.theory.moments import Mixture
-from muon_imbalance.theory.options import take
-from muon_imbalance.theory.tables.rows import frame, mixtures, rows, whole
+from muon_imbalance.theory.options import Mixtures, Seed
+from muon_imbalance.theory.tables.rows import frame, rows
 
-KINDS = ("inside", "edge", "anywhere")
+
+class Draws(Settings):
+    """How many mixtures are drawn in each way, see :func:`draw`."""
+
+    inside: int = Field(ge=1, le=1_000_000, description="inside the conditions of Theorems 1 and 2")
+    edge: int = Field(ge=1, le=1_000_000, description="at the edge of the conditions, where the gaps are smallest")
+    anywhere: int = Field(ge=1, le=1_000_000, description="inside or outside the conditions")
+
+
+class Options(Settings):
+    """Theorems 1 to 4 against random mixtures, inside and outside their conditions (fig_s1)."""
+
+    draws: Draws = Field(description="number of mixtures drawn in each way")
+    most_classes: int = Field(ge=3, le=100, description="largest number of classes drawn")
+    mixtures: Mixtures = Field(description="data models added to the draws, by the name that their rows get")
+    seed: Seed = Field(0, description="seed of the draws")
 
 
 def draw(kind: str, rng: np.random.Generator, most: int) -> Mixture:
@@ -59,24 +75,15 @@ def _ratios(drawn: list[Mixture]) -> dict[str, dict[str, np.ndarray]]:
     return found
 
 
-def table(options: Any, data: Path | None = None) -> pd.DataFrame:
-    """The table of ``{draws: {inside, edge, anywhere: counts}, most_classes, mixtures: {name: ...}, seed}``.
-
-    ``mixtures`` are added to the draws under their own names. Raises :class:`UserError`.
-    """
-    del data
-    given = take(options, ("draws", "most_classes", "mixtures", "seed"))
-    counts = take(given["draws"], KINDS)
-    most, seed = whole("most_classes", given["most_classes"], 3, 100), whole("seed", given["seed"], 0)
+def table(options: Options, data: Path | None = None) -> pd.DataFrame:
+    """The table, see the module's text; ``mixtures`` are added to the draws under their own names."""
     drawn, kinds = [], []
-    for number, kind in enumerate(KINDS):
-        rng = np.random.default_rng([seed, number])
-        count = whole(f"draws.{kind}", counts[kind], 1)
-        drawn += [draw(kind, rng, most) for _ in range(count)]
+    for number, (kind, count) in enumerate(options.draws):
+        rng = np.random.default_rng([options.seed, number])
+        drawn += [draw(kind, rng, options.most_classes) for _ in range(count)]
         kinds += [kind] * count
-    named = mixtures(given["mixtures"])
-    drawn, kinds = drawn + list(named.values()), kinds + list(named)
-    return frame(_rows(drawn, np.array(kinds)))
+    drawn += [Mixture.of(settings) for settings in options.mixtures.values()]
+    return frame(_rows(drawn, np.array(kinds + list(options.mixtures))))
 
 
 def _rows(drawn: list[Mixture], kinds: np.ndarray) -> list[pd.DataFrame]:

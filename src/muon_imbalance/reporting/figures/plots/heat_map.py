@@ -1,34 +1,53 @@
-"""One map of a grid: values in cells of learning rate x other hyperparameters, the selected cell framed."""
+"""Heat maps: the grid of an optimizer's hyperparameters with the selected cell framed, and plain matrices."""
 
 import json
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.patches import Rectangle
+from seaborn.utils import relative_luminance
 
 from muon_imbalance.reporting.figures import style
 
 Cell = tuple[str, str, str]
 """Learning rate, momentum and further hyperparameters (JSON), as ``grids.CELL`` names them."""
+DARK = 0.25
+"""Relative luminance of a cell below which its value is written in white (at 0.18 black and white are as clear)."""
 
 
-def draw(ax: Axes, table: pd.DataFrame, selected: Cell, cmap: str, top: float, told: Callable[[float], str]) -> None:
-    """Cells of ``table`` (index: learning rates, columns: momentum and hyper), from white at 0; dashes: diverged.
+def draw(ax: Axes, table: pd.DataFrame, selected: Cell, cmap: str, limits: tuple[float, float], number: str) -> None:
+    """Cells of ``table`` (index: learning rates, columns: momentum and hyper) with their values; dashes: diverged.
 
     Args:
-        top: value of the darkest colour.
-        told: a value as it is written into its cell.
+        limits: values of the first and of the last colour.
+        number: format of the values, such as ``{:.1f}``.
     """
-    ax.imshow(table, cmap=cmap, vmin=0, vmax=top, aspect="auto")
-    for (y, x), value in np.ndenumerate(table.to_numpy()):
-        text, colour = "–" if np.isnan(value) else told(value), "white" if value > 0.58 * top else "black"
-        ax.text(x, y, text, ha="center", va="center", fontsize=style.SMALLEST_FONT, color=colour)
+    ticks = {"yticklabels": [f"{float(rate):g}" for rate in table.index], "xticklabels": headings(list(table.columns))}
+    matrix(ax, table, cmap, limits, **ticks)
+    colours = ax.collections[0].to_rgba(table.to_numpy())
+    for (y, x), value in np.ndenumerate(table.to_numpy()):  # seaborn's own are too pale, and none where a run diverged
+        text = "–" if np.isnan(value) else number.format(value)
+        dark = not np.isnan(value) and relative_luminance(colours[y, x]) < DARK
+        look = {"fontsize": style.SMALLEST_FONT, "color": "white" if dark else "black"}
+        ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", **look)
     y, x = table.index.get_loc(selected[0]), list(table.columns).index(tuple(selected[1:]))
-    ax.add_patch(Rectangle((x - 0.44, y - 0.44), 0.88, 0.88, fill=False, edgecolor="#D55E00", linewidth=1.8))
-    ax.set_yticks(range(len(table.index)), [f"{float(rate):g}" for rate in table.index])
-    ax.set_xticks(range(table.shape[1]), headings(list(table.columns)))
+    ax.add_patch(Rectangle((x + 0.05, y + 0.05), 0.9, 0.9, fill=False, edgecolor="#D55E00", linewidth=1.8))
+
+
+def matrix(ax: Axes, table: pd.DataFrame | np.ndarray, cmap: str, limits: tuple[float, float], **options) -> None:
+    """Entries of a matrix as colours, without a bar unless ``options`` (of ``seaborn.heatmap``) ask for one."""
+    figure = ax.get_figure(root=True)
+    canvas = figure.canvas
+    FigureCanvasBase(figure)  # it cannot draw: seaborn would draw the whole figure, to see whether labels overlap
+    try:
+        seaborn.heatmap(table, ax=ax, cmap=cmap, vmin=limits[0], vmax=limits[1], **{"cbar": False} | options)
+    finally:
+        figure.set_canvas(canvas)
+    ax.set(xlabel="", ylabel="")  # seaborn writes the names of index and columns
+    ax.tick_params(rotation=0)
     ax.grid(False)
 
 

@@ -46,8 +46,8 @@ def draw(shown: Shown, title: str) -> tuple[Figure, pd.DataFrame]:
     for column, (name, (selected, tables)) in enumerate(shown.items()):
         for row, (label, one) in enumerate(zip(ROWS, tables, strict=True)):
             colours = "Blues" if label.startswith("minority") else "Greys"
-            told = "{:.1f}" if label.endswith("(%)") else "{:.2f}"
-            heat_map.draw(axes[row, column], one, selected, colours, 1.15 * tallest[row], told.format)
+            number = "{:.1f}" if label.endswith("(%)") else "{:.2f}"
+            heat_map.draw(axes[row, column], one, selected, colours, (0, 1.15 * tallest[row]), number)
         axes[0, column].set_title(style.of(name).label)
         axes[-1, column].set_xlabel("β")
     for ax, label in zip(axes[:, 0], ROWS, strict=True):

@@ -28,7 +28,7 @@ def draw(shown: Shown, title: str) -> tuple[Figure, pd.DataFrame]:
     fig, axes = figure.subplots(len(ROWS), len(shown), row_height=1.15, width_ratios=widths)
     for column, (name, (selected, tables)) in enumerate(shown.items()):
         for ax, one in zip(axes[:, column], tables, strict=True):
-            heat_map.draw(ax, one, selected, "Blues", 115, "{:.0f}".format)
+            heat_map.draw(ax, one, selected, "Blues", (0, 115), "{:.0f}")
         axes[0, column].set_title(style.of(name).label)
         axes[-1, column].set_xlabel("β")
     for ax, name in zip(axes[:, 0], ROWS.values(), strict=True):

@@ -1,0 +1,76 @@
+"""The judged claims as the report shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.files import read_json
+from muon_imbalance.reporting.site import tables
+
+CLAIM_KEYS = (
+    "id",
+    "figure",
+    "statement",
+    "paper_ref",
+    "verdict",
+    "n",
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "comparator",
+    "threshold",
+    "data_kind",
+    "note",
+)
+"""Keys of a record in claims.json."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a verdict is shown: never by its colour alone."""
+
+    key: str
+    label: str
+    sign: str
+
+
+VERDICTS = {
+    "holds": Verdict("holds", "holds", "✓"),
+    "fails": Verdict("fails", "fails", "✗"),
+    "inconclusive": Verdict("inconclusive", "inconclusive", "≈"),
+    "not-run": Verdict("not-run", "not run", "–"),
+}
+_SIGNS = {">=": "≥", "<=": "≤"}
+
+
+def read_claims(path: str | Path) -> list[dict]:
+    """Records of claims.json with :class:`Verdict` objects and the rule in words.
+
+    Raises:
+        UserError: the file cannot be read, a record lacks a key, or a verdict is unknown.
+    """
+    found = []
+    for record in read_json(path, list, hint="judge the claims again"):
+        if not isinstance(record, dict):
+            raise UserError(f"{path} holds {record!r}, which is no claim: judge the claims again")
+        missing = [key for key in CLAIM_KEYS if key not in record]
+        if missing:
+            raise UserError(f"{path}: claim {record.get('id')!r} lacks {', '.join(missing)}")
+        if record["verdict"] not in VERDICTS:
+            raise UserError(
+                f"{path}: claim {record['id']} has the verdict {record['verdict']!r}; allowed: {', '.join(VERDICTS)}"
+            )
+        found.append({**record, "verdict": VERDICTS[record["verdict"]], "rule": _rule(record)})
+    return found
+
+
+def _rule(record: Mapping) -> Markup:
+    """The comparator and the threshold it is compared with."""
+    if record["comparator"] is None:
+        return Markup("–")
+    comparator = _SIGNS.get(record["comparator"], record["comparator"])
+    threshold = Markup("") if record["threshold"] is None else tables.cell(record["threshold"])
+    return Markup("{} {}").format(comparator, threshold).strip()
