@@ -1,0 +1,193 @@
+"""The plan: a configuration, read and checked, as typed records that rules, tests, benchmarks and the CLI ask.
+
+    plan = Plan.read(Path("."), {"scale": "smoke"})
+    jobs.job(plan, "colored_mnist", "muon", "final")
+
+Nothing here imports torch.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
+from muon_imbalance.plan import sweeps
+from muon_imbalance.plan.experiments import check_task, experiment
+from muon_imbalance.plan.job import overlaid
+from muon_imbalance.plan.records import (
+    FIGURE,
+    SCALES,
+    Card,
+    CardExperiment,
+    Configuration,
+    Dataset,
+    Experiment,
+    Figure,
+    Optimizer,
+    Training,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a configuration says at one scale.
+
+    Attributes:
+        root: the project's folder.
+        config: the configuration as written, with the optimizers that join by a default grid in their sweeps; jobs are
+            given what is written, not defaults.
+        places: ``places.of("experiments.x.epochs")`` says where a setting is written, or None.
+        run: settings of the whole run.
+        experiments: all of them; ``training`` those that train models.
+        families: files of claims/ by name, as written.
+    """
+
+    root: Path
+    config: dict[str, Any]
+    places: Any
+    run: Configuration
+    datasets: dict[str, Dataset]
+    optimizers: dict[str, Optimizer]
+    experiments: dict[str, Experiment]
+    figures: dict[str, Figure]
+    card: Card
+    families: dict[str, dict] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, root: Path, overrides: Mapping[str, Any] | None = None, files: Sequence[Path] = ()) -> "Plan":
+        """The plan of a folder's configuration.
+
+        Args:
+            overrides: settings that go before all others (``--config``).
+            files: a user's own files, laid over the project's (``--configfile``).
+
+        Raises:
+            UserError: the first mistake, in one sentence with file and line where they are known.
+        """
+        from muon_imbalance.plan import checks, claims, sources  # which take a plan
+
+        root = Path(root).resolve()
+        sources.check_syntax(root)
+        loaded = load(root, overrides or {}, files)
+        try:
+            plan = cls._typed(root, loaded)
+            checks.check(plan)
+        except UserError as error:
+            raise UserError(placed(str(error), loaded.places)) from None
+        sources.check_classes(plan)
+        claims.check(plan)
+        return plan
+
+    @classmethod
+    def _typed(cls, root: Path, loaded: Any) -> "Plan":
+        """Every entry as a record."""
+        run = checked(Configuration, without_nulls(loaded.config), "")
+        for kind in ("datasets", "optimizers", "experiments", "figures"):
+            sweeps.check_names(getattr(run, kind), kind, *([FIGURE] if kind == "figures" else []))
+        optimizers = {name: sweeps.optimizer(name, entry) for name, entry in run.optimizers.items()}
+        figures = {name: checked(Figure, entry, f"figures.{name}") for name, entry in run.figures.items()}
+        for name, entry in run.experiments.items():
+            check_task(entry, f"experiments.{name}")
+        config = without_nulls(sweeps.joined(with_vetoes(loaded)))
+        datasets = {name: checked(Dataset, entry, f"datasets.{name}") for name, entry in run.datasets.items()}
+        card = checked(Card, run.card, "card")
+        sweeps.check_names(card.experiments, "card.experiments")
+        rows = {name: checked(CardExperiment, x, f"card.experiments.{name}") for name, x in card.experiments.items()}
+        return cls(
+            root=root,
+            config=config,
+            places=loaded.places,
+            run=run,
+            datasets=datasets,
+            optimizers=optimizers,
+            experiments={name: experiment(name, entry, datasets) for name, entry in config["experiments"].items()},
+            figures=figures,
+            card=card.model_copy(update={"experiments": rows}),
+        )
+
+    @property
+    def scale(self) -> str:
+        """Name of the scale."""
+        return self.run.scale
+
+    @property
+    def training(self) -> dict[str, Training]:
+        """Experiments in which models are trained."""
+        return {name: one for name, one in self.experiments.items() if isinstance(one, Training)}
+
+    def written(self, name: str) -> dict[str, Any]:
+        """An experiment as written, with its joined sweep."""
+        return self.config["experiments"][name]
+
+    def folder_option(self) -> str:
+        """What a command line needs for this scale."""
+        return "" if self.scale == "laptop" else f" --config scale={self.scale}"
+
+
+def without_nulls(node: Any) -> Any:
+    """Maps without keys set to null (a file leaves something out that way)."""
+    if isinstance(node, Mapping):
+        return {key: without_nulls(value) for key, value in node.items() if value is not None}
+    return node
+
+
+def with_vetoes(loaded: Any) -> dict[str, Any]:
+    """The configuration without nulls, but for those in sweeps: an optimizer that is not to join."""
+    kept = without_nulls(loaded.config)
+    for path in loaded.left_out:
+        match path.split("."):
+            case ["experiments", name, "sweep", optimizer] if name in kept["experiments"]:
+                entry = kept["experiments"][name]
+                entry["sweep"] = (entry.get("sweep") or {}) | {optimizer: None}
+    return kept
+
+
+def placed(message: str, places: Any) -> str:
+    """A message that begins with a dotted place, with file and line in front of it."""
+    place = places.of(re.match(r"[\w.]*", message).group().strip("."))
+    return f"{place or 'config'}: {message}"
+
+
+# INTERIM, to be removed when plan/families.py is there: from muon_imbalance.plan.families import load
+
+
+class _NoPlaces:
+    def of(self, path: str) -> str:
+        return ""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    config: dict[str, Any]
+    places: Any
+    left_out: frozenset[str] = frozenset()
+
+
+def load(root: Path, overrides: Mapping[str, Any], files: Sequence[Path]) -> _Loaded:
+    """The files of before: config.yaml, the overlay of a scale, a user's files, the command line."""
+
+    def read(path: Path) -> dict[str, Any]:
+        return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
+
+    config = read(root / "config.yaml")
+    own: dict[str, Any] = {}
+    for path in files:
+        own = overlaid(own, read(Path(path)))
+    own = overlaid(own, dict(overrides))
+    scale = overlaid(config, own).get("scale")
+    if scale not in SCALES:
+        raise UserError(f"scale = {scale!r}; allowed: {', '.join(SCALES)}")
+    over = root / f"workflow/scales/{scale}.yaml"
+    config = overlaid(overlaid(config, read(over) if over.is_file() else {}), own)
+    vetoes = {
+        f"experiments.{name}.sweep.{optimizer}"
+        for name, one in config["experiments"].items()
+        for optimizer, grid in ((one or {}).get("sweep") or {}).items()
+        if grid is None
+    }
+    return _Loaded(config, _NoPlaces(), frozenset(vetoes))
