@@ -7,12 +7,13 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-
-import yaml
+from typing import TYPE_CHECKING
 
 from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.plan.records import SCALES
 
-SCALES = ("smoke", "laptop", "paper")
+if TYPE_CHECKING:
+    from muon_imbalance.plan.planning import Plan
 
 
 def repository() -> Path:
@@ -28,15 +29,11 @@ def repository() -> Path:
     raise UserError(f"{here} is not inside the project: no folder from here upwards holds config.yaml and workflow/")
 
 
-def read_yaml(path: Path) -> dict:
-    """A YAML file that holds a map; UserError when it does not parse."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a map of keys, found {type(content).__name__}")
-    return content
+def read_plan(scale: str) -> "Plan":
+    """The project's plan at a scale."""
+    from muon_imbalance.plan.planning import Plan
+
+    return Plan.read(repository(), {"scale": scale})
 
 
 def table(rows: list[list[str]]) -> str:
@@ -64,10 +61,10 @@ def show_optimizers(_: argparse.Namespace) -> None:
 
 
 def show_figures(_: argparse.Namespace) -> None:
-    figures = read_yaml(repository() / "config.yaml").get("figures") or {}
+    figures = read_plan("laptop").figures
     if not figures:
         raise UserError("config.yaml names no figures (key `figures`)")
-    print(table([[name, entry.get("title", "")] for name, entry in figures.items()]))
+    print(table([[name, figure.title] for name, figure in figures.items()]))
 
 
 def show_claims(options: argparse.Namespace) -> None:
@@ -102,11 +99,7 @@ def show_claims(options: argparse.Namespace) -> None:
 
 
 def show_paths(options: argparse.Namespace) -> None:
-    root = repository()
-    figures = read_yaml(root / "config.yaml").get("figures_dir", "figures")
-    overlay = root / "workflow" / "scales" / f"{options.scale}.yaml"
-    if overlay.is_file():
-        figures = read_yaml(overlay).get("figures_dir", figures)
+    root, figures = repository(), read_plan(options.scale).run.figures_dir
     results = root / "results" / options.scale
     cache = os.environ.get("MUON_IMBALANCE_CACHE") or Path.home() / ".cache" / "muon-imbalance"
     paths = {
@@ -120,6 +113,23 @@ def show_paths(options: argparse.Namespace) -> None:
     print(table([[name, "" if path.exists() else "(not yet)", str(path)] for name, path in paths.items()]))
 
 
+def show_job(options: argparse.Namespace) -> None:
+    from muon_imbalance.plan import describe
+
+    root = repository()
+    path = Path(options.file)
+    if path.is_absolute() or Path.cwd() != root:
+        path = Path(os.path.abspath(path))
+        path = path.relative_to(root) if path.is_relative_to(root) else Path(options.file)
+    target = describe.Target.of(path.as_posix())
+    plan = read_plan(target.named.get("scale", options.scale))
+    target.check(plan)
+    print(f"{target.path}: stage {target.stage}, scale {plan.scale}\n")
+    print(table([["setting", "value", "origin", "where it is written"], *describe.shown(plan, target)]))
+    print(f"\nBy hand, when its inputs are there:\n{describe.by_hand(plan, target)}")
+    print(f"\nWith its inputs:\n.venv/bin/snakemake --cores all --force {target.path}{plan.scale_option()}")
+
+
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(prog="muon-imbalance", description=__doc__.partition(": ")[2])
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -128,10 +138,13 @@ def parser() -> argparse.ArgumentParser:
         ("figures", show_figures, "figures and tables of config.yaml"),
         ("claims", show_claims, "verdicts on the paper's claims"),
         ("where", show_paths, "where report, figures and downloads lie"),
+        ("job", show_job, "what the job behind a file is given, and from where"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
-        if run in (show_claims, show_paths):
+        if run is show_job:
+            command.add_argument("file", help="results/laptop/runs/cifar10_r20/muon.0.parquet, figures/fig_01_....pdf ...")
+        if run in (show_claims, show_paths, show_job):
             command.add_argument("--scale", choices=SCALES, default="laptop", help="default: laptop")
     return main
 

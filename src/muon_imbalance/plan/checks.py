@@ -53,7 +53,7 @@ def writable(plan: Plan) -> None:
     """
     if not re.fullmatch(r"[\w./+@%=-]+", plan.run.figures_dir):
         message = f"figures_dir = {plan.run.figures_dir!r}; allowed: a folder without spaces or special characters"
-        raise UserError(placed(message, plan.places))
+        raise UserError(placed(message, plan.loaded.places))
     for key, folder in {"figures_dir": plan.run.figures_dir, **dict.fromkeys(("results", "data", "logs"))}.items():
         there = plan.root / (folder or key)
         while not there.exists() and there != there.parent:
@@ -65,7 +65,7 @@ def writable(plan: Plan) -> None:
         except OSError as error:
             what = f"figures_dir = {folder!r}" if folder else f"the folder {key}/"
             message = f"{what}: nothing can be written there ({error.strerror}); allowed: a folder of your own"
-            raise UserError(placed(message, plan.places) if folder else message) from None
+            raise UserError(placed(message, plan.loaded.places) if folder else message) from None
 
 
 def _once(values: Iterable[Any], where: str) -> None:

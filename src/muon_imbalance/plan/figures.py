@@ -80,7 +80,7 @@ def provenance(plan: Plan, figure: str) -> str:
         {
             "title": title(plan, figure),
             "scale": plan.scale,
-            "command": f"snakemake --cores all {figure}{plan.folder_option()}",
+            "command": f"snakemake --cores all {figure}{plan.scale_option()}",
             "experiments": described.experiments,
             "seeds": {name: plan.training[name].seeds for name in described.experiments},
             "claims": claims.of_figure(plan, figure),

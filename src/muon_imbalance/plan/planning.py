@@ -41,7 +41,8 @@ class Plan:
         root: the project's folder.
         config: the configuration as written, with the optimizers that join by a default grid in their sweeps; jobs are
             given what is written, not defaults.
-        places: ``places.of("experiments.x.epochs")`` says where a setting is written, or None.
+        loaded: ``loaded.places.of("experiments.x.epochs")`` says where a setting is written, ``loaded.origin`` whether it
+            is the paper's.
         run: settings of the whole run.
         experiments: all of them; ``training`` those that train models.
         families: files of claims/ by name, as written.
@@ -49,7 +50,7 @@ class Plan:
 
     root: Path
     config: dict[str, Any]
-    places: Any
+    loaded: Any
     run: Configuration
     datasets: dict[str, Dataset]
     optimizers: dict[str, Optimizer]
@@ -69,18 +70,25 @@ class Plan:
         Raises:
             UserError: the first mistake, in one sentence with file and line where they are known.
         """
-        from muon_imbalance.plan import checks, claims, sources  # which take a plan
+        from muon_imbalance.plan import claims, sources  # which take a plan
 
         root = Path(root).resolve()
         sources.check_syntax(root)
-        loaded = load(root, overrides or {}, files)
+        plan = cls.of(root, load(root, overrides or {}, files))
+        sources.check_classes(plan)
+        claims.check(plan)
+        return plan
+
+    @classmethod
+    def of(cls, root: Path, loaded: Any) -> "Plan":
+        """The plan of a loaded configuration, without its claims; raises :class:`UserError` as :meth:`read` does."""
+        from muon_imbalance.plan import checks  # which takes a plan
+
         try:
             plan = cls._typed(root, loaded)
             checks.check(plan)
         except UserError as error:
             raise UserError(placed(str(error), loaded.places)) from None
-        sources.check_classes(plan)
-        claims.check(plan)
         return plan
 
     @classmethod
@@ -101,7 +109,7 @@ class Plan:
         return cls(
             root=root,
             config=config,
-            places=loaded.places,
+            loaded=loaded,
             run=run,
             datasets=datasets,
             optimizers=optimizers,
@@ -124,7 +132,7 @@ class Plan:
         """An experiment as written, with its joined sweep."""
         return self.config["experiments"][name]
 
-    def folder_option(self) -> str:
+    def scale_option(self) -> str:
         """What a command line needs for this scale."""
         return "" if self.scale == "laptop" else f" --config scale={self.scale}"
 
@@ -166,6 +174,9 @@ class _Loaded:
     config: dict[str, Any]
     places: Any
     left_out: frozenset[str] = frozenset()
+
+    def origin(self, path: str) -> str:
+        return ""
 
 
 def load(root: Path, overrides: Mapping[str, Any], files: Sequence[Path]) -> _Loaded:

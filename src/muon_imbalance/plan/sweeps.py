@@ -177,22 +177,37 @@ def users(plan: "Plan", experiment: str) -> list[str]:
     return [name for name in swept if plan.optimizers[name].torch_class or plan.optimizers[name].grid]
 
 
+def grid_place(plan: "Plan", experiment: str, name: str) -> str:
+    """Where an optimizer's grid on an experiment is written: in the experiment (or the one that it takes its selection
+    from), the report card, or the optimizer's default.
+
+    Raises:
+        UserError: there is none.
+    """
+    card, tuner = plan.card.experiments.get(experiment), plan.training[experiment].frozen_from or experiment
+    if name in plan.training[experiment].sweep:
+        written = plan.loaded.config["experiments"][tuner].get("sweep") or {}
+        return f"experiments.{tuner}.sweep.{name}" if name in written else f"optimizers.{name}"
+    if card and name in card.sweep:
+        return f"card.experiments.{experiment}.sweep.{name}"
+    if plan.optimizers[name].grid:
+        return f"optimizers.{name}"
+    raise UserError(
+        f"{name} has no grid for {experiment}; add lr: [...] under optimizers.{name} "
+        f"or under card.experiments.{experiment}.sweep.{name}"
+    )
+
+
 def grid_of(plan: "Plan", experiment: str, name: str) -> dict[str, list[str]]:
     """Grid of an optimizer on an experiment: the experiment's own, the report card's, or the optimizer's default.
 
     Raises:
         UserError: there is none.
     """
-    card = plan.card.experiments.get(experiment)
-    for grids in (plan.training[experiment].sweep, card.sweep if card else {}):
-        if name in grids:
-            return grids[name]
-    if grid := plan.optimizers[name].grid:
-        return grid
-    raise UserError(
-        f"{name} has no grid for {experiment}; add lr: [...] under optimizers.{name} "
-        f"or under card.experiments.{experiment}.sweep.{name}"
-    )
+    if name in plan.training[experiment].sweep:
+        return plan.training[experiment].sweep[name]
+    place = grid_place(plan, experiment, name)
+    return plan.card.experiments[experiment].sweep[name] if place.startswith("card.") else plan.optimizers[name].grid
 
 
 def check(plan: "Plan") -> None:
