@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor
 
 from benchmarks.sweep_models import RANGE, module, torch_optimizers, train_step
@@ -16,11 +15,12 @@ from muon_imbalance.models import registry as models
 from muon_imbalance.models.stacked.chain import Chain
 from muon_imbalance.models.stacked.inputs import Tinted
 from muon_imbalance.optimizers import registry as optimizers
+from muon_imbalance.plan.planning import Plan
 from muon_imbalance.training.engine import finite
 from muon_imbalance.training.stacked_data import COLOUR_GROUPS, Block, Split
 from muon_imbalance.training.tasks.classification import Classification
 
-CONFIG = Path(__file__).resolve().parents[1] / "config.yaml"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,12 @@ class Stacked:
     pixels: int = 0
 
 
-def configured(path: Path = CONFIG) -> Iterator[Stacked]:
-    """Stacks of the classification experiments whose model is a chain of layers, on data sets of known size."""
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+def configured(config: dict | None = None) -> Iterator[Stacked]:
+    """Stacks of the classification experiments whose model is a chain of layers, on data sets of known size.
+
+    ``config``: data sets and experiments (default: the project's, at laptop scale).
+    """
+    config = config or Plan.read(ROOT).config
     for name, experiment in config["experiments"].items():
         if experiment["task"] != "classification" or experiment["stack"] == 1:
             continue

@@ -12,14 +12,14 @@ from pathlib import Path
 from benchmarks.about import Progress, words
 from benchmarks.sweep_models import Plan, dataset
 from benchmarks.sweep_page import Results, gates, page
-from benchmarks.sweep_stacks import CONFIG, configured, measure
+from benchmarks.sweep_stacks import ROOT, configured, measure
 from benchmarks.sweep_ways import Workers, against_loop, against_processes
 from muon_imbalance.common.errors import run_stage
 
-PAGE = CONFIG.parent / "docs" / "sweeps.md"
+PAGE = ROOT / "docs" / "sweeps.md"
 
 
-def run(plan: Plan, say: Callable[[str], None], config: Path = CONFIG) -> Results:
+def run(plan: Plan, say: Callable[[str], None], config: dict | None = None) -> Results:
     """The whole measurement."""
     results = Results()
     with tempfile.TemporaryDirectory() as folder:

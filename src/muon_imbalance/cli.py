@@ -7,13 +7,9 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.plan.records import SCALES
-
-if TYPE_CHECKING:
-    from muon_imbalance.plan.planning import Plan
 
 
 def repository() -> Path:
@@ -27,13 +23,6 @@ def repository() -> Path:
         if (folder / "config.yaml").is_file() and (folder / "workflow").is_dir():
             return folder
     raise UserError(f"{here} is not inside the project: no folder from here upwards holds config.yaml and workflow/")
-
-
-def read_plan(scale: str) -> "Plan":
-    """The project's plan at a scale."""
-    from muon_imbalance.plan.planning import Plan
-
-    return Plan.read(repository(), {"scale": scale})
 
 
 def table(rows: list[list[str]]) -> str:
@@ -61,10 +50,12 @@ def show_optimizers(_: argparse.Namespace) -> None:
 
 
 def show_figures(_: argparse.Namespace) -> None:
-    figures = read_plan("laptop").figures
+    from muon_imbalance.plan.planning import load
+
+    figures = load(repository(), {}, []).config.get("figures")
     if not figures:
-        raise UserError("config.yaml names no figures (key `figures`)")
-    print(table([[name, figure.title] for name, figure in figures.items()]))
+        raise UserError("experiments/ holds no figures (key `figures` of its files)")
+    print(table([[name, entry.get("title", "")] for name, entry in figures.items()]))
 
 
 def show_claims(options: argparse.Namespace) -> None:
@@ -99,7 +90,10 @@ def show_claims(options: argparse.Namespace) -> None:
 
 
 def show_paths(options: argparse.Namespace) -> None:
-    root, figures = repository(), read_plan(options.scale).run.figures_dir
+    from muon_imbalance.plan.planning import load
+
+    root = repository()
+    figures = load(root, {"scale": options.scale}, []).config.get("figures_dir", "figures")
     results = root / "results" / options.scale
     cache = os.environ.get("MUON_IMBALANCE_CACHE") or Path.home() / ".cache" / "muon-imbalance"
     paths = {
@@ -115,6 +109,7 @@ def show_paths(options: argparse.Namespace) -> None:
 
 def show_job(options: argparse.Namespace) -> None:
     from muon_imbalance.plan import describe
+    from muon_imbalance.plan.planning import Plan
 
     root = repository()
     path = Path(options.file)
@@ -122,7 +117,7 @@ def show_job(options: argparse.Namespace) -> None:
         path = Path(os.path.abspath(path))
         path = path.relative_to(root) if path.is_relative_to(root) else Path(options.file)
     target = describe.Target.of(path.as_posix())
-    plan = read_plan(target.named.get("scale", options.scale))
+    plan = Plan.read(root, {"scale": target.named.get("scale", options.scale)})
     target.check(plan)
     print(f"{target.path}: stage {target.stage}, scale {plan.scale}\n")
     print(table([["setting", "value", "origin", "where it is written"], *describe.shown(plan, target)]))
@@ -143,7 +138,9 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         if run is show_job:
-            command.add_argument("file", help="results/laptop/runs/cifar10_r20/muon.0.parquet, figures/fig_01_....pdf ...")
+            command.add_argument(
+                "file", help="results/laptop/runs/cifar10_r20/muon.0.parquet, figures/fig_01_....pdf ..."
+            )
         if run in (show_claims, show_paths, show_job):
             command.add_argument("--scale", choices=SCALES, default="laptop", help="default: laptop")
     return main

@@ -12,8 +12,8 @@ import yaml
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry as data_sets
 from muon_imbalance.models.modules import resnet
-from muon_imbalance.plan.config import without_nulls
 from muon_imbalance.plan.job import Job
+from muon_imbalance.plan.planning import without_nulls
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.image_data import Images, crop_and_flip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from muon_imbalance.plan.config import without_nulls
+from muon_imbalance.plan.planning import without_nulls
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,8 +4,7 @@
 rule judge:
     input:
         unpack(lambda _: claims.inputs(plan)),
-        claims=claims.claim_files(ROOT),
-        schema=claims.SCHEMA,
+        claims=claims.claim_files(plan),
         src=sources.stage(plan, "judge"),
     output:
         f"{RESULTS}/claims.json",
@@ -57,7 +56,6 @@ rule publish:
         figures=[files.figure_files(plan, figure) for figure in plan.figures],
         notebooks=[files.executed_notebook(plan, figure) for figure in plan.figures],
         audit=claims.AUDIT,
-        audit_schema=claims.AUDIT_SCHEMA,
         src=sources.stage(plan, "publish"),
         templates=files.templates(plan),
     output:

@@ -14,9 +14,10 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import checked
 from muon_imbalance.plan import rooms, sweeps
 from muon_imbalance.plan.figures import given_parameters, notebook_file, notebook_parameters, stand_ins
+from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan, placed
 from muon_imbalance.plan.records import Minibatch, Training
-from muon_imbalance.plan.sweeps import cells, joinable, known
+from muon_imbalance.plan.sweeps import joinable, known
 
 
 def check(plan: Plan) -> None:
@@ -161,15 +162,13 @@ def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
 
 
 def _check_card(plan: Plan) -> None:
-    """A report card's experiments train networks, and its optimizers have grids there."""
+    """A report card's experiments are such that any optimizer can be trained and chosen there."""
     _once(plan.card.against, "card.against")
     for name in plan.card.against:
         known(name, plan.optimizers, "card.against")
     allowed = [name for name, one in plan.training.items() if joinable(one.task) and one.selection]
     for name in plan.card.experiments:
         known(name, allowed, "card.experiments")
-        for optimizer in plan.card.against:
-            sweeps.grid_of(plan, name, optimizer)
 
 
 def _check_figure(plan: Plan, name: str) -> None:

@@ -1,4 +1,4 @@
-"""``muon-imbalance job FILE``: what the job behind a file is given, where each setting is written, how to run it by hand."""
+"""``muon-imbalance job FILE``: what a file's job is given, where each setting is written, how to run it by hand."""
 
 import json
 import re
@@ -16,7 +16,8 @@ from muon_imbalance.plan.records import SCALES
 Row = tuple[str, Any, str]
 """A setting's name, its value, and its dotted place in the configuration ("" where it has none)."""
 PATTERNS = {
-    "train": r"results/(?P<scale>\w+)/(?P<phase>runs|grid)/(?P<experiment>\w+)/(?P<optimizer>\w+)\.(?P<shard>\d+)\.parquet",
+    "train": r"results/(?P<scale>\w+)/(?P<phase>runs|grid)/(?P<experiment>\w+)/"
+    r"(?P<optimizer>\w+)\.(?P<shard>\d+)\.parquet",
     "select_cell": r"results/(?P<scale>\w+)/selection/(?P<experiment>\w+)/(?P<optimizer>\w+)\.json",
     "solve": r"results/(?P<scale>\w+)/theory/(?P<experiment>\w+)\.parquet",
     "build_dataset": r"data/datasets/(?P<scale>\w+)/(?P<dataset>\w+)(/[\w.]+)?",
@@ -46,8 +47,8 @@ class Target:
                 if named.get("scale", SCALES[0]) not in SCALES:
                     raise UserError(f"{path}: the scale {named['scale']!r} is unknown; allowed: {', '.join(SCALES)}")
                 return cls(path, stage, named)
-        raise UserError(f"{path} is no file of a job that is known here; allowed: a table in results/<scale>/runs, grid or "
-                        "theory, a file in selection/, data/datasets/ or figures/")  # fmt: skip
+        raise UserError(f"{path} is no file of a job; allowed: a table in results/<scale>/runs, grid or theory, or a "
+                        "file in selection/, data/datasets/ or figures/")  # fmt: skip
 
     def check(self, plan: Plan) -> None:
         """Refuse a file that this configuration does not make.
@@ -63,7 +64,9 @@ class Target:
         if self.stage in ("train", "select_cell"):
             experiment, optimizer = self.named["experiment"], self.named["optimizer"]
             tables = {"runs": files.final_tables, "grid": files.grid_tables}
-            if self.stage == "train" and self.path not in (there := tables[self.named["phase"]](plan, experiment, optimizer)):
+            if self.stage == "train" and self.path not in (
+                there := tables[self.named["phase"]](plan, experiment, optimizer)
+            ):
                 raise UserError(f"{self.path}: no such shard; allowed: {there[0]} to {Path(there[-1]).name}")
 
 
@@ -134,7 +137,11 @@ def command(plan: Plan, target: Target) -> list[str]:
     if target.stage == "train":
         x, y, shard = named["experiment"], named["optimizer"], named["shard"]
         final = named["phase"] == "runs"
-        given = ["--job", jobs.text(plan, x, y, "final" if final else "grid", shard), *jobs.data_option(plan, x).split()]
+        given = [
+            "--job",
+            jobs.text(plan, x, y, "final" if final else "grid", shard),
+            *jobs.data_option(plan, x).split(),
+        ]
         given += jobs.tuned_option(plan, x, y, shard).split() if final else []
         given += ["--checkpoints", files.checkpoints(plan, x, y, shard), "--output", target.path]
     elif target.stage == "select_cell":
@@ -164,7 +171,9 @@ def shown(plan: Plan, target: Target) -> list[list[str]]:
     for name, value, place in rows(plan, target):
         text = value if isinstance(value, str) else json.dumps(value)
         written = (plan.loaded.places.of(place) or "config") if place else "the file's name"
-        found.append([name, text if len(text) <= 60 else f"{text[:57]}...", plan.loaded.origin(place) if place else "", written])
+        found.append(
+            [name, text if len(text) <= 60 else f"{text[:57]}...", plan.loaded.origin(place) if place else "", written]
+        )
     return found
 
 

@@ -84,13 +84,13 @@ def settings_of(entry: Mapping[str, Any], datasets: Mapping[str, Dataset], where
         readable = ", ".join(sorted(other for other, one in datasets.items() if one.builder in needs.builders))
         raise UserError(f"{where}.dataset = {name!r} is built by {datasets[name].builder}, which task {task} cannot "
                         f"read; allowed: {readable or 'none'}")  # fmt: skip
-    return given | {
-        "dataset": {"name": name, "builder": datasets[name].builder, "config": datasets[name].config}
-    }
+    return given | {"dataset": {"name": name, "builder": datasets[name].builder, "config": datasets[name].config}}
 
 
 def _closed_forms(entry: dict[str, Any], datasets: Mapping[str, Dataset], where: str) -> Experiment:
     """An experiment without training."""
+    if "theory" not in entry:
+        raise UserError(f"{where}: key 'theory' is missing (task theory needs it)")
     typed, where = checked(Experiment, entry, where), f"{where}.theory"
     if "table" not in typed.theory:
         raise UserError(f"{where}: key 'table' is missing (task theory needs it)")
@@ -120,4 +120,4 @@ def _check_keys(entry: Mapping[str, Any], reads: set[str], where: str, task: str
     """Refuse a key that nobody reads."""
     for key in entry:
         if key not in reads:
-            raise UserError(f"{where}: unknown key {key!r}; task {task} reads {', '.join(sorted(reads))}")
+            raise UserError(f"{where}: unknown key {key!r}; allowed: {', '.join(sorted(reads))} (task {task})")

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan
-from muon_imbalance.plan.sweeps import cells, grid_of
+from muon_imbalance.plan.sweeps import grid_of
 
 ENDINGS = {"fig": ("pdf", "png", "csv", "json"), "tab": ("csv", "html", "json")}
 """Files of a figure or table, by the first part of its id."""
@@ -43,7 +44,9 @@ def final_shards(plan: Plan, experiment: str) -> range:
 
 def final_tables(plan: Plan, experiment: str, optimizer: str) -> list[str]:
     """Tables of an optimizer's final runs."""
-    return [f"{results(plan)}/runs/{experiment}/{optimizer}.{shard}.parquet" for shard in final_shards(plan, experiment)]
+    return [
+        f"{results(plan)}/runs/{experiment}/{optimizer}.{shard}.parquet" for shard in final_shards(plan, experiment)
+    ]
 
 
 def grid_tables(plan: Plan, experiment: str, optimizer: str) -> list[str]:

@@ -5,8 +5,9 @@ from typing import Any
 
 from muon_imbalance.plan import files, rooms
 from muon_imbalance.plan.experiments import settings_of
+from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan
-from muon_imbalance.plan.sweeps import cells, grid_of
+from muon_imbalance.plan.sweeps import grid_of
 
 PROTOCOL = (
     *("steps", "record", "schedule", "stack", "chunk", "dtype", "variants"),

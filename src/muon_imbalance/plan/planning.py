@@ -8,7 +8,7 @@ Nothing here imports torch.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,11 @@ class Plan:
         root: the project's folder.
         config: the configuration as written, with the optimizers that join by a default grid in their sweeps; jobs are
             given what is written, not defaults.
-        loaded: ``loaded.places.of("experiments.x.epochs")`` says where a setting is written, ``loaded.origin`` whether it
-            is the paper's.
+        loaded: ``loaded.places.of("experiments.x.epochs")`` says where a setting is written, ``loaded.origin`` whether
+            it is the paper's.
         run: settings of the whole run.
         experiments: all of them; ``training`` those that train models.
-        families: files of claims/ by name, as written.
+        claims: the statements of claims/, variants included.
     """
 
     root: Path
@@ -57,7 +57,7 @@ class Plan:
     experiments: dict[str, Experiment]
     figures: dict[str, Figure]
     card: Card
-    families: dict[str, dict] = field(default_factory=dict)
+    claims: Sequence[Any] = ()
 
     @classmethod
     def read(cls, root: Path, overrides: Mapping[str, Any] | None = None, files: Sequence[Path] = ()) -> "Plan":
@@ -76,8 +76,7 @@ class Plan:
         sources.check_syntax(root)
         plan = cls.of(root, load(root, overrides or {}, files))
         sources.check_classes(plan)
-        claims.check(plan)
-        return plan
+        return replace(plan, claims=claims.read(plan))
 
     @classmethod
     def of(cls, root: Path, loaded: Any) -> "Plan":
@@ -183,7 +182,13 @@ def load(root: Path, overrides: Mapping[str, Any], files: Sequence[Path]) -> _Lo
     """The files of before: config.yaml, the overlay of a scale, a user's files, the command line."""
 
     def read(path: Path) -> dict[str, Any]:
-        return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
+        try:
+            found = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
+        except yaml.YAMLError as error:
+            raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(found, dict):
+            raise UserError(f"{path}: expected a map of keys, found {type(found).__name__}")
+        return found
 
     config = read(root / "config.yaml")
     own: dict[str, Any] = {}
@@ -192,12 +197,12 @@ def load(root: Path, overrides: Mapping[str, Any], files: Sequence[Path]) -> _Lo
     own = overlaid(own, dict(overrides))
     scale = overlaid(config, own).get("scale")
     if scale not in SCALES:
-        raise UserError(f"scale = {scale!r}; allowed: {', '.join(SCALES)}")
+        raise UserError(f"scale: {scale!r} is not allowed; allowed: {', '.join(SCALES)}")
     over = root / f"workflow/scales/{scale}.yaml"
     config = overlaid(overlaid(config, read(over) if over.is_file() else {}), own)
     vetoes = {
         f"experiments.{name}.sweep.{optimizer}"
-        for name, one in config["experiments"].items()
+        for name, one in config.get("experiments", {}).items()
         for optimizer, grid in ((one or {}).get("sweep") or {}).items()
         if grid is None
     }

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from muon_imbalance.common import tokens
@@ -98,11 +97,6 @@ def check_grid(grid: Any, where: str) -> None:
             seen[number] = value
     if (cells := math.prod(map(len, grid.values()))) > MOST_CELLS:
         raise UserError(f"{where}: {cells:,} combinations of values; allowed: up to {MOST_CELLS:,}")
-
-
-def cells(grid: Mapping[str, list[str]]) -> list[dict[str, str]]:
-    """All combinations of a grid's values, in the order written."""
-    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
 def headline(config: dict) -> list[str]:
@@ -260,7 +254,7 @@ def _check_keys(one: Optimizer, hyper: dict, grid: dict, where: str) -> None:
 
 
 def check_names(entries: Mapping[Any, Any], kind: str, pattern: str = NAME) -> None:
-    """Refuse names that cannot be file names (YAML reads ``no:`` and ``5:`` as no text), and entries that are no maps."""
+    """Refuse names that cannot be file names (YAML reads ``no:`` and ``5:`` as no text), and entries without keys."""
     for name, entry in entries.items():
         if not isinstance(name, str) or not re.fullmatch(pattern, name):
             raise UserError(f"{kind}: name {name!r} is not allowed; names must match {pattern}")
