@@ -1,5 +1,6 @@
 # Report cards, `make card OPTIMIZER=name`: one optimizer against a few others on several families of problems.
 
+
 rule measure:
     input:
         data=lambda wildcards: files.manifests(plan, wildcards.experiment),
