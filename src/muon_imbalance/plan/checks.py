@@ -26,6 +26,11 @@ def check(plan: Plan) -> None:
     Raises:
         UserError: naming place, value and what is allowed.
     """
+    for name, dataset in plan.datasets.items():
+        try:
+            rooms.builder_options(dataset.builder)
+        except UserError as error:
+            raise UserError(f"datasets.{name}.builder: {error}") from None
     options = {name: _check_dataset(plan, name) for name in plan.datasets}
     for name in plan.datasets:
         _check_ancestors(plan, name)
@@ -81,10 +86,6 @@ def _once(values: Iterable[Any], where: str) -> None:
 def _check_dataset(plan: Plan, name: str) -> Any:
     """Builder, options and direct parents of a data set; returns its checked options."""
     dataset, where = plan.datasets[name], f"datasets.{name}"
-    try:
-        options = rooms.BUILDERS.options(dataset.builder)
-    except UserError as error:
-        raise UserError(f"{where}.builder: {error}") from None
     if dataset.parent and dataset.parents:
         raise UserError(f"{where}: it has 'parent' and 'parents'; allowed: one of them")
     roles = rooms.parents(dataset.builder)
@@ -100,7 +101,7 @@ def _check_dataset(plan: Plan, name: str) -> Any:
             key = "parent" if role == "parent" else f"parents.{role}"
             raise UserError(f"{where}: key {key!r} is missing; allowed: a data set built by {_or(builders)}")
     config = dataset.config | ({"parent": dataset.parent} if dataset.parent else {})
-    typed = checked(options, config, f"{where}.config")
+    typed = checked(rooms.builder_options(dataset.builder), config, f"{where}.config")
     source = rooms.source(dataset.builder, config) or ""
     if source.endswith("_folder") and not plan.run.data_dir:
         raise UserError(

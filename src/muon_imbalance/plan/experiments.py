@@ -45,14 +45,15 @@ def experiment(name: str, entry: dict[str, Any], datasets: Mapping[str, Dataset]
         _check_keys(entry, set(Experiment.model_fields), where, task)
         return _closed_forms(entry, datasets, where)
     needs, kind = rooms.needs(task), protocol(task)
-    settings = {*rooms.TASKS.options(task).model_fields, *(["model"] if needs.models else [])}
+    settings = {*rooms.task_options(task).model_fields, *(["model"] if needs.models else [])}
     reads = settings | set(kind.model_fields) - (set() if needs.dataset else {"dataset"})
     _check_keys(entry, reads, where, task)
     typed = checked(kind, {key: value for key, value in entry.items() if key in kind.model_fields}, where)
+    given = settings_of(entry, datasets, where)
+    if not typed.variants:  # otherwise settings may be whole only with the changes of each variant
+        rooms.chosen(task, given, where)
     if typed.theory:
         check_table({"mixture": entry.get("mixture"), "steps": entry["steps"]} | typed.theory, None, f"{where}.theory")
-    given = settings_of(entry, datasets, where)
-    rooms.chosen(task, given, where)
     check_names(typed.variants, f"{where}.variants")
     for variant, changes in typed.variants.items():
         place = f"{where}.variants.{variant}"

@@ -139,7 +139,8 @@ except ImportError:
         return Anything if name == DEFAULT else TABLES.options(name)
 
 
-needs = cache(needs)
+needs, parents = cache(needs), cache(parents)
+task_options, builder_options = cache(TASKS.options), cache(BUILDERS.options)
 
-__all__ = ["BUILDERS", "DEFAULT", "MODELS", "TABLES", "TASKS", "chosen", "has_vectors", "needs", "parents", "source",
-           "table_options"]  # fmt: skip
+__all__ = ["BUILDERS", "DEFAULT", "MODELS", "TABLES", "TASKS", "builder_options", "chosen", "has_vectors", "needs",
+           "parents", "source", "table_options", "task_options"]  # fmt: skip
