@@ -15,7 +15,7 @@ from muon_imbalance.models import registry as models
 from muon_imbalance.models.stacked.chain import Chain
 from muon_imbalance.models.stacked.inputs import Tinted
 from muon_imbalance.optimizers import registry as optimizers
-from muon_imbalance.plan.families import load
+from muon_imbalance.plan.planning import Plan
 from muon_imbalance.training.engine import finite
 from muon_imbalance.training.groups import Groups
 from muon_imbalance.training.stacked_data import COLOUR_GROUPS, Block, Blocks
@@ -39,9 +39,12 @@ class Stacked:
     pixels: int = 0
 
 
-def configured(root: Path = ROOT) -> Iterator[Stacked]:
-    """Stacks of the classification experiments whose model is a chain of layers, on data sets of known size."""
-    config = load(root).config
+def configured(config: dict | None = None) -> Iterator[Stacked]:
+    """Stacks of the classification experiments whose model is a chain of layers, on data sets of known size.
+
+    ``config``: data sets and experiments (default: the project's, at laptop scale).
+    """
+    config = config or Plan.read(ROOT).config
     for name, experiment in config["experiments"].items():
         if experiment["task"] != "classification" or experiment["stack"] == 1:
             continue

@@ -19,7 +19,7 @@ from muon_imbalance.common.errors import run_stage
 PAGE = ROOT / "docs" / "sweeps.md"
 
 
-def run(plan: Plan, say: Callable[[str], None], root: Path = ROOT) -> Results:
+def run(plan: Plan, say: Callable[[str], None], config: dict | None = None) -> Results:
     """The whole measurement."""
     results = Results()
     with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +34,7 @@ def run(plan: Plan, say: Callable[[str], None], root: Path = ROOT) -> Results:
             say(f"{model}: {plan.run_rounds} rounds of one process per run and the sweep")
             data = dataset(Path(folder) / f"runs of {model}", plan.run_samples[model], plan.seeds)
             results.processes[model] = against_processes(plan, data, model, plan.rules[0])
-    for stacked in configured(root):
+    for stacked in configured(config):
         say(f"stack of {stacked.name}")
         rounds = measure(stacked, plan.stack_rounds)
         if rounds is None:

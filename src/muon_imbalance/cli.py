@@ -112,6 +112,24 @@ def show_differences(options: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
+def show_job(options: argparse.Namespace) -> None:
+    from muon_imbalance.plan import describe
+    from muon_imbalance.plan.planning import Plan
+
+    root = repository()
+    path = Path(options.file)
+    if path.is_absolute() or Path.cwd() != root:
+        path = Path(os.path.abspath(path))
+        path = path.relative_to(root) if path.is_relative_to(root) else Path(options.file)
+    target = describe.Target.of(path.as_posix())
+    plan = Plan.read(root, {"scale": target.named.get("scale", options.scale)})
+    target.check(plan)
+    print(f"{target.path}: stage {target.stage}, scale {plan.scale}\n")
+    print(table([["setting", "value", "origin", "where it is written"], *describe.shown(plan, target)]))
+    print(f"\nBy hand, when its inputs are there:\n{describe.by_hand(plan, target)}")
+    print(f"\nWith its inputs:\n.venv/bin/snakemake --cores all --force {target.path}{plan.scale_option()}")
+
+
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(prog="muon-imbalance", description=__doc__.partition(": ")[2])
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -121,13 +139,18 @@ def parser() -> argparse.ArgumentParser:
         ("claims", show_claims, "verdicts on the paper's claims"),
         ("compare", show_differences, "verdicts and numbers that differ between two runs (status 1 if a verdict does)"),
         ("where", show_paths, "where report, figures and downloads lie"),
+        ("job", show_job, "what the job behind a file is given, and from where"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         if run is show_differences:
             for name in ("first", "second"):
                 command.add_argument(name, type=Path, help="a claims.json, or the results folder that holds it")
-        if run in (show_claims, show_paths):
+        if run is show_job:
+            command.add_argument(
+                "file", help="results/laptop/runs/cifar10_r20/muon.0.parquet, figures/fig_01_....pdf ..."
+            )
+        if run in (show_claims, show_paths, show_job):
             command.add_argument("--scale", choices=SCALES, default="laptop", help="default: laptop")
     return main
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import yaml
 
 from benchmarks import about, sweep_models, sweep_page, sweep_stacks, sweep_ways, sweeps
 from benchmarks.sweep_ways import Cost
@@ -35,9 +36,8 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def config(tmp_path):
-    (tmp_path / "config.yaml").write_text("scale: laptop\n" + CONFIG)
-    return tmp_path
+def config():
+    return yaml.safe_load(CONFIG)
 
 
 def both(data, model, rule):

@@ -1,11 +1,13 @@
 """`muon-imbalance`: what it prints and how it refuses."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from muon_imbalance import cli, optimizers
 
+ROOT = Path(__file__).parents[2]
 RECORD = {
     "id": "C2.1",
     "figure": "fig_02",
@@ -116,3 +118,19 @@ def test_unknown_scale(project, capsys):
         cli.main(["claims", "--scale", "bogus"])
     assert stop.value.code == 2
     assert "smoke" in capsys.readouterr().err
+
+
+def test_a_job_is_described(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT / "docs")
+    cli.main(["job", "../results/smoke/runs/colored_mnist/muon.0.parquet"])
+    said = capsys.readouterr().out
+    assert said.startswith("results/smoke/runs/colored_mnist/muon.0.parquet: stage train, scale smoke\n")
+    lines = {line.split()[0]: line for line in said.splitlines() if line}
+    assert "[32, 32]" in lines["model.hidden"] and "0.95" in lines["dataset.correlation"]
+    assert " -m muon_imbalance.stages.train --job '{" in lines["PYTHONPATH=src"]
+    assert said.rstrip().endswith("--force results/smoke/runs/colored_mnist/muon.0.parquet --config scale=smoke")
+
+
+def test_a_file_of_no_job(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert "README.md is no file of a job; allowed: " in refused(capsys, "job", "README.md")

@@ -14,96 +14,95 @@ from muon_imbalance.analysis.claims.claim_records import read_all as read_claims
 from muon_imbalance.analysis.selection import _edge
 from muon_imbalance.common import tokens
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.optimizers import registry
 from muon_imbalance.plan import sweeps
-from muon_imbalance.plan.config import check_references, check_schema
-from muon_imbalance.plan.families import load
+from muon_imbalance.plan.planning import Plan
 from muon_imbalance.stages import train
+from tests.plan.configurations import planned
 
 from .test_torch_class import job
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 SOAP = {"class": "pytorch_optimizer:SOAP", "lr": ["0.003", "0.01"], "betas": ["0.95,0.95"]}
 
 
-def checked(**optimizers):
-    """The configuration with further optimizers, as the workflow checks it."""
-    given = load(ROOT, {"experiments": optimizers.pop("experiments", {}), "optimizers": optimizers})
-    check_schema(given.config, SCHEMA)
-    config = sweeps.joined(given.config, given.left_out)
-    check_references(config, registry.names(), ROOT / "notebooks", registry.defaults)
-    return config
+def checked(**optimizers) -> Plan:
+    """The plan of the configuration with further optimizers."""
+    return planned({"experiments": optimizers.pop("experiments", {}), "optimizers": optimizers})
 
 
 def test_one_entry_is_enough_for_figure_1():
-    config = checked(my_soap=SOAP)
-    joined = [name for name, experiment in config["experiments"].items() if "my_soap" in experiment.get("sweep", {})]
+    plan = checked(my_soap=SOAP)
+    joined = [name for name, experiment in plan.training.items() if "my_soap" in experiment.sweep]
     assert "colored_mnist" in joined and "linear_softmax" not in joined and "population_linear" not in joined
-    assert config["experiments"]["colored_mnist"]["sweep"]["my_soap"] == {"lr": SOAP["lr"], "betas": SOAP["betas"]}
-    assert sweeps.own(config, "colored_mnist") == ["my_soap"]
-    assert joined == sweeps.headline(config)
+    assert plan.training["colored_mnist"].sweep["my_soap"] == {"lr": SOAP["lr"], "betas": SOAP["betas"]}
+    assert sweeps.users(plan, "colored_mnist") == ["my_soap"]
+    assert joined == sweeps.headline(plan.config)
     assert {"colored_mnist_grid", "colored_mnist_weights"} < set(joined) and "colored_mnist_depth" not in joined
 
 
 def test_an_experiment_that_others_do_not_join_can_still_be_named():
-    config = checked(my_soap=SOAP | {"experiments": ["colored_mnist_depth"]})
-    assert sweeps.own(config, "colored_mnist_depth") == ["my_soap"]
+    plan = checked(my_soap=SOAP | {"experiments": ["colored_mnist_depth"]})
+    assert sweeps.users(plan, "colored_mnist_depth") == ["my_soap"]
 
 
 def test_without_an_entry_nothing_changes():
-    config = load(ROOT).config
-    joined = sweeps.joined(config)
-    frozen = [name for name, experiment in config["experiments"].items() if "frozen_from" in experiment]
-    assert frozen and all(joined["experiments"][name].pop("sweep") for name in frozen)
-    assert joined == config
-    assert not any(sweeps.own(config, name) for name in config["experiments"])
+    plan = checked()
+    for name, experiment in plan.training.items():
+        written = plan.loaded.config["experiments"][name]
+        assert experiment.frozen_from or plan.written(name) == written
+        assert not sweeps.users(plan, name)
 
 
 def test_an_experiment_has_the_last_word():
     own = {"lr": ["0.5"]}
-    sweep = checked()["experiments"]["colored_mnist"]["sweep"]
-    changed = checked(my_soap=SOAP, experiments={"colored_mnist": {"sweep": sweep | {"my_soap": own}}})
-    assert changed["experiments"]["colored_mnist"]["sweep"]["my_soap"] == own
-    left_out = checked(my_soap=SOAP, experiments={"colored_mnist": {"sweep": sweep | {"my_soap": None}}})
-    assert "my_soap" not in left_out["experiments"]["colored_mnist"]["sweep"]
+    changed = checked(my_soap=SOAP, experiments={"colored_mnist": {"sweep": {"my_soap": own}}})
+    assert changed.training["colored_mnist"].sweep["my_soap"] == own
+    left_out = checked(my_soap=SOAP, experiments={"colored_mnist": {"sweep": {"my_soap": None}}})
+    assert "my_soap" not in left_out.training["colored_mnist"].sweep
 
 
 def test_chosen_experiments_replace_the_default():
-    config = checked(my_soap=SOAP | {"experiments": ["linear_softmax"]})
-    assert "my_soap" in config["experiments"]["linear_softmax"]["sweep"]
-    assert "my_soap" not in config["experiments"]["colored_mnist"]["sweep"]
+    plan = checked(my_soap=SOAP | {"experiments": ["linear_softmax"]})
+    assert "my_soap" in plan.training["linear_softmax"].sweep
+    assert "my_soap" not in plan.training["colored_mnist"].sweep
 
 
 def test_a_rule_of_the_package_joins_by_its_default_grid():
-    config = checked(mine={"rule": "adam", "lr": ["0.001"], "betas": ["0.9,0.99", "0.8,0.9"]})
-    assert config["experiments"]["colored_mnist"]["sweep"]["mine"]["betas"] == ["0.9,0.99", "0.8,0.9"]
+    plan = checked(mine={"rule": "adam", "lr": ["0.001"], "betas": ["0.9,0.99", "0.8,0.9"]})
+    assert plan.training["colored_mnist"].sweep["mine"]["betas"] == ["0.9,0.99", "0.8,0.9"]
 
 
 def test_grids_of_report_cards():
-    config = checked(my_soap=SOAP)
-    assert sweeps.grid_of(config, "colored_mnist", "muon") == config["experiments"]["colored_mnist"]["sweep"]["muon"]
-    assert sweeps.grid_of(config, "colored_mnist", "adam")["lr"] == ["0.0005", "0.001", "0.002"]
-    assert sweeps.grid_of(config, "linear_softmax", "my_soap")["lr"] == SOAP["lr"]
+    plan = checked(my_soap=SOAP)
+    assert sweeps.grid_of(plan, "colored_mnist", "muon") == plan.training["colored_mnist"].sweep["muon"]
+    assert sweeps.grid_of(plan, "colored_mnist", "adam")["lr"] == ["0.0005", "0.001", "0.002"]
+    assert sweeps.grid_of(plan, "linear_softmax", "my_soap")["lr"] == SOAP["lr"]
+    assert sweeps.grid_place(plan, "colored_mnist", "adam") == "card.experiments.colored_mnist.sweep.adam"
+    assert sweeps.grid_place(plan, "colored_mnist", "my_soap") == "optimizers.my_soap"
     with pytest.raises(UserError, match="adam has no grid for deep_gd; add lr: .* under optimizers.adam"):
-        sweeps.grid_of(config, "deep_gd", "adam")
-    for name in config["optimizers"]:
-        for experiment in config["card"]["experiments"]:
-            assert sweeps.grid_of(config, experiment, name)["lr"]
+        sweeps.grid_of(plan, "deep_gd", "adam")
+    for name in plan.optimizers:
+        for experiment in plan.card.experiments:
+            assert sweeps.grid_of(plan, experiment, name)["lr"]
 
 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"class": "SOAP", "lr": ["1"]}, "optimizers.x.class: 'SOAP' is not allowed; allowed: package.module:Class"),
+        ({"lr": ["1"]}, "has none of 'rule' and 'class'; allowed: one"),
+        ({"rule": "adam", "path": "here"}, "optimizers.x: key 'path' is read for a class only"),
+        ({"class": "a:B\n", "lr": ["1"]}, "optimizers.x.class = .*; allowed: package.module:Class"),
+        ({"class": "a:B", "lr": ["1"], "only_matrices": 1}, "only_matrices = 1; allowed: true or false"),
+        ({"rule": "adam", "lr": ["1"], "betas": [f"0.{n}" for n in range(10, 90)] * 2}, "is there twice"),
+        ({"class": "SOAP", "lr": ["1"]}, "optimizers.x.class = 'SOAP'; allowed: package.module:Class"),
         ({"class": "a:B"}, "optimizers.x: key 'lr' is missing"),
-        ({"class": "a:B", "lr": [0.1]}, "0.1 must be of type string .*quotes"),
+        ({"class": "a:B", "lr": [0.1]}, "0.1 must be text .*quotes"),
         ({"class": "a:B", "lr": ["0.1,0.2"]}, "'0.1,0.2' is not a non-negative number"),
-        ({"class": "a:B", "lr": ["1"], "experimants": ["colored_mnist"]}, "'colored_mnist' is not a non-negative"),
+        ({"class": "a:B", "lr": ["1"], "experimants": ["colored_mnist"]}, "x.experimants: 'colored_mnist' is not a"),
         ({"class": "a:B", "lr": ["1"], "experiments": ["colored"]}, "'colored' is not an experiment .*colored_mnist"),
         ({"class": "a:B", "lr": ["1"], "experiments": ["eigenbasis"]}, "'eigenbasis' is not an experiment .* join"),
         ({"class": "a:B", "lr": ["1"], "eps": ["1"], "hyper": {"eps": 1}}, "'eps' is both fixed .* and swept"),
-        ({"class": "a:B", "rule": "muon", "lr": ["1"]}, "'muon' must be of type array"),
+        ({"class": "a:B", "rule": "muon", "lr": ["1"]}, "has both of 'rule' and 'class'; allowed: one"),
         ({"rule": "adam", "momentum": ["0.9"], "lr": ["1"]}, "'momentum' is not a hyperparameter of adam; allowed: lr"),
         ({"rule": "adam", "hyper": {"beta": 1}}, "optimizers.x: 'beta' is not a hyperparameter of adam; allowed: lr"),
         ({"rule": "adam", "betas": ["0.9"], "lr": ["1"]}, r"x.betas: '0.9' is not allowed; allowed: 2 numbers"),
@@ -169,9 +168,9 @@ def test_claims_are_judged_for_an_optimizer_of_the_user(tmp_path):
 
 
 def test_torch_is_not_needed_to_start_the_workflow():
-    code = "import sys; from muon_imbalance import own_source, sweeps, config\n"
+    code = "import sys; from muon_imbalance.optimizers.torch_bridge import user_code\n"
     code += "from muon_imbalance.optimizers import registry; registry.defaults('muon')\n"
-    code += "own_source.origin('torch.optim:Adam'); print('torch' in sys.modules)"
+    code += "user_code.origin('torch.optim:Adam'); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"})  # fmt: skip
     assert done.stdout.strip() == "False"

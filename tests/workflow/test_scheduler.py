@@ -8,9 +8,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = """
-include: "{functions}"
+import sys
+sys.path.insert(0, "{source}")
+from muon_imbalance.plan.scheduling import drop_default_limit
 onstart:
-    drop_default_limit()
+    drop_default_limit(workflow)
 onsuccess:
     print("limiter:", workflow.scheduler.job_rate_limiter is not None)
 rule one:
@@ -21,8 +23,7 @@ rule one:
 
 @pytest.mark.parametrize(("options", "kept"), [([], False), (["--max-jobs-per-timespan", "50/1s"], True)])
 def test_the_default_limit_is_dropped(tmp_path, options, kept):
-    functions = ROOT / "workflow/functions/scheduler.smk"
-    (tmp_path / "Snakefile").write_text(WORKFLOW.format(functions=functions), encoding="utf-8")
+    (tmp_path / "Snakefile").write_text(WORKFLOW.format(source=ROOT / "src"), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert (tmp_path / "one").is_file(), done.stderr

@@ -1,12 +1,11 @@
 # Report cards, `make card OPTIMIZER=name`: one optimizer against a few others on several families of problems.
-CARD_NOTEBOOK = "notebooks/card_optimizer.ipynb"
 
 
 rule measure:
     input:
-        data=data_inputs,
-        src=lambda wildcards: training_sources(wildcards, wildcards.optimizer) + sources("stages.measure"),
-        checked=lambda wildcards: own_check(wildcards.optimizer),
+        data=lambda wildcards: files.manifests(plan, wildcards.experiment),
+        src=lambda wildcards: sources.measuring(plan, wildcards.experiment, wildcards.optimizer),
+        checked=lambda wildcards: jobs.class_check(plan, wildcards.optimizer),
     output:
         f"{RESULTS}/measured/{{experiment}}/{{optimizer}}.json",
     log:
@@ -15,8 +14,8 @@ rule measure:
         ENVIRONMENT
     threads: 1
     params:
-        job=lambda wildcards: job(wildcards, wildcards.optimizer, "grid"),
-        data=data_option,
+        job=lambda wildcards: jobs.text(plan, wildcards.experiment, wildcards.optimizer, "grid"),
+        data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
     message:
         "Timing {wildcards.optimizer} on {wildcards.experiment}"
     shell:
@@ -25,15 +24,12 @@ rule measure:
 
 rule card:
     input:
-        notebook=CARD_NOTEBOOK,
-        runs=lambda wildcards: [path for paths in card_runs(wildcards.optimizer).values() for path in paths],
-        measured=lambda wildcards: card_measured(wildcards.optimizer),
-        manifests=card_manifests(),
-        src=[
-            str(file.relative_to(ROOT))
-            for file in notebook_files.source_files(notebook_files.read(ROOT / CARD_NOTEBOOK), CARD_NOTEBOOK)
-        ],
-        templates=TEMPLATES,
+        notebook=report_card.NOTEBOOK,
+        runs=lambda wildcards: report_card.run_tables(plan, wildcards.optimizer),
+        measured=lambda wildcards: report_card.measured(plan, wildcards.optimizer),
+        manifests=report_card.manifests(plan),
+        src=sources.of_notebook(plan, report_card.NOTEBOOK),
+        templates=files.templates(plan),
     output:
         files=expand(
             f"{RESULTS}/cards/{{{{optimizer}}}}/card_optimizer.{{ending}}", ending=["pdf", "png", "csv", "json"]
@@ -46,9 +42,9 @@ rule card:
     conda:
         ENVIRONMENT
     params:
-        parameters=lambda wildcards: card_parameters(wildcards.optimizer),
-        provenance=lambda wildcards: card_provenance(wildcards.optimizer),
-        folder=figures_folder,
+        parameters=lambda wildcards: report_card.parameters(plan, wildcards.optimizer),
+        provenance=lambda wildcards: report_card.provenance(plan, wildcards.optimizer),
+        folder=f"{RESULTS}/cards/{{optimizer}}",
     message:
         "Drawing the report card of {wildcards.optimizer}"
     shell:

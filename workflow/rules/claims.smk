@@ -3,9 +3,9 @@
 
 rule judge:
     input:
-        unpack(judge_inputs),
-        claims=CLAIM_FILES,
-        src=sources("stages.judge"),
+        unpack(lambda _: claims.inputs(plan)),
+        claims=claims.claim_files(plan),
+        src=sources.stage(plan, "judge"),
     output:
         f"{RESULTS}/claims.json",
     log:
@@ -15,15 +15,13 @@ rule judge:
     conda:
         ENVIRONMENT
     params:
-        **judge_options(),
-        scale=SCALE,
+        options=claims.option_file(plan, "judge"),
+        scale=plan.scale,
         strict="",
     message:
         "Judging the paper's claims"
     shell:
-        "python -m muon_imbalance.stages.judge --claims claims --scale {params.scale} --runs {params.runs:q}"
-        " --theory {params.theory:q} --manifests {params.manifests:q} --experiments {params.experiments:q}"
-        " --own {params.own:q}"
+        "python -m muon_imbalance.stages.judge --claims claims --scale {params.scale} @{params.options}"
         " --output {output} {params.strict} 2>&1 | tee {log}"
 
 
@@ -40,8 +38,8 @@ use rule judge as judge_strict with:
     benchmark:
         f"{BENCHMARKS}/judge_strict.tsv"
     params:
-        **judge_options(),
-        scale=SCALE,
+        options=claims.option_file(plan, "judge"),
+        scale=plan.scale,
         strict="--strict",
     message:
         "Judging the paper's claims; one that fails stops the run"
@@ -55,11 +53,11 @@ rule claims_strict:
 rule publish:
     input:
         claims=rules.judge.output,
-        figures=[figure_files(figure) for figure in config["figures"]],
-        notebooks=[executed_notebook(figure) for figure in config["figures"]],
-        audit=AUDIT,
-        src=sources("stages.publish"),
-        templates=TEMPLATES,
+        figures=[files.figure_files(plan, figure) for figure in plan.figures],
+        notebooks=[files.executed_notebook(plan, figure) for figure in plan.figures],
+        audit=claims.AUDIT,
+        src=sources.stage(plan, "publish"),
+        templates=files.templates(plan),
     output:
         index=f"{RESULTS}/report/index.html",
         audit=f"{RESULTS}/report/audit.html",
@@ -68,13 +66,13 @@ rule publish:
     conda:
         ENVIRONMENT
     params:
-        figures=report_figures(),
-        scale=SCALE,
-        note=config["scale_note"],
+        figures=claims.option_file(plan, "publish"),
+        scale=plan.scale,
+        note=plan.run.scale_note,
     message:
         "Writing the report"
     shell:
-        "python -m muon_imbalance.stages.publish --claims {input.claims} --figures {params.figures:q}"
+        "python -m muon_imbalance.stages.publish --claims {input.claims} --figures @{params.figures}"
         " --audit {input.audit} --scale {params.scale} --scale-note={params.note:q} --output {output.index}"
         " 2>&1 | tee {log}"
 

@@ -1,7 +1,7 @@
 # Sources -> data sets. Archives are kept in a cache shared by all checkouts and checked before use.
 rule download:
     input:
-        src=sources("stages.download"),
+        src=sources.stage(plan, "download"),
     output:
         stamp="data/sources/{source}.json",
     log:
@@ -9,7 +9,7 @@ rule download:
     conda:
         ENVIRONMENT
     params:
-        options=download_options,
+        options=lambda wildcards: datasets.download_option(plan, wildcards.source),
     message:
         "Downloading and checking {wildcards.source}"
     shell:
@@ -19,11 +19,11 @@ rule download:
 
 rule build_dataset:
     input:
-        unpack(dataset_inputs),
-        src=builder_sources,
+        unpack(lambda wildcards: datasets.inputs(plan, wildcards.dataset)),
+        src=lambda wildcards: sources.building(plan, wildcards.dataset),
     output:
-        arrays=f"{DATASETS}/{{dataset}}/arrays.npz",
-        manifest=f"{DATASETS}/{{dataset}}/manifest.json",
+        arrays=f"{files.dataset(plan, '{dataset}')}/arrays.npz",
+        manifest=files.manifest(plan, "{dataset}"),
     log:
         f"{LOGS}/build_dataset/{{dataset}}.log",
     benchmark:
@@ -31,10 +31,10 @@ rule build_dataset:
     conda:
         ENVIRONMENT
     params:
-        builder=lambda wildcards: config["datasets"][wildcards.dataset]["builder"],
-        config=builder_config,
-        inputs=builder_inputs,
-        folder=lambda wildcards, output: str(Path(output.manifest).parent),
+        builder=lambda wildcards: plan.datasets[wildcards.dataset].builder,
+        config=lambda wildcards: datasets.config(plan, wildcards.dataset),
+        inputs=lambda wildcards: datasets.inputs_option(plan, wildcards.dataset),
+        folder=lambda wildcards: files.dataset(plan, wildcards.dataset),
     message:
         "Building data set {wildcards.dataset}"
     shell:

@@ -1,18 +1,18 @@
 # Figures and tables: one notebook each, run by papermill through our strict runner.
-for figure in config["figures"]:
+for figure in plan.figures:
 
     rule:
         name:
             f"render_{figure}"
         input:
-            notebook=notebook_file(figure),
-            runs=figure_runs(figure),
-            theory=figure_theory(figure),
-            manifests=figure_manifests(figure),
-            src=figure_sources(figure),
+            notebook=figures.notebook_file(plan, figure),
+            runs=figures.runs(plan, figure),
+            theory=figures.theory(plan, figure),
+            manifests=figures.manifests(plan, figure),
+            src=figures.source_files(plan, figure),
         output:
-            files=figure_files(figure),
-            executed=executed_notebook(figure),
+            files=files.figure_files(plan, figure),
+            executed=files.executed_notebook(plan, figure),
         log:
             text=f"{LOGS}/render/{figure}.log",
             notebook=f"{LOGS}/render/{figure}.ipynb",
@@ -22,9 +22,9 @@ for figure in config["figures"]:
             ENVIRONMENT
         params:
             id=figure,
-            parameters=figure_parameters(figure),
-            provenance=figure_provenance(figure),
-            figures=figures_folder,
+            parameters=figures.parameters(plan, figure),
+            provenance=figures.provenance(plan, figure),
+            figures=plan.run.figures_dir,
         message:
             f"Rendering {figure}"
         shell:
@@ -36,14 +36,14 @@ for figure in config["figures"]:
         name:
             figure
         input:
-            figure_files(figure),
+            files.figure_files(plan, figure),
 
 
 rule figures:
     input:
-        [figure_files(figure) for figure in config["figures"] if figure.startswith("fig_")],
+        files.of_kind(plan, "fig"),
 
 
 rule tables:
     input:
-        [figure_files(figure) for figure in config["figures"] if figure.startswith("tab_")],
+        files.of_kind(plan, "tab"),

@@ -3,10 +3,10 @@
 
 rule solve:
     input:
-        data=theory_data,
-        src=theory_sources,
+        data=lambda wildcards: datasets.theory_manifests(plan, wildcards.experiment),
+        src=lambda wildcards: sources.solving(plan, wildcards.experiment),
     output:
-        f"{RESULTS}/theory/{{experiment}}.parquet",
+        files.theory_table(plan, "{experiment}"),
     log:
         f"{LOGS}/solve/{{experiment}}.log",
     benchmark:
@@ -14,8 +14,8 @@ rule solve:
     conda:
         ENVIRONMENT
     params:
-        config=theory_config,
-        data=theory_option,
+        config=lambda wildcards: datasets.theory_config(plan, wildcards.experiment),
+        data=lambda wildcards: datasets.theory_option(plan, wildcards.experiment),
     message:
         "Evaluating the closed forms of {wildcards.experiment}"
     shell:
@@ -25,5 +25,4 @@ rule solve:
 
 rule theory:
     input:
-        [theory_table(name) for name in THEORY],
-        [figure_files(name) for name in THEORY_FIGURES],
+        datasets.theory_targets(plan),

@@ -1,14 +1,14 @@
 # Training: one rule per optimizer (`tune_<name>` for the grid, `train_<name>` for the selected cell with all seeds).
 # The rules are made in a loop; a default argument binds the loop variable.
-for name in config["optimizers"]:
+for name in plan.optimizers:
 
     rule:
         name:
             f"tune_{name}"
         input:
-            data=data_inputs,
-            src=lambda wildcards, optimizer=name: training_sources(wildcards, optimizer),
-            checked=own_check(name),
+            data=lambda wildcards: files.manifests(plan, wildcards.experiment),
+            src=lambda wildcards, optimizer=name: sources.training(plan, wildcards.experiment, optimizer),
+            checked=jobs.class_check(plan, name),
         output:
             f"{RESULTS}/grid/{{experiment}}/{name}.{{shard}}.parquet",
         log:
@@ -19,11 +19,11 @@ for name in config["optimizers"]:
             ENVIRONMENT
         threads: 1
         resources:
-            gpu=1 if config["device"] == "cuda" else 0,
+            gpu=GPUS,
         params:
-            job=lambda wildcards, optimizer=name: job(wildcards, optimizer, "grid"),
-            data=data_option,
-            checkpoints=lambda wildcards, optimizer=name: checkpoints(wildcards, optimizer),
+            job=lambda w, optimizer=name: jobs.text(plan, w.experiment, optimizer, "grid", w.shard),
+            data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
+            checkpoints=lambda w, optimizer=name: files.checkpoints(plan, w.experiment, optimizer, w.shard),
         message:
             f"Tuning {name} on {{wildcards.experiment}}"
         shell:
@@ -34,10 +34,10 @@ for name in config["optimizers"]:
         name:
             f"train_{name}"
         input:
-            unpack(lambda wildcards, optimizer=name: tuned(wildcards, optimizer)),
-            data=data_inputs,
-            src=lambda wildcards, optimizer=name: training_sources(wildcards, optimizer),
-            checked=own_check(name),
+            unpack(lambda wildcards, optimizer=name: jobs.tuned(plan, wildcards.experiment, optimizer)),
+            data=lambda wildcards: files.manifests(plan, wildcards.experiment),
+            src=lambda wildcards, optimizer=name: sources.training(plan, wildcards.experiment, optimizer),
+            checked=jobs.class_check(plan, name),
         output:
             f"{RESULTS}/runs/{{experiment}}/{name}.{{shard}}.parquet",
         log:
@@ -48,12 +48,12 @@ for name in config["optimizers"]:
             ENVIRONMENT
         threads: 1
         resources:
-            gpu=1 if config["device"] == "cuda" else 0,
+            gpu=GPUS,
         params:
-            job=lambda wildcards, optimizer=name: job(wildcards, optimizer, "final"),
-            data=data_option,
-            tuned=tuned_options,
-            checkpoints=lambda wildcards, optimizer=name: checkpoints(wildcards, optimizer),
+            job=lambda w, optimizer=name: jobs.text(plan, w.experiment, optimizer, "final", w.shard),
+            data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
+            tuned=lambda w, optimizer=name: jobs.tuned_option(plan, w.experiment, optimizer, w.shard),
+            checkpoints=lambda w, optimizer=name: files.checkpoints(plan, w.experiment, optimizer, w.shard),
         message:
             f"Training {name} on {{wildcards.experiment}}"
         shell:
@@ -63,8 +63,8 @@ for name in config["optimizers"]:
 
 rule check_own:
     input:
-        src=sources("stages.check_class"),
-        own=lambda wildcards: own_files(wildcards.optimizer),
+        src=sources.stage(plan, "check_class"),
+        own=lambda wildcards: sources.of_class(plan, wildcards.optimizer),
     output:
         f"{RESULTS}/optimizers/{{optimizer}}.json",
     log:
@@ -73,9 +73,9 @@ rule check_own:
     conda:
         ENVIRONMENT
     params:
-        own=lambda wildcards: json.dumps(own_settings(wildcards.optimizer)),
-        cases=lambda wildcards: own_cases(wildcards.optimizer),
-        version=lambda wildcards: own_version(wildcards.optimizer),
+        own=lambda wildcards: jobs.class_option(plan, wildcards.optimizer),
+        cases=lambda wildcards: jobs.class_cases(plan, wildcards.optimizer),
+        version=lambda wildcards: sources.class_version(plan, wildcards.optimizer),
     message:
         "Trying out the class of {wildcards.optimizer}"
     shell:
@@ -85,17 +85,17 @@ rule check_own:
 
 rule select_cell:
     input:
-        grid=lambda wildcards: grid_tables(wildcards.experiment, wildcards.optimizer),
-        src=sources("stages.select_cell"),
+        grid=lambda wildcards: files.grid_tables(plan, wildcards.experiment, wildcards.optimizer),
+        src=sources.stage(plan, "select_cell"),
     output:
-        f"{RESULTS}/selection/{{experiment}}/{{optimizer}}.json",
+        files.selection(plan, "{experiment}", "{optimizer}"),
     log:
         f"{LOGS}/select_cell/{{experiment}}/{{optimizer}}.log",
     conda:
         ENVIRONMENT
     params:
-        rule=lambda wildcards: json.dumps(EXPERIMENTS[wildcards.experiment]["selection"]),
-        values=lambda wildcards: json.dumps(sweep_of(wildcards.experiment, wildcards.optimizer)),
+        rule=lambda wildcards: jobs.selection_rule(plan, wildcards.experiment),
+        values=lambda wildcards: jobs.grid_values(plan, wildcards.experiment, wildcards.optimizer),
     message:
         "Selecting the hyperparameters of {wildcards.optimizer} on {wildcards.experiment}"
     shell:

@@ -20,6 +20,11 @@ def overlaid(base: dict, changes: dict) -> dict:
     return merged
 
 
+def cells(grid: dict[str, list[str]]) -> list[dict[str, str]]:
+    """All combinations of a grid's values, in the order written."""
+    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+
+
 @dataclass(frozen=True)
 class Run:
     """One model to train: its hyperparameters as text tokens, its repetition, and its variant ("" without)."""

@@ -1,23 +1,102 @@
 """Which optimizer is swept where: default grids, the experiments that an optimizer joins, and their checks."""
 
-from collections.abc import Callable, Collection
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from muon_imbalance.common import tokens
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
+from muon_imbalance.optimizers import registry
+from muon_imbalance.plan import rooms
+from muon_imbalance.plan.records import NAME, TOKEN, Optimizer, Training
+
+if TYPE_CHECKING:
+    from muon_imbalance.plan.planning import Plan
 
 SETTINGS = ("rule", "class", "hyper", "experiments", "path", "only_matrices")
 """Keys of an entry under ``optimizers`` that are no grid."""
-FIXED_TASKS = ("deep_linear", "population", "sample_moments", "theory")
-"""Tasks whose figures compare given rules with closed forms; a class of the user's own cannot join them."""
+THEORY = "theory"
+"""The task of an experiment that trains nothing."""
+MOST_CELLS = 10_000
+CLASS = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+
+defaults = cache(registry.defaults)
+"""Hyperparameters of an update rule, read from its source text."""
 
 
-WITHOUT_VECTORS = ("linear", "one_hidden")
-"""Models all of whose parameters are matrices."""
+def known(name: Any, allowed: Any, where: str) -> None:
+    """Refuse a name that is not among the allowed ones."""
+    if not isinstance(name, str) or name not in allowed:
+        raise UserError(f"{where}: {name!r} is unknown; allowed: {', '.join(sorted(allowed))}")
 
 
-def default_grid(optimizer: dict) -> dict[str, list[str]]:
+def joinable(task: str) -> bool:
+    """Whether any optimizer can be trained on a task; not where given rules are compared with closed forms."""
+    return task != THEORY and rooms.needs(task).classes
+
+
+def default_grid(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Swept keys of an entry under ``optimizers``."""
-    return {key: values for key, values in optimizer.items() if key not in SETTINGS}
+    return {key: values for key, values in entry.items() if key not in SETTINGS}
+
+
+def optimizer(name: str, entry: Any) -> Optimizer:
+    """An entry under ``optimizers`` as a record.
+
+    Raises:
+        UserError: naming key and what is allowed.
+    """
+    where = f"optimizers.{name}"
+    if not isinstance(entry, Mapping):
+        raise UserError(f"{where} = {entry!r}; allowed: a map with the key 'rule' or 'class'")
+    given = {{"class": "torch_class"}.get(key, key): entry[key] for key in SETTINGS if key in entry}
+    if ("rule" in entry) == ("class" in entry):
+        raise UserError(f"{where}: {sorted(entry)} has {'both' if 'rule' in entry else 'none'} of 'rule' and 'class'; "
+                        "allowed: one of them")  # fmt: skip
+    if "class" in entry and not re.fullmatch(CLASS, str(entry["class"])):
+        raise UserError(f"{where}.class = {entry['class']!r}; allowed: package.module:Class")
+    for key in ("path", "only_matrices"):
+        if key in entry and "rule" in entry:
+            raise UserError(f"{where}: key {key!r} is read for a class only")
+    grid = default_grid(entry)
+    if "lr" not in grid and (grid or "class" in entry):
+        raise UserError(f"{where}: key 'lr' is missing" + (f" (it sweeps {', '.join(map(str, grid))})" if grid else ""))
+    if grid:
+        check_grid(grid, where)
+    if "rule" in entry:
+        known(entry["rule"], registry.names(), f"{where}.rule")
+    return checked(Optimizer, given | {"grid": grid}, where)
+
+
+def check_grid(grid: Any, where: str) -> None:
+    """Refuse a grid with anything but distinct numbers as text, and learning rates that are not positive.
+
+    Raises:
+        UserError: naming place, value and what is allowed.
+    """
+    if not isinstance(grid, Mapping) or "lr" not in grid:
+        raise UserError(f"{where} = {grid!r}; allowed: a map of hyperparameters to lists, with the key 'lr'")
+    for key, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise UserError(f"{where}.{key} = {values!r}; allowed: a list with at least one number in quotes")
+        seen: dict[tuple[float, ...], str] = {}
+        for value in values:
+            place = f"{where}.{key}: {value!r}"
+            if not isinstance(value, str):
+                raise UserError(f"{place} must be text (write numbers of a sweep in quotes)")
+            if not re.fullmatch(TOKEN if key == "lr" else f"{TOKEN}(,{TOKEN})*", value):
+                raise UserError(f"{place} is not a non-negative number written as text, like '0.01'")
+            number = tokens.numbers(value)
+            if not all(map(math.isfinite, number)) or key == "lr" and number[0] <= 0:
+                raise UserError(f"{place}; allowed: {'a finite number above 0' if key == 'lr' else 'finite numbers'}")
+            if number in seen:
+                raise UserError(f"{place} is there twice (also as {seen[number]!r}); allowed: each value once")
+            seen[number] = value
+    if (cells := math.prod(map(len, grid.values()))) > MOST_CELLS:
+        raise UserError(f"{where}: {cells:,} combinations of values; allowed: up to {MOST_CELLS:,}")
 
 
 def headline(config: dict) -> list[str]:
@@ -37,30 +116,28 @@ def headline(config: dict) -> list[str]:
     ]
 
 
-def joined(config: dict, left_out: Collection[str] = ()) -> dict:
+def joined(config: dict) -> dict:
     """The configuration with every optimizer that has a default grid in the sweeps of its experiments.
 
-    What an experiment says itself stands: a grid of its own, or null for none (``left_out``: dotted paths set to null).
+    What an experiment says itself stands: a grid of its own, or null for none.
 
     Raises:
         UserError: an optimizer names an experiment that does not exist or that it cannot join.
     """
     experiments = dict(config["experiments"])
-    for name, optimizer in config["optimizers"].items():
-        grid = default_grid(optimizer or {})
-        if optimizer is None or not grid:
+    for name, entry in config["optimizers"].items():
+        grid = default_grid(entry or {})
+        if not grid:
             continue
-        if "lr" not in grid:
-            raise UserError(f"optimizers.{name}: key 'lr' is missing (it sweeps {', '.join(grid)})")
-        for chosen in optimizer.get("experiments", headline(config)):
-            allowed = [x for x, experiment in experiments.items() if experiment["task"] not in FIXED_TASKS]
+        allowed = [x for x, experiment in experiments.items() if joinable(experiment["task"])]
+        for chosen in entry.get("experiments", headline(config)):
             if chosen not in allowed:
                 raise UserError(
                     f"optimizers.{name}.experiments: {chosen!r} is not an experiment that optimizers can join; "
                     f"allowed: {', '.join(sorted(allowed))}"
                 )
             sweep = experiments[chosen].get("sweep") or {}
-            if name not in sweep and f"experiments.{chosen}.sweep.{name}" not in left_out:
+            if name not in sweep:
                 experiments[chosen] = experiments[chosen] | {"sweep": sweep | {name: grid}}
     return config | {"experiments": {name: _frozen(name, experiments) for name in experiments}}
 
@@ -77,100 +154,109 @@ def _frozen(name: str, experiments: dict) -> dict:
         return experiment
     where, tuner = f"experiments.{name}", experiment["frozen_from"]
     free = sorted(other for other, one in experiments.items() if one.get("sweep") and "frozen_from" not in one)
-    _known(tuner, free, f"{where}.frozen_from")
+    known(tuner, free, f"{where}.frozen_from")
     if "sweep" in experiment or "selection" in experiment:
         raise UserError(f"{where}: it takes the selection of {tuner}; allowed: optimizers, but no sweep or selection")
     there = {key: grid for key, grid in experiments[tuner]["sweep"].items() if grid}
-    for optimizer in experiment.get("optimizers", []):
-        _known(optimizer, there, f"{where}.optimizers")
-    return experiment | {"sweep": {key: there[key] for key in experiment.get("optimizers", [])}}
+    if not isinstance(part := experiment.get("optimizers"), list) or not part:
+        raise UserError(f"{where}.optimizers = {part!r}; allowed: a list of {', '.join(sorted(there))}")
+    for one in part:
+        known(one, there, f"{where}.optimizers")
+    return experiment | {"sweep": {key: there[key] for key in part}}
 
 
-def own(config: dict, experiment: str) -> list[str]:
+def users(plan: "Plan", experiment: str) -> list[str]:
     """Optimizers of the user's own in an experiment's sweep: classes, and rules with a default grid."""
-    return [
-        name
-        for name in config["experiments"][experiment].get("sweep", {})
-        if "class" in config["optimizers"][name] or default_grid(config["optimizers"][name])
-    ]
+    swept = plan.training[experiment].sweep if experiment in plan.training else {}
+    return [name for name in swept if plan.optimizers[name].torch_class or plan.optimizers[name].grid]
 
 
-def grid_of(config: dict, experiment: str, optimizer: str) -> dict[str, list[str]]:
+def grid_place(plan: "Plan", experiment: str, name: str) -> str:
+    """Where an optimizer's grid on an experiment is written: in the experiment (or the one that it takes its selection
+    from), the report card, or the optimizer's default.
+
+    Raises:
+        UserError: there is none.
+    """
+    card, tuner = plan.card.experiments.get(experiment), plan.training[experiment].frozen_from or experiment
+    if name in plan.training[experiment].sweep:
+        written = plan.loaded.config["experiments"][tuner].get("sweep") or {}
+        return f"experiments.{tuner}.sweep.{name}" if name in written else f"optimizers.{name}"
+    if card and name in card.sweep:
+        return f"card.experiments.{experiment}.sweep.{name}"
+    if plan.optimizers[name].grid:
+        return f"optimizers.{name}"
+    raise UserError(
+        f"{name} has no grid for {experiment}; add lr: [...] under optimizers.{name} "
+        f"or under card.experiments.{experiment}.sweep.{name}"
+    )
+
+
+def grid_of(plan: "Plan", experiment: str, name: str) -> dict[str, list[str]]:
     """Grid of an optimizer on an experiment: the experiment's own, the report card's, or the optimizer's default.
 
     Raises:
         UserError: there is none.
     """
-    card = config.get("card", {}).get("experiments", {}).get(experiment, {})
-    for grids in (config["experiments"][experiment].get("sweep", {}), card.get("sweep", {})):
-        if optimizer in grids:
-            return grids[optimizer]
-    if grid := default_grid(config["optimizers"][optimizer]):
-        return grid
-    raise UserError(
-        f"{optimizer} has no grid for {experiment}; add lr: [...] under optimizers.{optimizer} "
-        f"or under card.experiments.{experiment}.sweep.{optimizer}"
-    )
+    if name in plan.training[experiment].sweep:
+        return plan.training[experiment].sweep[name]
+    place = grid_place(plan, experiment, name)
+    return plan.card.experiments[experiment].sweep[name] if place.startswith("card.") else plan.optimizers[name].grid
 
 
-def check(config: dict, defaults: Callable[[str], dict[str, object]]) -> None:
+def check(plan: "Plan") -> None:
     """Refuse hyperparameters that an update does not have, and grids that no experiment can use.
-
-    Args:
-        defaults: hyperparameters of an update rule with their defaults (a class is asked when it is checked).
 
     Raises:
         UserError: naming place, key and what is allowed.
     """
-    experiments = config["experiments"]
-    for name, optimizer in config["optimizers"].items():
-        _check_keys(optimizer, optimizer.get("hyper", {}), default_grid(optimizer), f"optimizers.{name}", defaults)
-    for where, sweeps in _sweeps(config):
-        experiment = where.split(".")[-2]
-        if experiment not in experiments:
-            raise UserError(f"{where}: {experiment!r} is unknown; allowed: {', '.join(sorted(experiments))}")
-        for name, grid in sweeps.items():
-            _known(name, config["optimizers"], where)
-            optimizer = config["optimizers"][name]
-            if "class" in optimizer and experiments[experiment]["task"] in FIXED_TASKS:
+    for name, one in plan.optimizers.items():
+        _check_keys(one, one.hyper, one.grid, f"optimizers.{name}")
+    for where, experiment, grids in _sweeps(plan):
+        for name, grid in grids.items():
+            known(name, plan.optimizers, where)
+            check_grid(grid, f"{where}.{name}")
+            one = plan.optimizers[name]
+            if one.torch_class and not joinable(experiment.task):
                 raise UserError(
-                    f"{where}.{name}: a class cannot be trained on task {experiments[experiment]['task']}, "
+                    f"{where}.{name}: a class cannot be trained on task {experiment.task}, "
                     "whose figures compare given rules; leave it out"
                 )
-            hyper = optimizer.get("hyper", {}) | experiments[experiment].get("hyper", {}).get(name, {})
-            _check_keys(optimizer, hyper, grid, f"{where}.{name}", defaults)
-            for variant in experiments[experiment].get("variants", {}).values():
-                _check_keys(optimizer, variant.get("hyper", {}), {}, f"{where}.{name} (variants)", defaults)
+            _check_keys(one, one.hyper | experiment.hyper.get(name, {}), grid, f"{where}.{name}")
+            for variant in experiment.variants.values():
+                _check_keys(one, variant.get("hyper", {}), {}, f"{where}.{name} (variants)")
 
 
-def _sweeps(config: dict):
-    """Every mapping of optimizers to grids, with its dotted place."""
-    for name, experiment in config["experiments"].items():
-        yield f"experiments.{name}.sweep", experiment.get("sweep", {})
-    for name, described in config.get("card", {}).get("experiments", {}).items():
-        yield f"card.experiments.{name}.sweep", described.get("sweep", {})
+def _sweeps(plan: "Plan") -> Iterator[tuple[str, Training, dict[str, Any]]]:
+    """Every mapping of optimizers to grids, with its dotted place and its experiment."""
+    for name, experiment in plan.training.items():
+        yield f"experiments.{name}.sweep", experiment, experiment.sweep
+    for name, described in plan.card.experiments.items():
+        yield f"card.experiments.{name}.sweep", plan.training[name], described.sweep
 
 
-def _known(name: str, allowed, where: str) -> None:
-    if name not in allowed:
-        raise UserError(f"{where}: {name!r} is unknown; allowed: {', '.join(sorted(allowed))}")
-
-
-def _check_keys(optimizer: dict, hyper: dict, grid: dict, where: str, defaults) -> None:
+def _check_keys(one: Optimizer, hyper: dict, grid: dict, where: str) -> None:
     """Fixed and swept keys are the rule's, each is one or the other, and tokens fit."""
     if twice := sorted(set(hyper) & set(grid)):
         raise UserError(f"{where}: {twice[0]!r} is both fixed (under hyper) and swept; keep one")
-    if "class" in optimizer:
+    if one.torch_class:
         return
-    known = defaults(optimizer["rule"])
+    allowed = defaults(one.rule)
     for key in [*hyper, *grid]:
-        if key not in known:
-            raise UserError(
-                f"{where}: {key!r} is not a hyperparameter of {optimizer['rule']}; allowed: {', '.join(known)}"
-            )
+        if key not in allowed:
+            raise UserError(f"{where}: {key!r} is not a hyperparameter of {one.rule}; allowed: {', '.join(allowed)}")
     for key, values in grid.items():
         for token in values:
             try:
-                tokens.value(key, token, known[key])
+                tokens.value(key, token, allowed[key])
             except UserError as error:
                 raise UserError(f"{where}.{error}") from None
+
+
+def check_names(entries: Mapping[Any, Any], kind: str, pattern: str = NAME) -> None:
+    """Refuse names that cannot be file names (YAML reads ``no:`` and ``5:`` as no text), and entries without keys."""
+    for name, entry in entries.items():
+        if not isinstance(name, str) or not re.fullmatch(pattern, name):
+            raise UserError(f"{kind}: name {name!r} is not allowed; names must match {pattern}")
+        if not isinstance(entry, Mapping):
+            raise UserError(f"{kind}.{name} = {entry!r}; allowed: a map")

@@ -17,7 +17,7 @@ from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.optimizers.torch_bridge import torch_class, user_code
-from muon_imbalance.plan.config import cells
+from muon_imbalance.plan.job import cells
 from muon_imbalance.training.checkpoints import key
 
 log = logging.getLogger("muon_imbalance")

@@ -48,7 +48,7 @@ def gather(name: str, tables: dict, settings: dict, theory: dict) -> Experiment:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
     add = parser.add_argument
     add("--claims", type=Path, required=True, help="folder of claim files")
     add("--runs", required=True, help="JSON: experiment -> list of runs tables")

@@ -1,0 +1,209 @@
+"""What must agree across the configuration: references, kinds of data, numbers, notebooks, folders.
+
+Every refusal begins with the dotted place of the setting, so that file and line can be put in front of it.
+"""
+
+import math
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
+from muon_imbalance.plan import rooms, sweeps
+from muon_imbalance.plan.figures import given_parameters, notebook_file, notebook_parameters, stand_ins
+from muon_imbalance.plan.job import cells
+from muon_imbalance.plan.planning import Plan, placed
+from muon_imbalance.plan.records import Minibatch, Training
+from muon_imbalance.plan.sweeps import joinable, known
+
+
+def check(plan: Plan) -> None:
+    """Refuse a configuration whose parts do not fit together.
+
+    Raises:
+        UserError: naming place, value and what is allowed.
+    """
+    for name, dataset in plan.datasets.items():
+        try:
+            rooms.builder_options(dataset.builder)
+        except UserError as error:
+            raise UserError(f"datasets.{name}.builder: {error}") from None
+    options = {name: _check_dataset(plan, name) for name in plan.datasets}
+    for name in plan.datasets:
+        _check_ancestors(plan, name)
+    for name in plan.experiments:
+        _check_experiment(plan, name, options)
+    _check_card(plan)
+    sweeps.check(plan)
+    for name in plan.figures:
+        _check_figure(plan, name)
+    if plan.run.require_real and (lacking := stand_ins(plan)):
+        told = "; ".join(
+            f"{figure}: " + ", ".join(f"{name} stands in for {whose}" for name, whose in found.items())
+            for figure, found in lacking.items()
+        )
+        raise UserError(
+            f"require_real: figures without the paper's data: {told}. Allowed: a configuration without stand-ins, as "
+            "scale: paper (official hosts, or your own folder), or one without these figures"
+        )
+
+
+def writable(plan: Plan) -> None:
+    """Refuse folders that nothing can be written to.
+
+    Raises:
+        UserError: naming the setting, the folder and what is wrong with it.
+    """
+    if not re.fullmatch(r"[\w./+@%=-]+", plan.run.figures_dir):
+        message = f"figures_dir = {plan.run.figures_dir!r}; allowed: a folder without spaces or special characters"
+        raise UserError(placed(message, plan.loaded.places))
+    for key, folder in {"figures_dir": plan.run.figures_dir, **dict.fromkeys(("results", "data", "logs"))}.items():
+        there = plan.root / (folder or key)
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        try:
+            if not there.is_dir():
+                raise NotADirectoryError(20, f"{there} is a file")
+            tempfile.TemporaryFile(dir=there).close()
+        except OSError as error:
+            what = f"figures_dir = {folder!r}" if folder else f"the folder {key}/"
+            message = f"{what}: nothing can be written there ({error.strerror}); allowed: a folder of your own"
+            raise UserError(placed(message, plan.loaded.places) if folder else message) from None
+
+
+def _once(values: Iterable[Any], where: str) -> None:
+    """Refuse a repeated entry of a list of names."""
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise UserError(f"{where}: {value!r} is there twice; allowed: each name once")
+        seen.add(value)
+
+
+def _check_dataset(plan: Plan, name: str) -> Any:
+    """Builder, options and direct parents of a data set; returns its checked options."""
+    dataset, where = plan.datasets[name], f"datasets.{name}"
+    if dataset.parent and dataset.parents:
+        raise UserError(f"{where}: it has 'parent' and 'parents'; allowed: one of them")
+    roles = rooms.parents(dataset.builder)
+    for role, parent in dataset.made_from.items():
+        place = f"{where}.parent" if dataset.parent else f"{where}.parents.{role}"
+        known(parent, plan.datasets, place)
+        known(role, roles, where if dataset.parent else f"{where}.parents")
+        if plan.datasets[parent].builder not in roles[role]:
+            raise UserError(f"{place} = {parent!r} is built by {plan.datasets[parent].builder}; "
+                            f"allowed: one built by {_or(roles[role])}")  # fmt: skip
+    for role, builders in roles.items():
+        if role not in dataset.made_from and None not in builders:
+            key = "parent" if role == "parent" else f"parents.{role}"
+            raise UserError(f"{where}: key {key!r} is missing; allowed: a data set built by {_or(builders)}")
+    config = dataset.config | ({"parent": dataset.parent} if dataset.parent else {})
+    typed = checked(rooms.builder_options(dataset.builder), config, f"{where}.config")
+    source = rooms.source(dataset.builder, config) or ""
+    if source.endswith("_folder") and not plan.run.data_dir:
+        raise UserError(
+            f"data_dir: {plan.run.data_dir!r}, but {where} is read from a folder; "
+            "allowed: a folder with the official files"
+        )
+    return typed
+
+
+def _or(builders: Iterable[str | None]) -> str:
+    return " or ".join(one for one in builders if one)
+
+
+def _check_ancestors(plan: Plan, name: str) -> None:
+    """No data set is made from itself, nor by way of others."""
+    waiting, seen = list(plan.datasets[name].made_from.values()), set()
+    while waiting:
+        parent = waiting.pop()
+        if parent == name:
+            key = "parent" if plan.datasets[name].parent else "parents"
+            raise UserError(f"datasets.{name}.{key}: {name} would be made from itself; allowed: another data set")
+        if parent not in seen:
+            seen.add(parent)
+            waiting += plan.datasets[parent].made_from.values()
+
+
+def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
+    """Data, sweep and repetitions of an experiment."""
+    one, where = plan.experiments[name], f"experiments.{name}"
+    if not isinstance(one, Training):
+        return
+    if not one.sweep:
+        raise UserError(f"{where}: key 'sweep' is missing (task {one.task} needs it)")
+    for optimizer in one.hyper:
+        known(optimizer, plan.optimizers, f"{where}.hyper")
+    if one.optimizers and not one.frozen_from:
+        raise UserError(f"{where}: key 'optimizers' is read with 'frozen_from' only")
+    if one.dataset:
+        repetitions = getattr(options[one.dataset], "repetitions", None)
+        if isinstance(repetitions, int) and repetitions < one.seeds:
+            raise UserError(
+                f"{where}.seeds: {one.seeds} repetitions are wanted, but the data set {one.dataset!r} has "
+                f"{repetitions}; raise datasets.{one.dataset}.config.repetitions"
+            )
+    if one.grid_seeds > one.seeds:
+        raise UserError(f"{where}.grid_seeds: {one.grid_seeds} is more than seeds ({one.seeds})")
+    for optimizer, grid in one.sweep.items():
+        known(optimizer, plan.optimizers, f"{where}.sweep")
+        sweeps.check_grid(grid, f"{where}.sweep.{optimizer}")
+        if len(cells(grid)) > 1 and not one.selection and not one.frozen_from:
+            raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
+    if one.shards == "each" and one.variants:
+        raise UserError(f"{where}.shards: 'each' is not possible with variants; allowed: one")
+    length = one.epochs if isinstance(one, Minibatch) else one.steps
+    if one.record.every > length:
+        raise UserError(f"{where}.record.every = {one.record.every}; allowed: up to the {length} of the run")
+    if not isinstance(one, Minibatch) and one.warmup >= length:
+        raise UserError(f"{where}.warmup = {one.warmup}; allowed: fewer than the {length} steps")
+
+
+def _check_card(plan: Plan) -> None:
+    """A report card's experiments are such that any optimizer can be trained and chosen there."""
+    _once(plan.card.against, "card.against")
+    for name in plan.card.against:
+        known(name, plan.optimizers, "card.against")
+    allowed = [name for name, one in plan.training.items() if joinable(one.task) and one.selection]
+    for name in plan.card.experiments:
+        known(name, allowed, "card.experiments")
+
+
+def _check_figure(plan: Plan, name: str) -> None:
+    """What a figure shows exists, and its notebook takes exactly what it is given."""
+    figure, where = plan.figures[name], f"figures.{name}"
+    closed = [other for other, one in plan.experiments.items() if one.theory]
+    for key, allowed in (("experiments", plan.training), ("theory", closed), ("datasets", plan.datasets)):
+        for used in getattr(figure, key) or ():
+            known(used, allowed, f"{where}.{key}")
+        _once(getattr(figure, key) or (), f"{where}.{key}")
+    if name.startswith("fig_") and not figure.experiments and not figure.theory:
+        raise UserError(f"{where}.experiments = []; allowed: at least one experiment (or one under theory)")
+    path = notebook_file(plan, name)
+    if not (plan.root / path).is_file():
+        raise UserError(f"{where}: there is no notebook {Path(path).name} in notebooks/")
+    takes, given = notebook_parameters(plan.root / path), given_parameters(plan, name)
+    for key in given:
+        if key not in takes:
+            place = f"{where}.parameters.{key}" if key in figure.parameters else f"{where}.{key}"
+            raise UserError(f"{place}: {path} takes no parameter {key!r}; allowed: {', '.join(sorted(takes))}")
+    for key in takes:
+        if key not in given:
+            raise UserError(f"{where}: key {key!r} is missing ({path} takes it)")
+    for key, value in figure.parameters.items():
+        _check_parameter(value, takes[key], f"{where}.parameters.{key}")
+
+
+def _check_parameter(value: Any, default: Any, where: str) -> None:
+    """A notebook's parameter is of the kind of its default."""
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    if number and isinstance(default, float):
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    else:
+        fits = type(value) is type(default)
+    if not fits:
+        raise UserError(f"{where} = {value!r}; allowed: {'a finite number' if number else type(default).__name__}, "
+                        f"as in the notebook's {default!r}")  # fmt: skip

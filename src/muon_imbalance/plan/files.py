@@ -1,0 +1,123 @@
+"""Where things lie."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from muon_imbalance.plan.job import cells
+from muon_imbalance.plan.planning import Plan
+from muon_imbalance.plan.sweeps import grid_of
+
+ENDINGS = {"fig": ("pdf", "png", "csv", "json"), "tab": ("csv", "html", "json")}
+"""Files of a figure or table, by the first part of its id."""
+
+
+def results(plan: Plan) -> str:
+    """Folder of a scale's results."""
+    return f"results/{plan.scale}"
+
+
+def logs(plan: Plan) -> str:
+    """Folder of a scale's logs."""
+    return f"logs/{plan.scale}"
+
+
+def dataset(plan: Plan, name: str) -> str:
+    """Folder of a data set."""
+    return f"data/datasets/{plan.scale}/{name}"
+
+
+def manifest(plan: Plan, name: str) -> str:
+    """Manifest of a data set; its hashes stand for the arrays."""
+    return f"{dataset(plan, name)}/manifest.json"
+
+
+def stamp(source: str) -> str:
+    """Record of a downloaded source."""
+    return f"data/sources/{source}.json"
+
+
+def final_shards(plan: Plan, experiment: str) -> range:
+    """Jobs that an optimizer's final runs are split over: one, or one for each seed."""
+    described = plan.training[experiment]
+    return range(described.seeds if described.shards == "each" else 1)
+
+
+def final_tables(plan: Plan, experiment: str, optimizer: str) -> list[str]:
+    """Tables of an optimizer's final runs."""
+    return [
+        f"{results(plan)}/runs/{experiment}/{optimizer}.{shard}.parquet" for shard in final_shards(plan, experiment)
+    ]
+
+
+def grid_tables(plan: Plan, experiment: str, optimizer: str) -> list[str]:
+    """Tables of an optimizer's grid: one, or one for each cell and seed."""
+    described, count = plan.training[experiment], 1
+    if described.shards == "each":
+        count = len(cells(grid_of(plan, experiment, optimizer))) * described.grid_seeds
+    return [f"{results(plan)}/grid/{experiment}/{optimizer}.{shard}.parquet" for shard in range(count)]
+
+
+def selection(plan: Plan, experiment: str, optimizer: str) -> str:
+    """The cell that was selected."""
+    return f"{results(plan)}/selection/{experiment}/{optimizer}.json"
+
+
+def checkpoints(plan: Plan, experiment: str, optimizer: str, shard: int | str) -> str:
+    """Folder of a job's checkpoints (no output: Snakemake would delete it)."""
+    return f"{results(plan)}/checkpoints/{experiment}/{optimizer}.{shard}"
+
+
+def run_tables(plan: Plan, experiment: str) -> list[str]:
+    """Tables of an experiment, one for each of its optimizers and their shards (none without training)."""
+    swept = plan.training[experiment].sweep if experiment in plan.training else {}
+    return [table for optimizer in swept for table in final_tables(plan, experiment, optimizer)]
+
+
+def theory_table(plan: Plan, experiment: str) -> str:
+    """Table of an experiment's closed forms."""
+    return f"{results(plan)}/theory/{experiment}.parquet"
+
+
+def dataset_of(plan: Plan, experiment: str) -> str | None:
+    """Data set of an experiment, or of its closed forms (exact moments have none)."""
+    described = plan.written(experiment)
+    return described.get("dataset") or described.get("theory", {}).get("dataset")
+
+
+def manifests(plan: Plan, experiment: str) -> list[str]:
+    """Manifest of an experiment's data set."""
+    name = dataset_of(plan, experiment)
+    return [manifest(plan, name)] if name else []
+
+
+def stem(plan: Plan, figure: str) -> str:
+    """File name of a figure or table without its ending."""
+    return f"{figure}_{plan.figures[figure].slug}"
+
+
+def kind(figure: str) -> str:
+    """``fig`` or ``tab``."""
+    return figure.partition("_")[0]
+
+
+def of_kind(plan: Plan, wanted: str) -> Iterator[str]:
+    """Files of all figures (``fig``) or tables (``tab``)."""
+    for figure in plan.figures:
+        if kind(figure) == wanted:
+            yield from figure_files(plan, figure)
+
+
+def figure_files(plan: Plan, figure: str) -> list[str]:
+    """Finished files of a figure or table."""
+    return [f"{plan.run.figures_dir}/{stem(plan, figure)}.{ending}" for ending in ENDINGS[kind(figure)]]
+
+
+def executed_notebook(plan: Plan, figure: str) -> str:
+    """The notebook as it ran."""
+    return f"{results(plan)}/notebooks/{stem(plan, figure)}.ipynb"
+
+
+def templates(plan: Plan) -> list[str]:
+    """Templates of the report."""
+    folder = plan.root / "src/muon_imbalance/reporting/site/templates"
+    return sorted(str(Path(path).relative_to(plan.root)) for path in folder.iterdir() if path.is_file())

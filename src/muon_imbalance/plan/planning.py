@@ -1,0 +1,157 @@
+"""The plan: a configuration, read and checked, as typed records that rules, tests, benchmarks and the CLI ask.
+
+    plan = Plan.read(Path("."), {"scale": "smoke"})
+    jobs.job(plan, "colored_mnist", "muon", "final")
+
+Nothing here imports torch.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
+from muon_imbalance.plan import sweeps
+from muon_imbalance.plan.experiments import check_task, experiment
+from muon_imbalance.plan.families import Loaded, load
+from muon_imbalance.plan.records import (
+    FIGURE,
+    Card,
+    CardExperiment,
+    Configuration,
+    Dataset,
+    Experiment,
+    Figure,
+    Optimizer,
+    Training,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a configuration says at one scale.
+
+    Attributes:
+        root: the project's folder.
+        config: the configuration as written, with the optimizers that join by a default grid in their sweeps; jobs are
+            given what is written, not defaults.
+        loaded: ``loaded.places.of("experiments.x.epochs")`` says where a setting is written, ``loaded.origin`` whether
+            it is the paper's.
+        run: settings of the whole run.
+        experiments: all of them; ``training`` those that train models.
+        claims: the statements of claims/, variants included.
+    """
+
+    root: Path
+    config: dict[str, Any]
+    loaded: Loaded
+    run: Configuration
+    datasets: dict[str, Dataset]
+    optimizers: dict[str, Optimizer]
+    experiments: dict[str, Experiment]
+    figures: dict[str, Figure]
+    card: Card
+    claims: Sequence[Any] = ()
+
+    @classmethod
+    def read(cls, root: Path, overrides: Mapping[str, Any] | None = None, files: Sequence[Path] = ()) -> "Plan":
+        """The plan of a folder's configuration.
+
+        Args:
+            overrides: settings that go before all others (``--config``).
+            files: a user's own files, laid over the project's (``--configfile``).
+
+        Raises:
+            UserError: the first mistake, in one sentence with file and line where they are known.
+        """
+        from muon_imbalance.plan import claims, sources  # which take a plan
+
+        root = Path(root).resolve()
+        sources.check_syntax(root)
+        plan = cls.of(root, load(root, overrides or {}, files))
+        sources.check_classes(plan)
+        return replace(plan, claims=claims.read(plan))
+
+    @classmethod
+    def of(cls, root: Path, loaded: Any) -> "Plan":
+        """The plan of a loaded configuration, without its claims; raises :class:`UserError` as :meth:`read` does."""
+        from muon_imbalance.plan import checks  # which takes a plan
+
+        try:
+            plan = cls._typed(root, loaded)
+            checks.check(plan)
+        except UserError as error:
+            raise UserError(placed(str(error), loaded.places)) from None
+        return plan
+
+    @classmethod
+    def _typed(cls, root: Path, loaded: Any) -> "Plan":
+        """Every entry as a record."""
+        run = checked(Configuration, without_nulls(loaded.config), "")
+        for kind in ("datasets", "optimizers", "experiments", "figures"):
+            sweeps.check_names(getattr(run, kind), kind, *([FIGURE] if kind == "figures" else []))
+        optimizers = {name: sweeps.optimizer(name, entry) for name, entry in run.optimizers.items()}
+        figures = {name: checked(Figure, entry, f"figures.{name}") for name, entry in run.figures.items()}
+        for name, entry in run.experiments.items():
+            check_task(entry, f"experiments.{name}")
+        config = without_nulls(sweeps.joined(with_vetoes(loaded)))
+        datasets = {name: checked(Dataset, entry, f"datasets.{name}") for name, entry in run.datasets.items()}
+        card = checked(Card, run.card, "card")
+        sweeps.check_names(card.experiments, "card.experiments")
+        rows = {name: checked(CardExperiment, x, f"card.experiments.{name}") for name, x in card.experiments.items()}
+        return cls(
+            root=root,
+            config=config,
+            loaded=loaded,
+            run=run,
+            datasets=datasets,
+            optimizers=optimizers,
+            experiments={name: experiment(name, entry, datasets) for name, entry in config["experiments"].items()},
+            figures=figures,
+            card=card.model_copy(update={"experiments": rows}),
+        )
+
+    @property
+    def scale(self) -> str:
+        """Name of the scale."""
+        return self.run.scale
+
+    @property
+    def training(self) -> dict[str, Training]:
+        """Experiments in which models are trained."""
+        return {name: one for name, one in self.experiments.items() if isinstance(one, Training)}
+
+    def written(self, name: str) -> dict[str, Any]:
+        """An experiment as written, with its joined sweep."""
+        return self.config["experiments"][name]
+
+    def scale_option(self) -> str:
+        """What a command line needs for this scale."""
+        return "" if self.scale == "laptop" else f" --config scale={self.scale}"
+
+
+def without_nulls(node: Any) -> Any:
+    """Maps without keys set to null (a file leaves something out that way)."""
+    if isinstance(node, Mapping):
+        return {key: without_nulls(value) for key, value in node.items() if value is not None}
+    return node
+
+
+def with_vetoes(loaded: Any) -> dict[str, Any]:
+    """The configuration without nulls, but for those in sweeps: an optimizer that is not to join."""
+    kept = without_nulls(loaded.config)
+    for path in loaded.left_out:
+        match path.split("."):
+            case ["experiments", name, "sweep", optimizer] if name in kept["experiments"]:
+                entry = kept["experiments"][name]
+                entry["sweep"] = (entry.get("sweep") or {}) | {optimizer: None}
+    return kept
+
+
+def placed(message: str, places: Any) -> str:
+    """A message that begins with a dotted place, with file and line in front of it."""
+    place = places.of(re.match(r"[\w.]*", message).group().strip("."))
+    return f"{place or 'config'}: {message}"

@@ -1,0 +1,67 @@
+"""Report cards, ``make card OPTIMIZER=name``: one optimizer against a few others, and what its card is drawn from."""
+
+import json
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.plan import files
+from muon_imbalance.plan.planning import Plan
+
+NOTEBOOK = "notebooks/card_optimizer.ipynb"
+
+
+def optimizers(plan: Plan, optimizer: str) -> list[str]:
+    """The optimizer of a card and those it is compared with.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    if optimizer not in plan.optimizers:
+        raise UserError(f"OPTIMIZER={optimizer!r} is unknown; allowed: {', '.join(sorted(plan.optimizers))}")
+    return list(dict.fromkeys([optimizer, *plan.card.against]))
+
+
+def runs(plan: Plan, optimizer: str) -> dict[str, list[str]]:
+    """Run tables by experiment."""
+    names = optimizers(plan, optimizer)
+    return {x: [table for name in names for table in files.final_tables(plan, x, name)] for x in plan.card.experiments}
+
+
+def run_tables(plan: Plan, optimizer: str) -> list[str]:
+    """All run tables."""
+    return [path for paths in runs(plan, optimizer).values() for path in paths]
+
+
+def measured(plan: Plan, optimizer: str) -> list[str]:
+    """Records of time and memory."""
+    names = optimizers(plan, optimizer)
+    return [f"{files.results(plan)}/measured/{x}/{name}.json" for x in plan.card.experiments for name in names]
+
+
+def manifests(plan: Plan) -> list[str]:
+    """Manifests of the data sets behind a card."""
+    return sorted({path for name in plan.card.experiments for path in files.manifests(plan, name)})
+
+
+def parameters(plan: Plan, optimizer: str) -> str:
+    """Parameters of the card's notebook, as JSON, beside those that the runner sets itself."""
+    groups = {
+        name: {"label": row.label, "majority": row.majority, "minority": row.minority, "split": row.split}
+        for name, row in plan.card.experiments.items()
+    }
+    given = {"runs": runs(plan, optimizer), "measured": measured(plan, optimizer)}
+    return json.dumps({"optimizer": optimizer, **given, "groups": groups})
+
+
+def provenance(plan: Plan, optimizer: str) -> str:
+    """What a card's json file says of its origin, as JSON."""
+    return json.dumps(
+        {
+            "title": f"Report card of {optimizer}: learning the tail",
+            "scale": plan.scale,
+            "command": f"make card OPTIMIZER={optimizer}" + ("" if plan.scale == "laptop" else f" SCALE={plan.scale}"),
+            "experiments": list(plan.card.experiments),
+            "seeds": {name: plan.training[name].seeds for name in plan.card.experiments},
+            "claims": [],
+            "data": manifests(plan),
+        }
+    )
