@@ -17,6 +17,7 @@ The latter's table has the columns curve, t (``step * lr``), step, group, metric
 import argparse
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ import numpy as np
 import pandas as pd
 
 from muon_imbalance.common.errors import UserError, run_stage
-from muon_imbalance.common.files import replacing
 from muon_imbalance.theory import bounds, flows, losses, tables, trajectories
 from muon_imbalance.theory.moments import Mixture, Moments, population_moments
 from muon_imbalance.theory.options import take
@@ -117,8 +117,13 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError(f"{given.name}: --config is not JSON ({error})") from error
     except UserError as error:
         raise UserError(f"{given.name}: {error}") from error
-    with replacing(given.output) as work:
-        made.to_parquet(work, index=False)
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    partial = given.output.with_name(f".{given.output.name}.{os.getpid()}.partial")
+    try:
+        made.to_parquet(partial, index=False)
+        os.replace(partial, given.output)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
