@@ -184,7 +184,7 @@ def test_refusals(folder, tmp_path):
     parents = {"samples": folder / "toynli", "encoder": folder / "encoder"}
     with pytest.raises(UserError, match="lower = 7; allowed: up to 2, as the encoder has"):
         text_features.build({"lower": 7}, parents, tmp_path / "x")
-    with pytest.raises(UserError, match="parents lacks 'encoder'"):
+    with pytest.raises(UserError, match="no parent 'encoder'; allowed: one built by encoder_weights"):
         text_features.build({}, {"samples": folder / "toynli"}, tmp_path / "x")
     bad = tmp_path / "config.json"
     bad.write_text(json.dumps({"model_type": "gpt2"}), encoding="utf-8")

@@ -6,6 +6,7 @@ class shows in goes into the file that its training jobs depend on.
 
 import argparse
 import inspect
+import json
 import logging
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import torch
 from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.closure import module_file
 from muon_imbalance.common.errors import UserError, run_stage
-from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.optimizers.torch_bridge import torch_class, user_code
 from muon_imbalance.plan.job import cells
@@ -84,7 +84,8 @@ def main() -> None:
     start_logging()
     described = json_argument(arguments.own, "--own")
     found = record(arguments.name, described, json_argument(arguments.cases, "--cases", (list,)))
-    write_json(arguments.output, found)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     log.info(f"{arguments.name}: {found['class']} ({found['version'] or 'your own file'}) can be trained")
 
 
