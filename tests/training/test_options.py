@@ -54,7 +54,7 @@ def test_every_task_says_what_it_needs_and_refuses_keys_that_it_does_not_read(ta
         (
             "population",
             {"metrics": ["group_loss"]},
-            "x.metrics.0 = 'group_loss'; allowed: a list of deviation or ball_frobenius",
+            "x.metrics.0 = 'group_loss'; allowed: a list of deviation or",
         ),
         ("deep_linear", {"model": {"layers": 0, "delta": 4}}, "x.model.layers = 0"),
         ("deep_linear", {"model": {"layers": 1, "delta": float("nan")}}, "x.model.delta = nan"),
