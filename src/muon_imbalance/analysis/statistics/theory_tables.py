@@ -1,7 +1,6 @@
 """Statistics of closed forms alone: of the tables that ``muon_imbalance.theory.tables`` makes (no run is read).
 
-Each looks at many mixtures, times or
-samples and returns the worst value, with their number as ``count``.
+Each looks at many mixtures, times or samples and returns the worst value, with their number as ``count``.
 """
 
 from typing import Literal
