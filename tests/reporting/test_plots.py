@@ -46,8 +46,8 @@ def test_a_heat_map_writes_every_value_legibly_and_frames_the_selected_cell():
     canvas = fig.canvas
     heat_map.draw(axes[0], table, ("1", "0.9", "{}"), "Blues", (0, 100), "{:.0f}")
     heat_map.matrix(axes[1], table.fillna(0), "Greys", (0, 100))
-    plt.close(fig)
     assert fig.canvas is canvas, "the figure can be drawn again"
+    plt.close(fig)
     texts = {text.get_position(): (text.get_text(), text.get_color()) for text in axes[0].texts}
     assert texts == {(0.5, 0.5): ("2", "black"), (0.5, 1.5): ("–", "black"), (0.5, 2.5): ("96", "white")}
     (frame,) = axes[0].patches
