@@ -39,6 +39,24 @@ def test_a_grid_shows_its_cells_and_an_optimizer_without_one_its_final_run():
     assert heat_map.headings([("0.9", '{"weight_decay": 0.1}')]) == ["0.9\n0.1"]
 
 
+def test_a_heat_map_writes_every_value_legibly_and_frames_the_selected_cell():
+    columns = pd.MultiIndex.from_product([["0.9"], ["{}"]])
+    table = pd.DataFrame([[2.0], [float("nan")], [96.4]], index=["0.01", "0.1", "1"], columns=columns)
+    fig, axes = plt.subplots(2)
+    canvas = fig.canvas
+    heat_map.draw(axes[0], table, ("1", "0.9", "{}"), "Blues", (0, 100), "{:.0f}")
+    heat_map.matrix(axes[1], table.fillna(0), "Greys", (0, 100))
+    assert fig.canvas is canvas, "the figure can be drawn again"
+    plt.close(fig)
+    texts = {text.get_position(): (text.get_text(), text.get_color()) for text in axes[0].texts}
+    assert texts == {(0.5, 0.5): ("2", "black"), (0.5, 1.5): ("–", "black"), (0.5, 2.5): ("96", "white")}
+    (frame,) = axes[0].patches
+    assert frame.get_xy() == pytest.approx((0.05, 2.05))
+    for ax in axes:
+        assert ax.get_ylim() == (3, 0) and (ax.get_xlabel(), ax.get_ylabel()) == ("", "")
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["0.01", "0.1", "1"]
+
+
 def test_the_lead_is_over_the_better_of_the_others():
     panels = network_ratios.ordered({"a": "CIFAR-10, R = 20", "b": "CIFAR-10, R = 5"})
     assert list(panels) == ["b", "a"]
