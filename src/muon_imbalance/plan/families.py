@@ -125,9 +125,10 @@ def _scale(layers: list[Node]) -> str:
 
 
 def _declared(root: Path) -> dict[str, dict[str, Node]]:
-    """Entries of all families, by kind and name."""
+    """Entries of all families, by kind and name; what families share comes first."""
     entries: dict[str, dict[str, Node]] = {kind: {} for kind in KINDS if kind != "optimizers"}
-    for path in sorted((root / "experiments").glob("*.yaml")):
+    files = sorted((root / "experiments").glob("*.yaml"), key=lambda path: (path.stem != "shared", path.name))
+    for path in files:
         family = read(path, f"experiments/{path.name}")
         allowed = [kind.partition(".")[0] for kind in entries]
         for key, node in family.value.items():
