@@ -32,7 +32,7 @@ def refused(path, value, message):
     ("path", "value", "message"),
     [
         ("figure_dir", "x", "unknown key 'figure_dir'; allowed: .*figures_dir"),
-        ("device", "tpu", "device = 'tpu'; allowed: cpu, cuda"),
+        ("device", "tpu", "config: device = 'tpu'; allowed: cpu, cuda"),
         ("require_real", "no", "require_real = 'no'; allowed: true or false"),
         ("checkpoint_seconds", NAN, "checkpoint_seconds = nan; allowed: a number from 0"),
         ("checkpoint_seconds", -1, "checkpoint_seconds = -1; allowed: a number from 0"),
@@ -204,12 +204,17 @@ def test_cells_are_all_combinations():
 def test_a_mistake_is_named_with_its_file_and_line():
     class Places:
         def of(self, path):
-            return "experiments/x.yaml, line 7" if path == "experiments.colored_mnist.steps" else ""
+            return {"device": "a.yaml, line 7", "experiments.colored_mnist.stepss": "b.yaml, line 8"}.get(path, "")
 
-    loaded = load(ROOT, {"scale": "laptop"} | at(f"{COLORED}/steps", 0), [])
-    object.__setattr__(loaded, "places", Places())
-    with pytest.raises(UserError, match="^experiments/x.yaml, line 7: experiments.colored_mnist.steps = 0; allowed: "):
-        Plan.of(ROOT, loaded)
+    for change, message in (
+        ({"device": "tpu"}, "^a.yaml, line 7: device = 'tpu'; allowed: cpu, cuda$"),
+        (at(f"{COLORED}/stepss", 0), "^b.yaml, line 8: experiments.colored_mnist: unknown key 'stepss'; allowed: "),
+        ({"devise": "cpu"}, "^config: devise: unknown key 'devise'; allowed: "),
+    ):
+        loaded = load(ROOT, {"scale": "laptop"} | change, [])
+        object.__setattr__(loaded, "places", Places())
+        with pytest.raises(UserError, match=message):
+            Plan.of(ROOT, loaded)
 
 
 @pytest.mark.parametrize(

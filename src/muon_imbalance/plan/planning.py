@@ -90,7 +90,13 @@ class Plan:
     @classmethod
     def _typed(cls, root: Path, loaded: Any) -> "Plan":
         """Every entry as a record."""
-        run = checked(Configuration, without_nulls(loaded.config), "")
+        known = Configuration.model_fields
+        if unknown := next((key for key in loaded.config if key not in known), None):
+            raise UserError(f"{unknown}: unknown key {unknown!r}; allowed: {', '.join(sorted(known))}")
+        try:
+            run = checked(Configuration, without_nulls(loaded.config), "config")
+        except UserError as error:
+            raise UserError(str(error).removeprefix("config.")) from None
         for kind in ("datasets", "optimizers", "experiments", "figures"):
             sweeps.check_names(getattr(run, kind), kind, *([FIGURE] if kind == "figures" else []))
         optimizers = {name: sweeps.optimizer(name, entry) for name, entry in run.optimizers.items()}
@@ -153,5 +159,6 @@ def with_vetoes(loaded: Any) -> dict[str, Any]:
 
 def placed(message: str, places: Any) -> str:
     """A message that begins with a dotted place, with file and line in front of it."""
-    place = places.of(re.match(r"[\w.]*", message).group().strip("."))
+    found = re.match(r"([\w.]*)(?:: unknown key '([\w.]+)')?", message).groups("")
+    place = places.of(".".join(filter(None, found)))
     return f"{place or 'config'}: {message}"
