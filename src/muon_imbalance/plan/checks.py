@@ -3,7 +3,6 @@
 Every refusal begins with the dotted place of the setting, so that file and line can be put in front of it.
 """
 
-import math
 import re
 import tempfile
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan, placed
 from muon_imbalance.plan.records import Minibatch, Training
 from muon_imbalance.plan.sweeps import joinable, known
+from muon_imbalance.reporting.notebooks import notebook_file as notebooks
 
 
 def check(plan: Plan) -> None:
@@ -190,20 +190,8 @@ def _check_figure(plan: Plan, name: str) -> None:
         if key not in takes:
             place = f"{where}.parameters.{key}" if key in figure.parameters else f"{where}.{key}"
             raise UserError(f"{place}: {path} takes no parameter {key!r}; allowed: {', '.join(sorted(takes))}")
+    declared = notebooks.options(plan.root / path)
     for key in takes:
-        if key not in given:
+        if key not in given and key not in declared.model_fields:
             raise UserError(f"{where}: key {key!r} is missing ({path} takes it)")
-    for key, value in figure.parameters.items():
-        _check_parameter(value, takes[key], f"{where}.parameters.{key}")
-
-
-def _check_parameter(value: Any, default: Any, where: str) -> None:
-    """A notebook's parameter is of the kind of its default."""
-    number = isinstance(default, int | float) and not isinstance(default, bool)
-    if number and isinstance(default, float):
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    else:
-        fits = type(value) is type(default)
-    if not fits:
-        raise UserError(f"{where} = {value!r}; allowed: {'a finite number' if number else type(default).__name__}, "
-                        f"as in the notebook's {default!r}")  # fmt: skip
+    checked(declared, figure.parameters, f"{where}.parameters")

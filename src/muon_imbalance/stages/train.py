@@ -20,7 +20,7 @@ from muon_imbalance.common import closure, tokens
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.progress import Progress, start_logging
 from muon_imbalance.common.schedules import factor
-from muon_imbalance.data import registry as builders
+from muon_imbalance.data.registry import BUILDERS
 from muon_imbalance.models.registry import MODELS
 from muon_imbalance.optimizers import registry
 from muon_imbalance.optimizers.base.in_place import InPlace
@@ -39,9 +39,9 @@ def sources(job: Job) -> list[Path]:
     needs = tasks.needs(job.task)
     names = [__spec__.name]
     names += ["muon_imbalance.optimizers.torch_bridge.torch_class"] if job.own else registry.modules(job.rule)
-    if needs.dataset:
-        names.append(builders.module_name(job.settings["dataset"]["builder"]))
     files = {*closure.closure(*names), *tasks.TASKS.files(job.task)}
+    if needs.dataset:
+        files |= {*BUILDERS.files(job.settings["dataset"]["builder"])}
     if needs.models:
         files |= {*MODELS.files(job.settings["model"]["name"])}
     return sorted(files)

@@ -19,7 +19,9 @@ class Options(Settings):
 
     arch: Literal["resnet18", "resnet34", "resnet50"] | None = Field(None, description="torchvision's network")
     stem: Literal["cifar", "imagenet"] = Field("cifar", description="first layers of torchvision's network")
-    width: int | None = Field(None, ge=1, le=10_000, description="channels of the first stage (64 in ResNet-18)")
+    width: int | None = Field(  # oneDNN writes past its memory in the shortcuts of fewer channels (its issue 6035)
+        None, ge=8, le=10_000, description="channels of the first stage (64 in ResNet-18)"
+    )
     blocks: list[Annotated[int, Field(ge=1, le=1000)]] | None = Field(
         None, min_length=1, description="blocks of each stage ([2, 2, 2, 2] in ResNet-18)"
     )
