@@ -121,6 +121,8 @@ def _words(kind: Any, metadata: Sequence[Any] = ()) -> str:
         return f"a list of {_plural(_words(inner[0]))}{few}"
     if origin is tuple:
         return f"a list of {len(inner)}: {', '.join(_words(one) for one in inner)}"
+    if origin is dict and inner[1] is Any:
+        return "a map"
     if origin is dict:
         return f"a map of names to {_plural(_words(inner[1]))}"
     if pattern := next((one.pattern for one in _flat(metadata) if getattr(one, "pattern", None)), None):

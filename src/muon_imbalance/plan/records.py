@@ -38,7 +38,6 @@ class Configuration(Settings):
     experiments: dict[str, Any] = Field(description="a data set, a model, a loss and a protocol, with its sweeps")
     figures: dict[str, Any] = Field(description="the paper's figures and tables by id")
     card: dict[str, Any] = Field({}, description="report cards of single optimizers")
-    provenance: dict[str, Any] = Field({}, description="where settings come from")
 
 
 class Dataset(Settings):
