@@ -1,7 +1,9 @@
 # What figures and tables are drawn from, and the claims about them.
 from muon_imbalance.reporting.notebooks import notebook_file as notebook_files
 
-CLAIM_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "claims").glob("*.yaml") if path.name != "audit.yaml")
+CLAIM_FILES = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / "claims").glob("*.yaml") if path.name != "audit.yaml"
+)
 STAND_INS = stand_ins(config)
 CLAIMS = stated_claims()
 
