@@ -57,7 +57,7 @@ def test_both_parts_of_signum_and_adam_are_needed():
     strong = changed(frame, lambda t, v: np.minimum(4 * v, 1.0), optimizer="adam", metric="accuracy", group="minority")
     found = record("C15.1", strong)
     assert found["verdict"] == "fails" and found["note"].startswith(
-        "signum minus adam, area of Signum over that of Adam"
+        "signum over adam, area of Signum over that of Adam"
     )
 
 

@@ -44,7 +44,7 @@ def test_the_whole_run_follows_its_schema():
         lambda family: family["datasets"]["colored_mnist"]["config"].update(corelation=0.9),
         lambda family: family["experiments"]["colored_mnist"].update(stepps=128),
         lambda family: family["experiments"]["colored_mnist"].update(steps=0),
-        lambda family: family["experiments"]["colored_mnist"]["model"].update(hiden=[128]),
+        lambda family: family["experiments"]["colored_mnist"].update(model={"name": "mlp", "hiden": [128]}),
         lambda family: family["experiments"]["colored_mnist"].update(origin={"steps": "guessed"}),
         lambda family: family["figures"]["fig_01"].update(tittle="x"),
     ],

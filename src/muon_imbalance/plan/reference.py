@@ -46,18 +46,23 @@ def _schema(kind: type[Settings], shared: dict[str, Any]) -> dict[str, Any]:
 
 
 def _loose(schema: dict[str, Any]) -> dict[str, Any]:
-    """Every property may be absent or null; titles, which repeat names, are left out."""
+    """Every key may be absent, and any key may be null, which takes it away."""
     kept = {key: value for key, value in schema.items() if key not in ("required", "title", "default")}
     if "properties" in schema:
-        kept["properties"] = {
-            name: {"description": one.get("description", ""), "anyOf": [_plain(one), {"type": "null"}]}
-            for name, one in schema["properties"].items()
-        }
+        kept["properties"] = {name: _nullable(one) for name, one in schema["properties"].items()}
+    if "additionalProperties" in schema:
+        more = schema["additionalProperties"]
+        kept["additionalProperties"] = _nullable(more) if more else {"type": "null"}
     return kept
 
 
-def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in schema.items() if key not in ("title", "description", "default")}
+def _nullable(schema: Any) -> dict[str, Any]:
+    """The schema or null, with its description outside."""
+    if not isinstance(schema, dict):
+        return {}
+    plain = {key: value for key, value in _loose(schema).items() if key != "description"}
+    said = {"description": schema["description"]} if "description" in schema else {}
+    return said | {"anyOf": [plain, {"type": "null"}]} if plain else said
 
 
 def _chosen(key: str, within: str, choices: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -124,6 +129,7 @@ def config_schema() -> dict[str, Any]:
     shared |= families_["$defs"]
     parts = run | families_["properties"] | {"optimizers": _entries(optimizer, shared, "optimizer")}
     parts["card"] = _schema(records.Card, shared)
+    parts["card"]["properties"]["order"] = {"description": "order of its experiments", "type": "array"}
     parts["scales"] = {"type": "object", "description": "what differs at a scale"}
     return _document("Settings of a whole run", parts, shared)
 
@@ -195,7 +201,8 @@ HEAD = """# Configuration
 Every setting is declared once, beside the code that reads it, with its range, its default and its meaning; this page,
 the check before a run and the JSON Schemas that editors use follow from those declarations. What a run is made of
 stands in `config.yaml` (the whole run) and `experiments/<family>.yaml` (data sets, experiments and figures, all scales
-side by side). `--configfile my.yaml` and `--config key=value` are laid over them and may set anything; null takes a key away.
+side by side). `--configfile my.yaml` and `--config key=value` are laid over them and may set anything; null takes a key
+away.
 
 An entry may say `like: other` (start from another entry of its kind), `scales: {smoke: ..., paper: ...}` (what differs
 there) and `origin:` (where its values come from). Variants that are products: `variants: {product: [{...}, {...}]}`."""
