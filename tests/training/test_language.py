@@ -124,7 +124,7 @@ def test_dropout_keeps_the_mean_and_rests_in_evaluation():
     dropped = (out == 0).float()[:, :1000].reshape(-1, 4)  # numbers that come from one draw of 64 bits
     assert float(torch.corrcoef(dropped.T).fill_diagonal_(0).abs().max()) < 0.02
     assert torch.equal(drop.eval()(ones), ones)
-    with pytest.raises(UserError, match="dropout = 1; allowed: a number from 0, below 1"):
+    with pytest.raises(UserError, match="dropout = 1; allowed: a number from 0 below 1"):
         refused(dropout=1)
 
 

@@ -1,4 +1,4 @@
-"""What several tasks are told, and what the planner must know of a task; without torch.
+"""Options that several tasks share, and what the planner must know of a task; without torch.
 
 A task's module imports these for its own ``Options``, which is read without importing that module.
 """

@@ -1,4 +1,4 @@
-"""Tasks and what one is told: modules of :mod:`muon_imbalance.training.tasks`, read without importing torch."""
+"""Tasks and their checked settings: modules of :mod:`muon_imbalance.training.tasks`, read without importing torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -120,7 +120,7 @@ class Population(Task):
         return values
 
     def alignment(self, weight: Tensor) -> dict[Key, Tensor]:
-        """Diagonal of ``W_bar = U^T W V``, its largest entry off the diagonal, and the deviation if asked for."""
+        """Diagonal of ``W_bar = U^T W V``, its largest entry off the diagonal, and the deviation if it is measured."""
         aligned = self.u.mT @ weight @ self.v
         diagonal = torch.diagonal(aligned, dim1=1, dim2=2)
         values = {("population", f"class_{c}", "alpha"): diagonal[:, c] for c in range(self.k)}
