@@ -6,7 +6,7 @@ descent steps along ``-lmo(G)``, which is a subgradient of the dual norm. ``lmo(
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 
 import torch
@@ -45,13 +45,6 @@ class Norm(ABC):
     def lmo(self, x: Tensor) -> Tensor:
         """The D of norm 1 with the largest ``<X, D>``, of the shape of X; a NaN in X shows in D."""
 
-    def key(self, x: Tensor) -> Hashable | None:
-        """What matrices ``[S, m, n]`` have in common whose oracles are computed together.
-
-        ``None``: each is computed by itself, for which nothing is quicker.
-        """
-        return None
-
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
         """The oracle of tensors ``[S, out, ...]`` of one batch, in their own shapes."""
         return [self.lmo(as_matrix(x)).reshape(x.shape) for x in xs]
@@ -61,8 +54,8 @@ class Norm(ABC):
         return 1.0
 
     def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
-        """Places of the tensors that :meth:`descend` takes together."""
-        return batched.batches(self.key, xs)
+        """Places of the tensors that :meth:`descend` takes together; by default each by itself: nothing is quicker."""
+        return ([place] for place in range(len(xs)))
 
     def descend(
         self, params: list[Tensor], xs: list[Tensor], lr: Hyper, decay: Hyper | None = None, outs: Outs = NEW
@@ -224,8 +217,8 @@ class KyFan(Norm):
     def lmo(self, x: Tensor) -> Tensor:
         return polar.exact(x, rank=self.k)
 
-    def key(self, x: Tensor) -> Hashable:
-        return gram.key(x)
+    def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
+        return batched.batches(gram.key, xs)
 
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
         factors = polar.exact([as_matrix(x) for x in xs], rank=self.k)
@@ -254,8 +247,8 @@ class Spectral(Norm):
     def lmo(self, x: Tensor) -> Tensor:
         return self.factor(x)
 
-    def key(self, x: Tensor) -> Hashable:
-        return gram.key(x)
+    def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
+        return batched.batches(gram.key, xs)
 
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
         factors = self.factor([as_matrix(x) for x in xs])
