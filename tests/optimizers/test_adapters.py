@@ -20,7 +20,7 @@ EACH = pytest.mark.parametrize("name", CLASSES)
 
 
 def module(name):
-    return importlib.import_module(f"muon_imbalance.optimizers.{name}")
+    return importlib.import_module(f"muon_imbalance.optimizers.{'base.' if name == 'protocol' else ''}{name}")
 
 
 @EACH

@@ -156,12 +156,12 @@ MUTANTS = {
         "steepest.py", "if self.nesterov else buffer", "if False else buffer", reference("nmd")
     ),
     "weight decay left out": (
-        "norms.py", "torch.addcmul(kept, direction,", "torch.addcmul(param, direction,", reference("specgd")
+        "norms.py", "torch.addcmul(kept, x,", "torch.addcmul(param, x,", reference("specgd")
     ),
     "weight decay of what is added left out": (
         "norms.py", "scales, sources, targets, kept)", "scales, sources, targets)", reference("muon")
     ),
-    "scale left out": ("norms.py", "value=-self.length(param)", "value=-1", reference("muon_exact")),
+    "scale left out": ("norms.py", "decay, -self.length(param)", "decay, -1.0", reference("muon_exact")),
     "weight decay of each model left out": (
         "norms.py", "[torch.mul(param, decay(param), out=out) for", "[param for", on_build(checks.check_stack, "muon")
     ),
@@ -179,7 +179,7 @@ MUTANTS = {
         "protocol.py", "x.reshape(*x.shape[:2], -1)", "x.flatten(0, -3) if x.ndim > 3 else x.unsqueeze(-1)",
         reference("ngd"),
     ),
-    "bias correction of Adam": ("adam.py", "(1 - self.beta1.value**t)", "1", reference("adam")),
+    "bias correction of Adam": ("adam.py", "(1 - self.beta1**t)", "1", reference("adam")),
     "second moment of Adam": ("adam.py", "grad * grad", "grad.abs()", reference("adam")),
     "eps inside the root": (
         "adam.py", "square.sqrt().mul_(correction(param)).add_(self.eps(param))",
@@ -197,7 +197,8 @@ MUTANTS = {
         on_build(checks.check_stack, "gd"),
     ),
     "step in place": (
-        "sgd.py", "= torch.empty_like(param), None, None", "= param, None, None", on_build(checks.check_pure, "gd")
+        "sgd.py", "self._moved(param, grads[name])", "self._moved(param, grads[name], None, param)",
+        on_build(checks.check_pure, "gd"),
     ),
     "momentum in place": (
         "steepest.py", "torch.lerp(slot(state, key), grad, self.fresh(grad))",
@@ -301,16 +302,15 @@ MUTANTS = {
         "torch_optim.py", "return value if isinstance(value, tuple) else (value,)", "return (value,)", CHANGED
     ),
     "state not kept": (
-        "torch_optim.py", "{key: value for key, value in state.", "{key: value.clone() for key, value in state.",
-        SAME_MUON,
+        "torch_optim.py", "self.state[param] = state", "self.state[param] = {}", SAME_MUON
     ),
     "count not kept": ("torch_optim.py", 'state["step"] = state["step"] + 1', "pass", SAME_MUON),
     "scalar of the wrong shape": ("torch_optim.py", "tensor.view(1, 1)", "tensor.view(1, 1, 1)", SAME_MUON),
     "one count for all": (
-        "torch_optim.py", "None if count is None else int(count)]", "None]", LATE
+        "torch_optim.py", "None if count is None else int(count)]", "count is None]", LATE
     ),
     "state rounded on loading": ("torch_optim.py", 'if slot != "step":', "if False:", SAVED),
-    "half precision all through": ("torch_optim.py", "tensor.dtype in HALF", "False", ROUNDED),
+    "half precision all through": ("torch_optim.py", "tensors[0].dtype in HALF", "False", ROUNDED),
     "refused too late": ("torch_optim.py", 'self._refuse(param.grad, "gradients")', "pass", REFUSED),
 }  # fmt: skip
 

@@ -42,7 +42,7 @@ def test_the_other_reading_is_the_default():
 
 
 def test_refusals():
-    with pytest.raises(UserError, match="adam_on = '\\[', allowed: a regular expression"):
+    with pytest.raises(UserError, match="adam_on = '\\['; allowed: a regular expression"):
         optimizers.build("muon", adam_on="[")
     with pytest.raises(UserError, match="adam_lr = -1, allowed: a finite number >= 0"):
         optimizers.build("muon", adam_lr=-1)

@@ -15,7 +15,7 @@ from muon_imbalance.common.progress import Progress
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.optimizers import registry
 from muon_imbalance.optimizers.base.in_place import InPlace
-from muon_imbalance.optimizers.torch_bridge import torch_class as own
+from muon_imbalance.optimizers.torch_bridge import torch_class
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training import engine
@@ -149,7 +149,7 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(tmp_path, interrupt_at, 
     make = {
         "muon": lambda: registry.build("muon", lr=0.05, momentum=0.9),
         "scheduled": lambda: train.make_optimizer(described, described.runs(), 12),
-        "own": lambda: own.Own("o", lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), rate=rate),
+        "own": lambda: torch_class.TorchClass("o", lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), rate=rate),
     }[kind]
     whole, cut, again = Small(), Small(interrupt_at=interrupt_at), Small()
     uninterrupted = run(whole, tmp_path / "whole", make())
@@ -180,8 +180,8 @@ def test_a_class_follows_the_schedule_like_a_rule(tmp_path):
     rule = run(Small(), tmp_path / "rule", train.make_optimizer(described, described.runs(), 12))
     of_torch = {"class": "torch.optim:SGD"}
     described = job(schedule="cosine", warmup=2, own=of_torch, cells=[{"lr": "0.1", "momentum": "0.9"}])
-    torch_class = run(Small(), tmp_path / "class", train.make_optimizer(described, described.runs(), 12))
-    np.testing.assert_allclose(torch_class.values, rule.values, rtol=1e-4)
+    of_class = run(Small(), tmp_path / "class", train.make_optimizer(described, described.runs(), 12))
+    np.testing.assert_allclose(of_class.values, rule.values, rtol=1e-4)
     constant = run(Small(), tmp_path / "constant", registry.build("sgd", lr=0.1, momentum=0.9))
     assert not np.allclose(constant.values, rule.values, rtol=1e-4)
 

@@ -11,6 +11,7 @@ import torch
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.progress import Progress
+from muon_imbalance.optimizers.base.protocol import Optimizer
 from muon_imbalance.optimizers.torch_bridge import torch_class, torch_state, user_code
 from muon_imbalance.plan.job import Job, Plan
 from muon_imbalance.stages import check_class, train
@@ -21,7 +22,7 @@ from muon_imbalance.training.task import Task
 from . import sample_optimizers
 
 HERE = Path(__file__).parent
-MODULE = "tests.own.sample_optimizers"
+MODULE = "tests.user_classes.sample_optimizers"
 VERSION = f"torch {metadata.version('torch')}"
 MIXTURE = {"k": 3, "d": 4, "p": [0.5, 0.3, 0.2], "mu": 1.0, "sigma2": 0.1}
 
@@ -230,7 +231,7 @@ def test_a_frozen_model_is_not_stepped(tmp_path):
         def evaluate(self, params):
             return {("test", "all", "x"): torch.zeros(1)}
 
-    class Never:
+    class Never(Optimizer):
         def init(self, params):
             return {}
 
@@ -264,9 +265,33 @@ def test_files_and_version_of_a_class(tmp_path, monkeypatch):
     assert user_code.origin("mypack.a:Thing", str(tmp_path))[1] == "mypack 2.0"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"import torch\nclass Mine(torch.optim.Optimizer)\n    pass\n", r"mine\.py, line 2: expected ':'"),
+        (b"name = '\xe9'\n", r"mine\.py is not UTF-8"),
+    ],
+)
+def test_a_broken_source_is_named_with_its_line(text, message, tmp_path):
+    (tmp_path / "mine.py").write_bytes(text)
+    with pytest.raises(UserError, match=f"optimizer x: class 'mine:Mine' cannot be read: .*{message}"):
+        user_code.check_syntax("x", "mine:Mine", str(tmp_path))
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    user_code.check_syntax("x", "mine:Mine", str(tmp_path))
+    user_code.check_syntax("x", "torch.optim:Adam")
+
+
+def test_a_broken_neighbour_is_named_as_well(tmp_path):
+    (tmp_path / "mypack").mkdir()
+    for name, text in {"__init__": "", "a": "from mypack.b import x\n", "b": "def (:\n"}.items():
+        (tmp_path / "mypack" / f"{name}.py").write_text(text)
+    with pytest.raises(UserError, match=r"b\.py, line 1"):
+        user_code.check_syntax("x", "mypack.a:Thing", str(tmp_path))
+
+
 def test_looking_for_a_class_does_not_import_it():
-    assert user_code.origin("tests.own.imported_by_nobody:X", str(HERE.parents[1]))[0]
-    assert "tests.own.imported_by_nobody" not in sys.modules
+    assert user_code.origin("tests.user_classes.imported_by_nobody:X", str(HERE.parents[1]))[0]
+    assert "tests.user_classes.imported_by_nobody" not in sys.modules
 
 
 def test_checkpoints_belong_to_the_code_of_the_class(tmp_path, monkeypatch):

@@ -18,6 +18,8 @@ from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, s
 class Adam(Optimizer):
     """Adam with PyTorch's state (exp_avg, exp_avg_sq, count) and either kind of weight decay."""
 
+    any_shape = True
+
     def __init__(self, lr: Hyper, beta1: Hyper, beta2: Hyper, eps: Hyper, weight_decay: Hyper, decoupled: bool = False):
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.fresh1, self.fresh2 = 1 - beta1, 1 - beta2

@@ -32,29 +32,36 @@ class Sgd(Optimizer):
         check(params, grads)
         new_params, new_state = {}, {}
         for name, param in params.items():
-            new_params[name], old, new = torch.empty_like(param), None, None
-            if self.momentum is not None:
+            if self.momentum is None:
+                new_params[name], _ = self._moved(param, grads[name])
+            else:
                 old = slot(state, f"momentum/{name}")
-                new = new_state[f"momentum/{name}"] = torch.empty_like(old)
-            self._move(param, grads[name], old, new_params[name], new)
+                new_params[name], new_state[f"momentum/{name}"] = self._moved(param, grads[name], old)
         return new_params, new_state
 
     @torch.no_grad()
     def step_(self, params: Tensors, grads: Tensors, slots: dict[str, Tensors], count: int) -> None:
         for name, param in params.items():
             buffer = None if self.momentum is None else slot(slots[name], "momentum")
-            self._move(param, grads[name], buffer, param, buffer)
+            self._moved(param, grads[name], buffer, param, buffer)
 
-    def _move(self, param: Tensor, grad: Tensor, old: Tensor | None, out: Tensor, new: Tensor | None) -> None:
-        """out <- W_t, and new <- B_t from the old one, of one parameter."""
+    def _moved(
+        self,
+        param: Tensor,
+        grad: Tensor,
+        old: Tensor | None = None,
+        out: Tensor | None = None,
+        new: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """W_t and B_t of one parameter, put into ``out`` and ``new`` where these are given."""
         if self.weight_decay is not None:
             grad = torch.addcmul(grad, param, self.weight_decay(param))
-        update = grad
+        update = buffer = grad
         if self.momentum is not None:
-            update = torch.addcmul(grad, old, self.momentum(param), out=new)
+            update = buffer = torch.addcmul(grad, old, self.momentum(param), out=new)
             if self.nesterov:
-                update = torch.addcmul(grad, update, self.momentum(param))
-        torch.addcmul(param, update, self.lr(param), value=-1, out=out)
+                update = torch.addcmul(grad, buffer, self.momentum(param))
+        return torch.addcmul(param, update, self.lr(param), value=-1, out=out), buffer
 
 
 @rule

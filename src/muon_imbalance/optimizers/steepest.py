@@ -26,6 +26,7 @@ class Steepest(Optimizer):
         self.norm, self.lr, self.momentum, self.nesterov = norm, lr, momentum, nesterov
         self.fresh = None if momentum is None else 1 - momentum
         self.decay = decay(lr, weight_decay)
+        self.any_shape = norm.any_shape
 
     def init(self, params: Tensors) -> Tensors:
         if self.momentum is None:
@@ -39,9 +40,7 @@ class Steepest(Optimizer):
         for batch in self.norm.batches([grads[name] for name in names]):  # while its tensors are in the cache
             some = [names[place] for place in batch]
             updates = [self._update(name, grads[name], state, new_state) for name in some]
-            old = [params[name] for name in some]
-            new = [torch.empty_like(param) for param in old]
-            self.norm.descend(old, updates, self.lr, new, self.decay)
+            new = self.norm.descend([params[name] for name in some], updates, self.lr, self.decay)
             new_params |= zip(some, new, strict=True)
         return {name: new_params[name] for name in names}, {key: new_state[key] for key in state if key in new_state}
 

@@ -90,31 +90,37 @@ class StackedOptimizer(torch.optim.Optimizer):
         for group, params in work:
             rule = self._build(group)
             for batch in self._batches(rule, group, [param for param in params if param.numel()]):
-                self._step(rule, group, batch)
+                self._step(rule, group, *map(list, zip(*batch, strict=True)))
         return loss
 
-    def _batches(self, rule: Optimizer, group: dict, params: list[Tensor]) -> Iterable[list[Tensor]]:
-        """What is stepped together: of one dtype, on one device, and of as many steps taken."""
+    def _batches(self, rule: Optimizer, group: dict, params: list[Tensor]) -> Iterable[list[tuple[Tensor, dict]]]:
+        """Parameters and their states that are stepped together: of one dtype, one device, and as many steps taken."""
         batches = defaultdict(list)
         for param in params:
-            if param not in self.state:
-                fresh = rule.init({"0": self._stacked(group, param)})
+            state = self.state.get(param)
+            if state is None:
+                fresh = rule.init({"0": self._stacks(group, [param])[0]})
                 state = {"step" if key == "count" else key.rpartition("/")[0]: value for key, value in fresh.items()}
-                self.state[param].update(state)
-            count = self.state[param].get("step")
-            batches[param.dtype, param.device, None if count is None else int(count)].append(param)
+                self.state[param] = state
+            count = int(state["step"]) if "step" in state else None
+            batches[param.dtype, param.device, count].append((param, state))
         return batches.values()
 
-    def _step(self, rule: Optimizer, group: dict, params: list[Tensor]) -> None:
-        names = [str(i) for i in range(len(params))]
-        weights, grads = ([self._stacked(group, x) for x in given] for given in (params, [p.grad for p in params]))
+    def _step(self, rule: Optimizer, group: dict, params: list[Tensor], states: list[dict]) -> None:
+        weights, grads = params, [param.grad for param in params]
+        stacked = not rule.any_shape or params[0].dtype in HALF
+        if stacked:
+            weights, grads = self._stacks(group, weights), self._stacks(group, grads)
         if group["maximize"]:
             grads = torch._foreach_neg(grads)
-        states = [self.state[param] for param in params]
-        slots = [{key: value for key, value in state.items() if key != "step"} for state in states]
+        slots = [
+            {key: value if stacked else value.view_as(param) for key, value in state.items() if key != "step"}
+            for param, state in zip(params, states, strict=True)
+        ]
         count = int(states[0]["step"]) + 1 if "step" in states[0] else 0
+        names = [str(i) for i in range(len(params))]
         rule.step_(*(dict(zip(names, given, strict=True)) for given in (weights, grads, slots)), count)
-        for param, weight, state in zip(params, weights, states, strict=True):
+        for param, weight, state in zip(params, weights, states, strict=True) if stacked or count else ():
             if weight.data_ptr() != param.data_ptr():
                 param.copy_(weight.view_as(param))
             if count:
@@ -138,10 +144,11 @@ class StackedOptimizer(torch.optim.Optimizer):
         except UserError as error:
             raise UserError(f"{type(self).__name__}: {error}") from None
 
-    def _stacked(self, group: dict, tensor: Tensor) -> Tensor:
-        """A stack of one model, ``[1, *shape]``, a scalar as ``[1, 1]``; at least in float32."""
-        tensor = tensor.float() if tensor.dtype in HALF else tensor
-        return tensor.unsqueeze(0) if tensor.ndim else tensor.view(1, 1)
+    def _stacks(self, group: dict, tensors: list[Tensor]) -> list[Tensor]:
+        """Stacks of one model, ``[1, *shape]``, a scalar as ``[1, 1]``; at least in float32."""
+        if tensors[0].dtype in HALF:
+            tensors = [tensor.float() for tensor in tensors]
+        return [tensor.unsqueeze(0) if tensor.ndim else tensor.view(1, 1) for tensor in tensors]
 
     def _refuse(self, tensor: Tensor, what: str) -> None:
         if tensor.layout is not torch.strided or not tensor.is_floating_point():
@@ -168,9 +175,9 @@ class Muon(StackedOptimizer, rule=muon, without=("adam_on", "adam_lr")):
 
     group_options = {"use_muon": True}
 
-    def _stacked(self, group: dict, tensor: Tensor) -> Tensor:
-        stacked = super()._stacked(group, tensor)
-        return stacked if group["use_muon"] else stacked.flatten(1)
+    def _stacks(self, group: dict, tensors: list[Tensor]) -> list[Tensor]:
+        stacks = super()._stacks(group, tensors)
+        return stacks if group["use_muon"] else [stack.flatten(1) for stack in stacks]
 
 
 class NMD(StackedOptimizer, rule=nmd):

@@ -1,8 +1,8 @@
 """Hyperparameters of the update rules: type, range and meaning, each declared once. No torch is imported here.
 
 A rule names them as annotations, ``def ngd(*, lr: Rate = 0.01, weight_decay: Decay = 0.0)``. The registry makes
-settings of them, and :func:`~muon_imbalance.optimizers.base.hyperparameters.rule` checks what a rule is built with:
-there a number may also be a tensor ``[S]``, one for each model, and a rate 0, to which a schedule can bring it.
+settings of them; :func:`~muon_imbalance.optimizers.base.hyperparameters.rule` checks what a rule is built with, where a
+number may also be a tensor ``[S]``, one for each model, and a rate 0, to which a schedule can bring it.
 """
 
 import re

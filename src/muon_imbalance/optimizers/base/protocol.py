@@ -27,6 +27,9 @@ class Optimizer(ABC):
     resumable: bool = True
     """Whether a training that goes on from a stored state gives the same numbers."""
 
+    any_shape: bool = False
+    """Whether :meth:`step_` also takes tensors without a model axis."""
+
     @abstractmethod
     def init(self, params: Tensors) -> Tensors:
         """State before the first step, keys ``<slot>/<param>`` and ``count``; safetensors can hold it."""

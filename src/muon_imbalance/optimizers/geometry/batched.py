@@ -14,15 +14,11 @@ FEW, PIECE = 2**15, 2**16
 one call for each part is, since what one operation leaves for the next stays in the cache."""
 
 
-def batches(key: Callable[[Tensor], Hashable | None], tensors: list[Tensor]) -> Iterator[list[int]]:
-    """Places of tensors ``[S, out, ...]`` whose matrices have the same ``key``, on a CPU not too many at once.
-
-    A key of ``None`` leaves a tensor by itself.
-    """
+def batches(key: Callable[[Tensor], Hashable], tensors: list[Tensor]) -> Iterator[list[int]]:
+    """Places of tensors ``[S, out, ...]`` whose matrices have the same ``key``, on a CPU not too many at once."""
     groups = defaultdict(list)
     for place, tensor in enumerate(tensors):
-        found = key(as_matrix(tensor))
-        groups[place if found is None else (found, tensor.dtype, tensor.device)].append(place)
+        groups[key(as_matrix(tensor)), tensor.dtype, tensor.device].append(place)
     for places in groups.values():
         yield from _that_fit(places, tensors)
 

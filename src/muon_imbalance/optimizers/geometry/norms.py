@@ -6,7 +6,8 @@ descent steps along ``-lmo(G)``, which is a subgradient of the dual norm. ``lmo(
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -16,6 +17,10 @@ from muon_imbalance.optimizers.base.protocol import HALF, as_matrix, before_and_
 from muon_imbalance.optimizers.geometry import batched, gram, polar
 from muon_imbalance.optimizers.geometry.newton_schulz import NewtonSchulz
 
+Outs = Iterable[Tensor | None]
+NEW: Outs = repeat(None)
+"""Results are new tensors."""
+
 
 class Norm(ABC):
     """A norm as data.
@@ -24,6 +29,9 @@ class Norm(ABC):
     ``[..., m, n]``. The rest has defaults: what an optimizer does with lists of tensors ``[S, out, ...]``, each counted
     as a matrix, and which of them are worked on together.
     """
+
+    any_shape: bool = False
+    """Whether :meth:`descend_` takes tensors of any shape, not only stacks."""
 
     @abstractmethod
     def norm(self, x: Tensor) -> Tensor:
@@ -37,13 +45,6 @@ class Norm(ABC):
     def lmo(self, x: Tensor) -> Tensor:
         """The D of norm 1 with the largest ``<X, D>``, of the shape of X; a NaN in X shows in D."""
 
-    def key(self, x: Tensor) -> Hashable | None:
-        """What matrices ``[S, m, n]`` have in common whose oracles are computed together.
-
-        ``None``: each is computed by itself, for which nothing is quicker.
-        """
-        return None
-
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
         """The oracle of tensors ``[S, out, ...]`` of one batch, in their own shapes."""
         return [self.lmo(as_matrix(x)).reshape(x.shape) for x in xs]
@@ -53,16 +54,17 @@ class Norm(ABC):
         return 1.0
 
     def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
-        """Places of the tensors that :meth:`descend` takes together."""
-        return batched.batches(self.key, xs)
+        """Places of the tensors that :meth:`descend` takes together; by default each by itself: nothing is quicker."""
+        return ([place] for place in range(len(xs)))
 
     def descend(
-        self, params: list[Tensor], xs: list[Tensor], lr: Hyper, outs: list[Tensor], decay: Hyper | None = None
-    ) -> None:
-        """Every out <- decay * param - length * lr * lmo(x), for one of :meth:`batches`; an out may be its param."""
-        for param, direction, out in zip(params, self.lmo_each(xs), outs, strict=True):
-            kept = param if decay is None else torch.mul(param, decay(param), out=out)
-            torch.addcmul(kept, direction, lr(param), value=-self.length(param), out=out)
+        self, params: list[Tensor], xs: list[Tensor], lr: Hyper, decay: Hyper | None = None, outs: Outs = NEW
+    ) -> list[Tensor]:
+        """decay * param - length * lr * lmo(x), for one of :meth:`batches`; it may go to ``outs``, even the params."""
+        return [
+            _moved(param, direction, lr(param), decay, -self.length(param), out)
+            for param, direction, out in zip(params, self.lmo_each(xs), outs, strict=False)
+        ]
 
     def portions(self, xs: list[Tensor], *others: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
         """The same division of several lists, for :meth:`descend_`."""
@@ -71,7 +73,7 @@ class Norm(ABC):
 
     def descend_(self, params: list[Tensor], xs: list[Tensor], lr: Hyper, decay: Hyper | None = None) -> None:
         """The step of :meth:`descend` in place, for one model and one of :meth:`portions`."""
-        self.descend(params, xs, lr, params, decay)
+        self.descend(params, xs, lr, decay, params)
 
 
 class Frobenius(Norm):
@@ -90,11 +92,14 @@ class Frobenius(Norm):
 class FrobeniusMultiple(Frobenius):
     """The same; a step subtracts a multiple of G, so that the oracle need not be stored (NGD, NMD)."""
 
-    def descend(self, params, xs, lr, outs, decay=None) -> None:
-        for param, x, out in zip(params, xs, outs, strict=True):
-            kept = param if decay is None else torch.mul(param, decay(param), out=out)
+    any_shape = True
+
+    def descend(self, params, xs, lr, decay=None, outs=NEW) -> list[Tensor]:
+        moved = []
+        for param, x, out in zip(params, xs, outs, strict=False):
             rate = _multiple(as_matrix(lr(param)), frobenius_size(as_matrix(x)), x.dtype)
-            torch.addcmul(kept, x, rate.reshape(lr(param).shape), value=-1.0, out=out)
+            moved.append(_moved(param, x, rate.reshape(lr(param).shape), decay, -1.0, out))
+        return moved
 
     def portions(self, *lists: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:
         """All together."""
@@ -120,6 +125,12 @@ class GlobalFrobenius(Frobenius):
         size = sum(squares).sqrt()
         size = size.masked_fill(size == 0, torch.inf)
         return [x / size.reshape(-1, *(1,) * (x.ndim - 1)).to(x.dtype) for x in xs]
+
+
+def _moved(param: Tensor, x: Tensor, lr: Tensor, decay: Hyper | None, sign: float, out: Tensor | None) -> Tensor:
+    """decay * param + sign * lr * x."""
+    kept = param if decay is None else torch.mul(param, decay(param), out=out)
+    return torch.addcmul(kept, x, lr, value=sign, out=out)
 
 
 def frobenius_size(x: Tensor) -> Tensor:
@@ -148,6 +159,8 @@ def _safe(like: Tensor, sizes: Callable[..., Tensor]) -> Tensor:
 
 class Max(Norm):
     """max |X_ij|, dual: sum |X_ij|; lmo(G) = sign(G) (SignGD, Signum, Lion)."""
+
+    any_shape = True
 
     def norm(self, x: Tensor) -> Tensor:
         return x.abs().amax((-2, -1))
@@ -204,8 +217,8 @@ class KyFan(Norm):
     def lmo(self, x: Tensor) -> Tensor:
         return polar.exact(x, rank=self.k)
 
-    def key(self, x: Tensor) -> Hashable:
-        return gram.key(x)
+    def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
+        return batched.batches(gram.key, xs)
 
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
         factors = polar.exact([as_matrix(x) for x in xs], rank=self.k)
@@ -234,8 +247,8 @@ class Spectral(Norm):
     def lmo(self, x: Tensor) -> Tensor:
         return self.factor(x)
 
-    def key(self, x: Tensor) -> Hashable:
-        return gram.key(x)
+    def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
+        return batched.batches(gram.key, xs)
 
     def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
         factors = self.factor([as_matrix(x) for x in xs])
@@ -254,10 +267,10 @@ class SpectralIterated(Spectral):
     def __init__(self, factor: NewtonSchulz, scale: str = "none"):
         super().__init__(factor, scale)
 
-    def descend(self, params, xs, lr, outs, decay=None) -> None:
+    def descend(self, params, xs, lr, decay=None, outs=NEW) -> list[Tensor]:
         if xs[0].dtype in HALF:
-            super().descend(params, xs, lr, outs, decay)
-            return
+            return super().descend(params, xs, lr, decay, outs)
+        outs = [torch.empty_like(param) for param in params] if outs is NEW else outs
         kept = 1.0 if decay is None else decay.common()
         if kept is None:  # more than one factor, and a sum of products takes only one
             kept = 1.0
@@ -269,3 +282,4 @@ class SpectralIterated(Spectral):
         self.factor.add(matrices, lr(matrices[0]), scales, sources, targets, kept)
         for out, target in zip(outs, targets, strict=True):
             write_back(out, target)
+        return outs
