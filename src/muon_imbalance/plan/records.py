@@ -14,6 +14,8 @@ NAME = "[a-z][a-z0-9_]*"
 """What data sets, optimizers, experiments and variants are called."""
 FIGURE = r"fig_s?[0-9]+|tab_[0-9]+"
 """Ids of figures and tables."""
+GROUP = r"^(all|balanced|worst|majority|minority|frequent|middle|rare|class_[0-9]+)$"
+"""Groups that can decide."""
 TOKEN = r"[0-9]+(\.[0-9]+)?(e-?[0-9]+)?"
 """A swept number, as text."""
 MANY, LONG = 1_000_000, 10_000_000
@@ -71,9 +73,9 @@ class Optimizer(Settings):
 class Curve(Settings):
     """A curve of the runs table."""
 
-    metric: str = Field(min_length=1, description="metric of the runs table")
+    metric: Literal["accuracy", "loss"] = Field(description="metric of the runs table")
     split: Literal["train", "validation"] = Field(description="split that decides")
-    group: str = Field(min_length=1, description="group that decides")
+    group: str = Field(pattern=GROUP, description="group that decides")
     goal: Literal["max", "min"] = Field(description="which direction is better")
 
 

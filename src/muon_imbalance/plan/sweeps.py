@@ -211,7 +211,8 @@ def check(plan: "Plan") -> None:
         UserError: naming place, key and what is allowed.
     """
     for name, one in plan.optimizers.items():
-        _check_keys(one, one.hyper, one.grid, f"optimizers.{name}")
+        _check_hyper(one, one.hyper, f"optimizers.{name}.hyper")
+        _check_grid(one, one.hyper, one.grid, f"optimizers.{name}")
     for where, experiment, grids in _sweeps(plan):
         for name, grid in grids.items():
             known(name, plan.optimizers, where)
@@ -222,9 +223,15 @@ def check(plan: "Plan") -> None:
                     f"{where}.{name}: a class cannot be trained on task {experiment.task}, "
                     "whose figures compare given rules; leave it out"
                 )
-            _check_keys(one, one.hyper | experiment.hyper.get(name, {}), grid, f"{where}.{name}")
-            for variant in experiment.variants.values():
-                _check_keys(one, variant.get("hyper", {}), {}, f"{where}.{name} (variants)")
+            _check_grid(one, one.hyper | experiment.hyper.get(name, {}), grid, f"{where}.{name}")
+    for where, experiment in plan.training.items():
+        for name, hyper in experiment.hyper.items():
+            known(name, plan.optimizers, f"experiments.{where}.hyper")
+            _check_hyper(plan.optimizers[name], hyper, f"experiments.{where}.hyper.{name}")
+        for variant, changes in experiment.variants.items():
+            for name in experiment.sweep:
+                place = f"experiments.{where}.variants.{variant}.hyper"
+                _check_hyper(plan.optimizers[name], changes.get("hyper", {}), place)
 
 
 def _sweeps(plan: "Plan") -> Iterator[tuple[str, Training, dict[str, Any]]]:
@@ -235,22 +242,28 @@ def _sweeps(plan: "Plan") -> Iterator[tuple[str, Training, dict[str, Any]]]:
         yield f"card.experiments.{name}.sweep", plan.training[name], described.sweep
 
 
-def _check_keys(one: Optimizer, hyper: dict, grid: dict, where: str) -> None:
-    """Fixed and swept keys are the rule's, each is one or the other, and tokens fit."""
+def _check_hyper(one: Optimizer, hyper: Mapping[str, Any], where: str) -> None:
+    """Fixed hyperparameters are the rule's, and in its ranges."""
+    if not one.torch_class:
+        checked(registry.options(one.rule), hyper, where)
+
+
+def _check_grid(one: Optimizer, hyper: Mapping[str, Any], grid: Mapping[str, Any], where: str) -> None:
+    """Swept keys are the rule's, none is fixed as well, and each value is in its range."""
     if twice := sorted(set(hyper) & set(grid)):
         raise UserError(f"{where}: {twice[0]!r} is both fixed (under hyper) and swept; keep one")
     if one.torch_class:
         return
     allowed = defaults(one.rule)
-    for key in [*hyper, *grid]:
+    for key, values in grid.items():
         if key not in allowed:
             raise UserError(f"{where}: {key!r} is not a hyperparameter of {one.rule}; allowed: {', '.join(allowed)}")
-    for key, values in grid.items():
         for token in values:
             try:
-                tokens.value(key, token, allowed[key])
+                value = tokens.value(key, token, allowed[key])
             except UserError as error:
                 raise UserError(f"{where}.{error}") from None
+            checked(registry.options(one.rule), {key: list(value) if isinstance(value, tuple) else value}, where)
 
 
 def check_names(entries: Mapping[Any, Any], kind: str, pattern: str = NAME) -> None:
