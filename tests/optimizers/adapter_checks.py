@@ -136,6 +136,14 @@ def check_late_gradients(module, name):
     for key, param in params.items():
         param.grad = first[key]
     early.step()
+    steady = {key: torch.nn.Parameter(value) for key, value in still.items() if key not in ("wide", "vector")}
+    alone = cls(steady.values(), lr=0.1)
+    for _ in range(2):
+        for key, param in steady.items():
+            param.grad = first[key]
+        alone.step()
+    for key, param in steady.items():
+        checks.close(params[key].detach(), param.detach(), 1e-11, f"{name} {key} beside a late one")
     for key, param in late.items():
         param.grad = first[key] if key in ("wide", "vector") else None
     others.step()

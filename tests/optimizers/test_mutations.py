@@ -302,12 +302,12 @@ MUTANTS = {
         "torch_optim.py", "return value if isinstance(value, tuple) else (value,)", "return (value,)", CHANGED
     ),
     "state not kept": (
-        "torch_optim.py", "self.state[param] = state", "self.state[param] = {}", SAME_MUON
+        "torch_optim.py", "value if stacked", "value.clone() if stacked", SAME_MUON
     ),
     "count not kept": ("torch_optim.py", 'state["step"] = state["step"] + 1', "pass", SAME_MUON),
     "scalar of the wrong shape": ("torch_optim.py", "tensor.view(1, 1)", "tensor.view(1, 1, 1)", SAME_MUON),
     "one count for all": (
-        "torch_optim.py", "None if count is None else int(count)]", "count is None]", LATE
+        "torch_optim.py", 'int(state["step"]) if "step" in state else None', '"step" in state', LATE
     ),
     "state rounded on loading": ("torch_optim.py", 'if slot != "step":', "if False:", SAVED),
     "half precision all through": ("torch_optim.py", "tensors[0].dtype in HALF", "False", ROUNDED),
