@@ -3,7 +3,6 @@
 import logging
 import time
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,20 +15,6 @@ from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.task import Key, Task, Tensors
 
 log = logging.getLogger("muon_imbalance")
-
-
-@runtime_checkable
-class Stateful(Protocol):
-    """An optimizer that keeps state of its own, beside the tensors that ``step`` returns (a torch class).
-
-    With ``resumable`` false no checkpoint is written while it trains.
-    """
-
-    def stored(self, state: Tensors) -> Tensors:
-        """All of its state, for a checkpoint."""
-
-    def restored(self, tensors: Tensors) -> Tensors:
-        """Take up what :meth:`stored` gave, and return the state for ``step``."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +74,13 @@ def train(task: Task, optimizer: Optimizer, plan: Plan, saves: Saves, progress: 
     died = torch.full((next(iter(params.values())).shape[0],), -1, dtype=torch.int64)
     keys: list[Key] = []
     values: list[Tensor] = []
-    begin, stateful = 0, isinstance(optimizer, Stateful)
+    begin = 0
     saved = checkpoints.load(name)
     if saved is not None:
         begin, tensors = saved
         params = {k: tensors[f"params:{k}"].to(v.device) for k, v in params.items()}
-        if stateful:
-            state = optimizer.restored({k.removeprefix("state:"): v for k, v in tensors.items() if k[:6] == "state:"})
-        else:
-            state = {k: tensors[f"state:{k}"].to(v.device) for k, v in state.items()}
+        kept = {k.removeprefix("state:"): v for k, v in tensors.items() if k[:6] == "state:"}
+        state = optimizer.restored(kept, state)
         task.restored({k.removeprefix("task:"): v for k, v in tensors.items() if k[:5] == "task:"})
         history = _unpack(tensors, recorded, sum(step < begin for step in recorded))
         keys, died = history.keys, torch.from_numpy(history.died)
@@ -106,7 +89,7 @@ def train(task: Task, optimizer: Optimizer, plan: Plan, saves: Saves, progress: 
         log.info(f"{progress.label}: going on at step {begin} of a run that was interrupted")
 
     wanted, last_save = set(recorded), time.monotonic()
-    resumable = not stateful or optimizer.resumable
+    resumable = optimizer.resumable
     if not resumable:
         log.info(f"{progress.label}: its state cannot be stored; after an interruption it starts from the beginning")
     for step in range(begin, steps + 1):
@@ -137,7 +120,7 @@ def train(task: Task, optimizer: Optimizer, plan: Plan, saves: Saves, progress: 
         progress.update()
         due = saves.steps and (step + 1) % saves.steps == 0
         if resumable and (due or time.monotonic() - last_save >= saves.seconds):
-            stored = optimizer.stored(state) if stateful else state
+            stored = optimizer.stored(state)
             tensors = {f"params:{k}": v for k, v in params.items()} | {f"state:{k}": v for k, v in stored.items()}
             tensors |= {f"task:{k}": v for k, v in task.stored().items()}
             checkpoints.save(name, step + 1, tensors | _pack(keys, values, died))
