@@ -81,7 +81,7 @@ def dataset(folder: Path, samples: int, seeds: int) -> Path:
 def job(plan: Plan, model: str, rule: str, lrs: list[str], seeds: list[int], steps: int) -> Job:
     """A sweep as the pipeline gives it to its training stage; nothing is evaluated."""
     return Job(
-        experiment="sweeps", optimizer=rule, phase="final", task="classification", rule=rule,
+        experiment="sweeps", optimizer=rule, phase="final", task="stacked_classification", rule=rule,
         hyper={"muon": {"momentum": 0.9, "ns_steps": 5}}.get(rule, {}),
         cells=[{"lr": lr} for lr in lrs], seeds=seeds, steps=steps, record={"every": steps},
         settings={

@@ -19,7 +19,7 @@ from muon_imbalance.plan.planning import Plan
 from muon_imbalance.training.engine import finite
 from muon_imbalance.training.groups import Groups
 from muon_imbalance.training.stacked_data import COLOUR_GROUPS, Block, Blocks
-from muon_imbalance.training.tasks.classification import Classification
+from muon_imbalance.training.tasks.stacked_classification import Classification
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,7 +46,7 @@ def configured(config: dict | None = None) -> Iterator[Stacked]:
     """
     config = config or Plan.read(ROOT).config
     for name, experiment in config["experiments"].items():
-        if experiment["task"] != "classification" or experiment["stack"] == 1:
+        if experiment["task"] != "stacked_classification" or experiment["stack"] == 1:
             continue
         held = config["datasets"][experiment["dataset"]]
         variants = list(experiment.get("variants", {}).values())

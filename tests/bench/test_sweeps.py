@@ -19,13 +19,13 @@ datasets:
   colored: {builder: colored_mnist, config: {resolution: 14, train: 40}}
   mixture: {builder: gaussian_mixture, config: {train: 30, dimension: 8, classes: 3}}
 experiments:
-  tinted: {task: classification, dataset: colored, model: {name: mlp, hidden: [5, 4]}, stack: 3, chunk: 16,
+  tinted: {task: stacked_classification, dataset: colored, model: {name: mlp, hidden: [5, 4]}, stack: 3, chunk: 16,
            dtype: float64}
-  linear: {task: classification, dataset: mixture, model: {name: linear, init_std: 0.1}, stack: 2, chunk: 9,
+  linear: {task: stacked_classification, dataset: mixture, model: {name: linear, init_std: 0.1}, stack: 2, chunk: 9,
            dtype: float64}
-  fixed: {task: classification, dataset: mixture, model: {name: one_hidden, hidden: [6], init_std: 1}, stack: 2,
+  fixed: {task: stacked_classification, dataset: mixture, model: {name: one_hidden, hidden: [6], init_std: 1}, stack: 2,
           chunk: 30, dtype: float64}
-  alone: {task: classification, dataset: mixture, model: {name: linear}, stack: 1}
+  alone: {task: stacked_classification, dataset: mixture, model: {name: linear}, stack: 1}
   theory: {task: theory}
 """
 

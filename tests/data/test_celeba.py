@@ -77,7 +77,7 @@ def test_a_torchvision_network_reads_them(official, tmp_path):
     portraits.build({}, {"samples": tmp_path / "celeba_set", "weights": tmp_path / "weights"}, tmp_path / "portraits")
     assert "ResNet-18" in manifest.verify(tmp_path / "portraits", portraits.describe)["label"]
     assert "weight/conv1.weight" in array_files.read_arrays(tmp_path / "portraits")
-    job = Job(experiment="e", optimizer="sgd", phase="grid", task="features", rule="sgd", chunk=4,
+    job = Job(experiment="e", optimizer="sgd", phase="grid", task="fine_tuning_on_features", rule="sgd", chunk=4,
               cells=[{"lr": "0.1"}], seeds=[0], record={"every": 1}, epochs=1, batch=4)  # fmt: skip
     settings = {"dataset": {"name": "portraits", "builder": "portraits", "config": {}}, "evaluate": ["test"],
                 "model": {"name": "resnet", "arch": "resnet18", "stem": "imagenet"}, "metrics": []}  # fmt: skip

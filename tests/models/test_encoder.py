@@ -15,7 +15,7 @@ from muon_imbalance.models import registry
 from muon_imbalance.models.modules import bert, encoder
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
-from muon_imbalance.training.tasks import features
+from muon_imbalance.training.tasks import fine_tuning_on_features
 
 SIZES = dict(zip(bert.KEYS, (24, 3, 4, 40, 60, 32, 2, 1e-12), strict=True))
 
@@ -111,7 +111,7 @@ def folder(tmp_path_factory):
 
 def model_of(path, config):
     shape = text_features.load(path, "test")["features"].shape[2:]
-    return features.pretrained(
+    return fine_tuning_on_features.pretrained(
         registry.chosen(config, "m", "modules").build(shape, 3), text_features.weights(path)
     ).eval()
 
@@ -132,8 +132,8 @@ def test_frozen_features_and_the_upper_part_make_the_whole_network(folder):
 
 
 def job(**changes):
-    given = {"experiment": "e", "optimizer": "sgd", "phase": "grid", "task": "features", "rule": "sgd", "chunk": 100,
-             "cells": [{"lr": "0.1"}], "seeds": [0], "record": {"every": 1}, "epochs": 2, "batch": 60}  # fmt: skip
+    given = {"experiment": "e", "optimizer": "sgd", "phase": "grid", "task": "fine_tuning_on_features", "rule": "sgd",
+             "chunk": 100, "cells": [{"lr": "0.1"}], "seeds": [0], "record": {"every": 1}, "epochs": 2, "batch": 60}  # fmt: skip
     return Job(**given | changes)
 
 

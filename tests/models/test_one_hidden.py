@@ -97,7 +97,7 @@ def data(tmp_path_factory):
 
 def job(**changes):
     described = {
-        "experiment": "spectrum", "optimizer": "ngd", "phase": "final", "task": "classification", "rule": "ngd",
+        "experiment": "spectrum", "optimizer": "ngd", "phase": "final", "task": "stacked_classification", "rule": "ngd",
         "cells": [{"lr": "0.5"}], "seeds": [0, 1], "steps": 6, "record": {"every": 3}, "stack": 2, "dtype": "float64",
         "settings": {"dataset": {"name": "mixture", "builder": "gaussian_mixture", "config": DATA},
                      "model": {"name": "one_hidden", "hidden": [8], "init_std": 0.1}, "evaluate": ["test"],
@@ -141,9 +141,9 @@ def test_stack_and_chunk_change_speed_only(data, tmp_path):
 def test_training_resumes_with_the_same_outer_layer(data, tmp_path, monkeypatch):
     """Interrupted in the middle and started again: the outer layer is drawn anew, from the same seeds."""
     whole = run(job(), data, tmp_path / "whole")
-    from muon_imbalance.training.tasks import classification
+    from muon_imbalance.training.tasks import stacked_classification
 
-    gradients, calls = classification.Classification.gradients, []
+    gradients, calls = stacked_classification.Classification.gradients, []
 
     def failing(self, params, measure):
         calls.append(1)
@@ -151,7 +151,7 @@ def test_training_resumes_with_the_same_outer_layer(data, tmp_path, monkeypatch)
             raise KeyboardInterrupt
         return gradients(self, params, measure)
 
-    monkeypatch.setattr(classification.Classification, "gradients", failing)
+    monkeypatch.setattr(stacked_classification.Classification, "gradients", failing)
     interrupted = job(checkpoint_seconds=0)
     with pytest.raises(KeyboardInterrupt):
         run(interrupted, data, tmp_path / "resumed")

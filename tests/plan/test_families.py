@@ -26,7 +26,7 @@ datasets:
     scales: {paper: {builder: mnist, config: {}}}
 experiments:
   _base:
-    task: classification
+    task: stacked_classification
     model: {name: mlp, hidden: [4]}
     steps: 10
     seeds: 2

@@ -34,7 +34,7 @@ def data(tmp_path_factory):
 
 def job(**changes):
     described = {
-        "experiment": "softmax", "optimizer": "nmd", "phase": "final", "task": "classification", "rule": "nmd",
+        "experiment": "softmax", "optimizer": "nmd", "phase": "final", "task": "stacked_classification", "rule": "nmd",
         "cells": [{"lr": "0.1", "momentum": "0.9"}], "seeds": [0, 1], "steps": 6, "record": {"every": 3},
         "settings": {"dataset": {"name": "mixture", "builder": "gaussian_mixture", "config": DATA},
                      "model": {"name": "linear", "init_std": 0.01}, "evaluate": ["test"],
@@ -220,7 +220,16 @@ def network_job(folder):
     step_imbalance.build(config, {"pool": folder / "pool"}, folder / "step")
     settings = {"dataset": {"name": "step", "builder": "step_imbalance", "config": config}, "evaluate": ["test"],
                 "model": {"name": "resnet", "width": 2, "blocks": [1]}, "metrics": []}  # fmt: skip
-    described = job(task="network", settings=settings, steps=0, epochs=1, batch=6, seeds=[0], stack=1, dtype="float32")
+    described = job(
+        task="minibatch_classification",
+        settings=settings,
+        steps=0,
+        epochs=1,
+        batch=6,
+        seeds=[0],
+        stack=1,
+        dtype="float32",
+    )
     return described, folder / "step"
 
 

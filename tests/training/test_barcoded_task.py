@@ -47,7 +47,7 @@ def losses_of(params, model, data):
 
 
 def test_group_losses_and_accuracies(folder):
-    task = made("classification", SETTINGS, [2, 0], folder)
+    task = made("stacked_classification", SETTINGS, [2, 0], folder)
     assert task.model.classes == 50
     params = task.init()
     loss, _, measured = task.gradients(params, True)
@@ -76,7 +76,7 @@ def test_exchanged_groups_are_noticed(folder, monkeypatch):
 
 def run(folder, checkpoints, **changes):
     described = {
-        "experiment": "barcoded", "optimizer": "shampoo", "phase": "final", "task": "classification",
+        "experiment": "barcoded", "optimizer": "shampoo", "phase": "final", "task": "stacked_classification",
         "rule": "shampoo", "cells": [{"lr": "0.003"}], "seeds": [0, 1], "steps": 3, "record": {"every": 1}, "stack": 2,
         "hyper": {"grafting": "adam", "epsilon": 1e-8, "precondition_frequency": 2}, "dtype": "float64",
         "settings": SETTINGS | {"evaluate": []},

@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def task(folder):
-    return made("classification", SETTINGS, [2, 0], folder)
+    return made("stacked_classification", SETTINGS, [2, 0], folder)
 
 
 def forward(params, model, x):
@@ -91,13 +91,13 @@ def test_swapped_groups_are_noticed(task, folder, monkeypatch):
     from muon_imbalance.training import stacked_data
 
     monkeypatch.setattr(stacked_data, "COLOUR_GROUPS", ("minority", "majority"))
-    wrong = made("classification", SETTINGS, [2, 0], folder)
+    wrong = made("stacked_classification", SETTINGS, [2, 0], folder)
     with pytest.raises(AssertionError):
         test_train_metrics(wrong, folder)
 
 
 def test_one_repetition_serves_a_whole_stack(folder):
-    together = made("classification", SETTINGS, [1, 1], folder)
+    together = made("stacked_classification", SETTINGS, [1, 1], folder)
     loss, grads, _ = together.gradients(together.init(), False)
     for first, second in (loss, *grads.values()):
         torch.testing.assert_close(first, second, rtol=1e-12, atol=1e-14)
@@ -114,7 +114,7 @@ def weighted_reference(folder, params, model, repetition):
 
 def test_weights_make_groups_count_alike(task, folder):
     """The objective is the mean of the groups' means; its gradient is that of finite differences."""
-    weighted = made("classification", SETTINGS | {"weighting": "group"}, [2, 0], folder)
+    weighted = made("stacked_classification", SETTINGS | {"weighting": "group"}, [2, 0], folder)
     params = weighted.init()
     loss, grads, measured = weighted.gradients(params, True)
     plain, plain_grads, _ = task.gradients(params, True)
@@ -136,21 +136,21 @@ def test_weights_make_groups_count_alike(task, folder):
 
 def test_weights_that_are_not_inverse_to_size_are_noticed(task, folder, monkeypatch):
     """Mutation: weights in proportion to the size of the group must break the comparison above."""
-    from muon_imbalance.training.tasks import classification
+    from muon_imbalance.training.tasks import stacked_classification
 
     def wrong(split, dtype):
         return [1 / weight for weight in right(split, dtype)]
 
-    right = classification.group_weights
-    monkeypatch.setattr(classification, "group_weights", wrong)
+    right = stacked_classification.group_weights
+    monkeypatch.setattr(stacked_classification, "group_weights", wrong)
     with pytest.raises(AssertionError):
         test_weights_make_groups_count_alike(task, folder)
 
 
 def test_an_empty_group_cannot_be_weighted(folder):
-    from muon_imbalance.training.tasks.classification import group_weights
+    from muon_imbalance.training.tasks.stacked_classification import group_weights
 
-    split = made("classification", SETTINGS, [0], folder).train
+    split = made("stacked_classification", SETTINGS, [0], folder).train
     for block in split.blocks:
         block.groups.zero_()
     with pytest.raises(UserError, match="a group has no training samples"):
@@ -158,7 +158,7 @@ def test_an_empty_group_cannot_be_weighted(folder):
 
 
 def test_accuracies_alone_are_counted_in_single_precision_and_are_the_same(task, folder):
-    alone = made("classification", SETTINGS | {"metrics": []}, [2, 0], folder)
+    alone = made("stacked_classification", SETTINGS | {"metrics": []}, [2, 0], folder)
     assert alone.splits["test"].blocks[0].inputs.grey.dtype == torch.float32
     assert task.splits["test"].blocks[0].inputs.grey.dtype == torch.float64
     params = task.init()

@@ -45,7 +45,7 @@ def job(begin: int, **model) -> Job:
         "metrics": [],
         "evaluate": ["test"],
     }
-    return Job("e", "adam", "final", "finetuning", "adam", [{"lr": "0.01"}], [0], {"every": 1}, epochs=1, batch=6,
+    return Job("e", "adam", "final", "fine_tuning", "adam", [{"lr": "0.01"}], [0], {"every": 1}, epochs=1, batch=6,
                settings=settings)  # fmt: skip
 
 

@@ -28,7 +28,7 @@ SAMPLES = 50
 
 def job(**changes):
     described = {
-        "experiment": "e", "optimizer": "o", "phase": "final", "task": "network", "rule": "nmd",
+        "experiment": "e", "optimizer": "o", "phase": "final", "task": "minibatch_classification", "rule": "nmd",
         "cells": [{"lr": "0.1"}], "seeds": [0], "epochs": 3, "batch": 16, "record": {"every": 1},
     }  # fmt: skip
     return Job(**(described | changes))

@@ -17,7 +17,7 @@ from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.image_data import Images, crop_and_flip
-from muon_imbalance.training.tasks.network import stratified
+from muon_imbalance.training.tasks.minibatch_classification import stratified
 
 SIZES = {"train": 26, "validation": 12, "test": 20}
 
@@ -56,7 +56,7 @@ def job(**changes):
         "augment": {"crop": 1, "flip": True},
     }  # fmt: skip
     described = {
-        "experiment": "e", "optimizer": "muon", "phase": "final", "task": "network", "rule": "muon",
+        "experiment": "e", "optimizer": "muon", "phase": "final", "task": "minibatch_classification", "rule": "muon",
         "cells": [{"lr": "0.05", "momentum": "0.9"}], "seeds": [0, 1], "epochs": 4, "batch": 9,
         "record": {"every": 2, "within": 3}, "schedule": "cosine", "settings": settings | changes.pop("settings", {}),
     }  # fmt: skip

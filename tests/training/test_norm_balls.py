@@ -100,7 +100,7 @@ def test_a_network_measures_every_layer(tmp_path):
     dataset = {"name": "mixture", "builder": "gaussian_mixture", "config": config}
     settings = {"dataset": dataset, "model": {"name": "mlp", "hidden": [5]}, "evaluate": []}
     settings["metrics"] = ["ball_spectral"]
-    task = made("classification", settings, [0], tmp_path / "data", "float32")
+    task = made("stacked_classification", settings, [0], tmp_path / "data", "float32")
     params = task.init()
     _, grads, values = task.gradients(params, True)
     assert task.evaluate(params) == {}

@@ -15,14 +15,14 @@ PICTURES = {"dataset": {"name": "d", "builder": "step_imbalance", "config": {}},
 DIGITS = PICTURES | {"model": {"name": "mlp", "hidden": [8]}}
 RIGHT = {
     "bilinear": {"dataset": PICTURES["dataset"], "model": {"name": "bilinear", "hidden": [4], "init_std": 0.01}},
-    "classification": DIGITS,
+    "stacked_classification": DIGITS,
     "decoding": PICTURES | {"evaluate": ["test", "validation"], "decode": {"resamples": 2}},
     "deep_linear": {"mixture": MIXTURE, "model": {"name": "deep_linear", "layers": 2, "delta": 4}},
-    "features": PICTURES,
-    "finetuning": PICTURES | {"augment": {"flip": True}},
+    "fine_tuning_on_features": PICTURES,
+    "fine_tuning": PICTURES | {"augment": {"flip": True}},
     "language": {"dataset": PICTURES["dataset"],
                  "model": {"name": "transformer", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8}},
-    "network": PICTURES | {"metrics": ["logit_kl"], "logit_share": 0.5},
+    "minibatch_classification": PICTURES | {"metrics": ["logit_kl"], "logit_share": 0.5},
     "population": {"mixture": MIXTURE, "labels": "one_hot"},
     "sample_moments": {"mixture": MIXTURE, "dataset": PICTURES["dataset"], "model": {"name": "linear", "init_std": 0}},
 }  # fmt: skip
@@ -60,24 +60,44 @@ def test_every_task_says_what_it_needs_and_refuses_keys_that_it_does_not_read(ta
         ("deep_linear", {"model": {"layers": 1, "delta": float("nan")}}, "x.model.delta = nan"),
         ("deep_linear", {"metrics": ["ball_max"]}, "allowed: a list of deviation"),
         ("bilinear", {"model": {"hidden": [4, 4], "init_std": 0.1}}, "x.model.hidden"),
-        ("classification", {"metrics": ["deviation"]}, "x.metrics"),
-        ("classification", {"metrics": None}, "x.metrics = None"),
-        ("classification", {"pixel_range": [0, 0]}, "allowed: two different numbers"),
-        ("classification", {"model": {"name": "mlp", "hidden": []}}, r"x.model.hidden = \[\]"),
-        ("classification", {"model": {"name": "mlp", "hidden": [16.0]}}, "x.model.hidden.0 = 16.0"),
-        ("classification", {"model": {"name": "mlp", "hidden": None}}, "x.model.hidden = None"),
-        ("classification", {"model": {"name": "cnn"}}, "x.model: key 'channels' is missing"),
-        ("classification", {"model": {"name": "mlp", "hidden": [4], "foo": 1}}, "x.model: unknown key 'foo'"),
-        ("classification", {"model": {"name": "bilinear"}}, "x.model.name: model 'bilinear' is unknown; allowed: cnn"),
-        ("classification", {"model": PICTURES["model"]}, "x.model.name: model 'resnet' is unknown; allowed: cnn"),
-        ("classification", {"model": "mlp"}, "x.model = 'mlp'; allowed: a map with a name, one of cnn"),
-        ("network", {"metrics": ["margin_max"]}, "x.metrics.0 = 'margin_max'; allowed: a list of group_loss, logit_kl"),
-        ("network", {"logit_share": float("nan")}, "x.logit_share = nan; allowed: a number above 0 to 1"),
-        ("network", {"augment": {"crop": 2.0}}, "x.augment.crop = 2.0"),
-        ("network", {"pixel_range": [0, 1]}, "unknown key 'pixel_range'"),
-        ("network", {"dataset": {"name": "d"}}, "x.dataset: key 'builder' is missing"),
-        ("network", {"model": {"name": "efficientnet_lite", "begin": 99}}, "begin = 99; allowed: 0 to 16"),
-        ("features", {"metrics": ["logit_kl"]}, "x.metrics"),
+        ("stacked_classification", {"metrics": ["deviation"]}, "x.metrics"),
+        ("stacked_classification", {"metrics": None}, "x.metrics = None"),
+        ("stacked_classification", {"pixel_range": [0, 0]}, "allowed: two different numbers"),
+        ("stacked_classification", {"model": {"name": "mlp", "hidden": []}}, r"x.model.hidden = \[\]"),
+        ("stacked_classification", {"model": {"name": "mlp", "hidden": [16.0]}}, "x.model.hidden.0 = 16.0"),
+        ("stacked_classification", {"model": {"name": "mlp", "hidden": None}}, "x.model.hidden = None"),
+        ("stacked_classification", {"model": {"name": "cnn"}}, "x.model: key 'channels' is missing"),
+        ("stacked_classification", {"model": {"name": "mlp", "hidden": [4], "foo": 1}}, "x.model: unknown key 'foo'"),
+        (
+            "stacked_classification",
+            {"model": {"name": "bilinear"}},
+            "x.model.name: model 'bilinear' is unknown; allowed: cnn",
+        ),
+        (
+            "stacked_classification",
+            {"model": PICTURES["model"]},
+            "x.model.name: model 'resnet' is unknown; allowed: cnn",
+        ),
+        ("stacked_classification", {"model": "mlp"}, "x.model = 'mlp'; allowed: a map with a name, one of cnn"),
+        (
+            "minibatch_classification",
+            {"metrics": ["margin_max"]},
+            "x.metrics.0 = 'margin_max'; allowed: a list of group_loss, logit_kl",
+        ),
+        (
+            "minibatch_classification",
+            {"logit_share": float("nan")},
+            "x.logit_share = nan; allowed: a number above 0 to 1",
+        ),
+        ("minibatch_classification", {"augment": {"crop": 2.0}}, "x.augment.crop = 2.0"),
+        ("minibatch_classification", {"pixel_range": [0, 1]}, "unknown key 'pixel_range'"),
+        ("minibatch_classification", {"dataset": {"name": "d"}}, "x.dataset: key 'builder' is missing"),
+        (
+            "minibatch_classification",
+            {"model": {"name": "efficientnet_lite", "begin": 99}},
+            "begin = 99; allowed: 0 to 16",
+        ),
+        ("fine_tuning_on_features", {"metrics": ["logit_kl"]}, "x.metrics"),
         ("decoding", {"evaluate": ["test"]}, "allowed: both validation and test"),
         ("language", {"evaluate": ["test"]}, "x: unknown key 'evaluate'; allowed: no key"),
     ],
@@ -88,7 +108,12 @@ def test_what_a_task_cannot_be_told(task, changes, message):
 
 
 def test_missing_keys_are_named():
-    for task, key in (("network", "model"), ("network", "dataset"), ("decoding", "decode"), ("population", "mixture")):
+    for task, key in (
+        ("minibatch_classification", "model"),
+        ("minibatch_classification", "dataset"),
+        ("decoding", "decode"),
+        ("population", "mixture"),
+    ):
         rest = {name: value for name, value in RIGHT[task].items() if name != key}
         with pytest.raises(UserError, match=f"x: key '{key}' is missing"):
             registry.chosen(task, rest, "x")

@@ -54,7 +54,7 @@ def own(tmp_path, monkeypatch):
     return tmp_path / "own"
 
 
-def job(config, task="network", **settings):
+def job(config, task="minibatch_classification", **settings):
     settings = {"dataset": {"name": "step", "builder": "step_imbalance", "config": config}} | settings
     return Job("own", "muon", "final", task, "muon", [{"lr": "0.02", "momentum": "0.9"}], [0], {"every": 1},
                epochs=6, batch=8, settings=settings)  # fmt: skip

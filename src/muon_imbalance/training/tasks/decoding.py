@@ -24,7 +24,7 @@ from muon_imbalance.training.groups import Totals, add_by_group
 from muon_imbalance.training.minibatch import OutputsOf
 from muon_imbalance.training.options import Needs, OnImages
 from muon_imbalance.training.task import Key
-from muon_imbalance.training.tasks.network import Network
+from muon_imbalance.training.tasks.minibatch_classification import Network
 
 NEEDS = Needs(minibatch=True, dataset=True, builders=["dominoes"], models="modules")
 

@@ -13,7 +13,7 @@ from muon_imbalance.data.pretrained import transfer
 from muon_imbalance.models.modules import pretrained_weights
 from muon_imbalance.training.image_data import Images
 from muon_imbalance.training.options import Needs, OnImages
-from muon_imbalance.training.tasks.network import Network
+from muon_imbalance.training.tasks.minibatch_classification import Network
 
 NEEDS = Needs(minibatch=True, dataset=True, builders=["transfer"], models="modules")
 

@@ -17,7 +17,7 @@ from muon_imbalance.models.modules import pretrained_weights
 from muon_imbalance.training.groups import Groups
 from muon_imbalance.training.minibatch import Split
 from muon_imbalance.training.options import Evaluated, Needs
-from muon_imbalance.training.tasks.network import Network
+from muon_imbalance.training.tasks.minibatch_classification import Network
 
 NEEDS = Needs(minibatch=True, dataset=True, builders=["image_features", "portraits", "text_features"], models="modules")
 DRAWN = ("classifier.weight", "classifier.bias", "fc.weight", "fc.bias")
