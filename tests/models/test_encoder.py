@@ -133,7 +133,8 @@ def test_frozen_features_and_the_upper_part_make_the_whole_network(folder):
 
 def job(**changes):
     given = {"experiment": "e", "optimizer": "sgd", "phase": "grid", "task": "fine_tuning_on_features", "rule": "sgd",
-             "chunk": 100, "cells": [{"lr": "0.1"}], "seeds": [0], "record": {"every": 1}, "epochs": 2, "batch": 60}  # fmt: skip
+             "chunk": 100,
+             "cells": [{"lr": "0.1"}], "seeds": [0], "record": {"every": 1}, "epochs": 2, "batch": 60}  # fmt: skip
     return Job(**given | changes)
 
 

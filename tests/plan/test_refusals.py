@@ -58,7 +58,7 @@ def refused(path, value, message):
         (f"{COLORED}/seeds", 50, "50 repetitions are wanted, but the data set 'colored_mnist' has 5"),
         (f"{COLORED}/grid_seeds", 9, "grid_seeds: 9 is more than seeds"),
         (f"{COLORED}/budget_core_s", NAN, "budget_core_s = nan; allowed: a number above 0"),
-        (f"{COLORED}/task", "networc", "colored_mnist.task: task 'networc' is unknown; allowed: .*minibatch_classification"),
+        (f"{COLORED}/task", "networc", "task 'networc' is unknown; allowed: .*minibatch_classification"),
         (f"{COLORED}/task", None, "experiments.colored_mnist: key 'task' is missing; allowed: .*theory"),
         (f"{COLORED}/schedule", "step", "schedule = 'step'; allowed: constant, linear, cosine"),
         (f"{COLORED}/dataset", "cifar11", "dataset: 'cifar11' is unknown; allowed: .*colored_mnist"),
