@@ -85,8 +85,18 @@ def provenance(plan: Plan, figure: str) -> str:
             "seeds": {name: plan.training[name].seeds for name in described.experiments},
             "claims": claims.of_figure(plan, figure),
             "data": manifests(plan, figure),
+            "origins": origins(plan, figure),
         }
     )
+
+
+def origins(plan: Plan, figure: str) -> dict[str, str]:
+    """Whether the settings behind a figure are the paper's, its sources', or chosen here, where that is said."""
+    described = plan.figures[figure]
+    shown = [*described.experiments, *described.theory]
+    behind = [*(f"experiments.{name}." for name in shown)]
+    behind += [f"datasets.{data}." for name in shown if (data := files.dataset_of(plan, name))]
+    return {place: origin for place, origin in plan.loaded.origins.items() if place.startswith(tuple(behind))}
 
 
 def stand_ins(plan: Plan) -> dict[str, dict[str, str]]:
