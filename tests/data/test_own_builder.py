@@ -13,6 +13,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import registry
 from muon_imbalance.data.store import manifest
 from muon_imbalance.stages import build_dataset
+from muon_imbalance.training.registry import Dataset
 from muon_imbalance.training.stacked_data import Loader
 
 PAGE = (Path(__file__).parents[2] / "docs/adding-a-dataset.md").read_text(encoding="utf-8")
@@ -49,8 +50,8 @@ def test_the_page_is_true(entry):
 
 def test_training_reads_it(entry):
     build(entry)
-    settings = {"dataset": {"name": "moons", **entry}}
-    loader = Loader(Path("out"), settings, [0, 2, 0], torch.float64, "cpu")
+    dataset = Dataset(name="moons", **entry)
+    loader = Loader(Path("out"), dataset, (0, 1), [0, 2, 0], torch.float64, torch.device("cpu"))
     split = loader.split("train")
     assert loader.classes == 2 and split.groups == ("upper", "lower")
     (block,) = split.blocks

@@ -73,7 +73,7 @@ def spoilt(path, value):
     if isinstance(value, bool):
         return {"text": "maybe", "number": 7}
     if isinstance(value, int):
-        huge = {"huge"} if path[0] == "datasets" else set()  # what a source has, the job that reads it knows
+        huge = {"huge"} if path[0] == "datasets" or key == "seed" else set()  # what a source has, its job knows
         without = huge | ({"float", "huge"} if key in REAL else set())
         return {kind: bad for kind, bad in WHOLE.items() if kind not in without}
     if isinstance(value, float):

@@ -49,5 +49,5 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
 def test_a_broken_class_of_the_user_is_named(tmp_path):
     (tmp_path / "mine.py").write_text("import helper\nclass Heavy:\n    pass\n    x = (\n")
     own = {"class": "mine:Heavy", "path": str(tmp_path), "lr": ["0.1"], "experiments": ["colored_mnist"]}
-    with pytest.raises(UserError, match=r"mine.py, line 4: .*optimizers.mine"):
+    with pytest.raises(UserError, match=r"optimizer mine: .*mine.py, line 4: "):
         sources.check_classes(planned({"optimizers": {"mine": own}}))

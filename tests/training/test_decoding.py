@@ -90,7 +90,7 @@ def job(monkeypatch):
     monkeypatch.setattr(data_sets, "module", lambda name: Builder(module))
     settings = {
         "dataset": {"name": "dominoes", "builder": "dominoes", "config": {}},
-        "model": {"name": "resnet", "width": 4, "blocks": [1]},
+        "model": {"name": "resnet", "width": 8, "blocks": [1]},
         "metrics": [],
         "evaluate": ["validation", "test"],
         "decode": {"resamples": 2},

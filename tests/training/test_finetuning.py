@@ -115,7 +115,7 @@ def test_weights_that_do_not_fit_are_refused(folder):
     out, begin = folder
     if begin:
         one = job(begin)
-        one.settings["model"] = {"name": "resnet", "width": 4, "blocks": [1]}
+        one.settings["model"] = {"name": "resnet", "width": 8, "blocks": [1]}
         with pytest.raises(UserError, match=r"pretrained weights: blocks.2.\S+ is .*, in the model nothing"):
             train.make_task(one, one.runs(), out)
 

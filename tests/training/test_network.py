@@ -189,10 +189,10 @@ def test_the_papers_networks_train_with_the_papers_settings(monkeypatch, tmp_pat
     "config",
     [
         {},
-        {"width": 4},
-        {"arch": "resnet18", "width": 4, "blocks": [1]},
+        {"width": 8},
+        {"arch": "resnet18", "width": 8, "blocks": [1]},
         {"arch": "x"},
-        {"width": 4, "blocks": [1], "stem": "imagenet"},
+        {"width": 8, "blocks": [1], "stem": "imagenet"},
     ],
 )
 def test_a_network_that_does_not_exist_is_refused(config):

@@ -11,7 +11,7 @@ from muon_imbalance.training import registry
 
 MIXTURE = {"k": 3, "d": 4, "p": [0.5, 0.3, 0.2], "mu": 1.0, "sigma2": 0.1}
 PICTURES = {"dataset": {"name": "d", "builder": "step_imbalance", "config": {}},
-            "model": {"name": "resnet", "width": 4, "blocks": [1]}, "evaluate": ["test"]}  # fmt: skip
+            "model": {"name": "resnet", "width": 8, "blocks": [1]}, "evaluate": ["test"]}  # fmt: skip
 DIGITS = PICTURES | {"model": {"name": "mlp", "hidden": [8]}}
 RIGHT = {
     "bilinear": {"dataset": PICTURES["dataset"], "model": {"name": "bilinear", "hidden": [4], "init_std": 0.01}},

@@ -104,7 +104,7 @@ def test_grids_of_report_cards():
         ({"class": "a:B", "lr": ["1"], "eps": ["1"], "hyper": {"eps": 1}}, "'eps' is both fixed .* and swept"),
         ({"class": "a:B", "rule": "muon", "lr": ["1"]}, "has both of 'rule' and 'class'; allowed: one"),
         ({"rule": "adam", "momentum": ["0.9"], "lr": ["1"]}, "'momentum' is not a hyperparameter of adam; allowed: lr"),
-        ({"rule": "adam", "hyper": {"beta": 1}}, "optimizers.x: 'beta' is not a hyperparameter of adam; allowed: lr"),
+        ({"rule": "adam", "hyper": {"beta": 1}}, "optimizers.x.hyper: unknown key 'beta'; allowed: betas"),
         ({"rule": "adam", "betas": ["0.9"], "lr": ["1"]}, r"x.betas: '0.9' is not allowed; allowed: 2 numbers"),
         ({"rule": "nmd", "nesterov": ["1"], "lr": ["1"]}, "x.nesterov: '1' is a number, but nesterov is False"),
         ({"rule": "muon", "momentum": ["0.9"]}, "optimizers.x: key 'lr' is missing .it sweeps momentum"),

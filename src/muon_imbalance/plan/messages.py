@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 
 from muon_imbalance.plan import files
 from muon_imbalance.plan.planning import Plan
@@ -48,6 +49,11 @@ def failing(plan: Plan) -> str:
     """Where to look after a failed run."""
     logs = files.logs(plan)
     return f"A job failed. Its log is shown above and lies in {logs}/. What was computed is kept; run again to go on."
+
+
+def is_dry_run(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake was called for a dry run; ``workflow.dryrun`` is not known yet when the rules are read."""
+    return any(re.fullmatch("-[a-z]*n[a-z]*|--dry-?run", argument) for argument in arguments)
 
 
 def planning(plan: Plan) -> str:

@@ -128,11 +128,6 @@ def check_classes(plan: Plan) -> None:
     Raises:
         UserError: naming file and line.
     """
-    for name, described in plan.optimizers.items():
-        if not described.torch_class:
-            continue
-        try:
-            for path in _origin(plan, name)[0]:
-                parse(Path(path))
-        except SyntaxError as error:
-            raise UserError(f"{error.filename}, line {error.lineno}: {error.msg} (optimizers.{name})") from None
+    for name, one in plan.optimizers.items():
+        if one.torch_class:
+            user_code.check_syntax(name, one.torch_class, one.path)
