@@ -14,7 +14,6 @@ import torch
 
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.data.text import nli_grammar
@@ -51,7 +50,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
                  "licence": "none: generated", "citation": "none: generated"}  # fmt: skip
     else:
         source = sources.get(options.source)
-        files, official = verified.files(source, inputs, options.verify)
+        files, official = source.files(inputs, options.verify)
         sizes, tensors = bert.read_config(files["sizes"]), bert.read_weights(files["weights"])
         tokenizer = files["tokenizer"].read_bytes()
         facts = source.facts()

@@ -9,7 +9,6 @@ import torch
 
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.models.modules import efficientnet_lite, pretrained_weights
@@ -52,7 +51,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     else:
         name = options.source
         source = sources.get(name)
-        files, _ = verified.files(source, inputs)
+        files, _ = source.files(inputs)
         tensors = pretrained_weights.read(files[SPLIT], name)
         facts = source.facts() | {"config": {"source": name}}
     arrays = {key: tensor.numpy() for key, tensor in tensors.items()}
@@ -75,10 +74,6 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 
 def load(path: Path, split: str = SPLIT, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
-    """All arrays by name.
-
-    Raises:
-        UserError: another split, or the folder is not a finished data set.
-    """
+    """All arrays by name."""
     check_request("network_weights", split, (SPLIT,), repetitions)
     return read_arrays(path)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_arrays, read_same
 from muon_imbalance.data.text import packing
 from muon_imbalance.data.text.nli_grammar import LABELS, NEGATIONS
 
@@ -50,6 +49,4 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 def load(owner: str, path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``label`` and ``group`` ``[1, n]``, the same in every repetition (sentences: :func:`pairs_of`)."""
-    check_request(owner, split, SPLITS, repetitions)
-    held = read_arrays(path, [f"{split}_label", f"{split}_group"])
-    return {name: held[f"{split}_{name}"][None] for name in ("label", "group")}
+    return read_same(owner, path, SPLITS, split, repetitions, "label", "group")
