@@ -4,7 +4,7 @@ Arrays, for splits train, validation and test: ``{split}_features [n, ...]``, ``
 [n]``; ``groups [G]`` their names; ``weight/<name>`` the pretrained weights of the upper part, which is trained.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,16 @@ def load(owner: str, path: Path, split: str, repetitions: Sequence[int] = (0,)) 
     """``features [1, n, ...]``, ``label [1, n]``, ``group [1, n]``: the same in every repetition; ``groups [G]``."""
     found = read_same(owner, path, SPLITS, split, repetitions, "features", "label", "group")
     return found | read_arrays(path, ["groups"])
+
+
+def described_weights(tensors: Collection[np.ndarray], held: int | None = None) -> dict:
+    """Number of trained weights (and of all that are ``held``, if given), their mean and standard deviation."""
+    tensors = [tensor.ravel() for tensor in tensors]
+    count = sum(array.size for array in tensors)
+    mean = sum(float(array.sum(dtype=np.float64)) for array in tensors) / count
+    square = sum(float((array.astype(np.float64) ** 2).sum()) for array in tensors) / count
+    found = {"all": count} if held is None else {"all": held, "parameters": count}
+    return {"counts": {"weights": found}, "shape": [count], "mean": mean, "std": (square - mean**2) ** 0.5}
 
 
 def stored_weights(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

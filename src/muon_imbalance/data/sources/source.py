@@ -64,24 +64,12 @@ class Source:
 
     def provenance(self) -> dict:
         """What a manifest records about this source (no path of this machine)."""
-        return {
-            "name": self.name,
-            "ecosystem": self.ecosystem,
-            "package": self.package,
-            "version": self.version,
-            "archive_sha256": self.archive_sha256,
-        }
+        return {key: getattr(self, key) for key in ("name", "ecosystem", "package", "version", "archive_sha256")}
 
     def facts(self) -> dict:
         """What a manifest says of data that are this source's official files."""
-        return {
-            "name": self.dataset,
-            "kind": self.kind,
-            "label": self.label,
-            "source": self.provenance(),
-            "licence": self.licence,
-            "citation": self.citation,
-        }
+        same = {key: getattr(self, key) for key in ("kind", "label", "licence", "citation")}
+        return {"name": self.dataset, "source": self.provenance()} | same
 
 
 def official_and_folder(ecosystem: str, package: str, **facts) -> tuple[Source, Source]:
