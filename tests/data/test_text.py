@@ -7,7 +7,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.store import array_files
 from muon_imbalance.data.text import buckets, corpus, story_grammar, tokenizer, toystories
 
-from .languages import SIZES, TOY
+from .languages import SIZES, TOY, pieces
 
 
 def test_tokenizers_are_the_same_bytes_and_give_the_text_back():
@@ -18,7 +18,7 @@ def test_tokenizers_are_the_same_bytes_and_give_the_text_back():
         assert model == tokenizer.train(texts, kind, size) != tokenizer.train(texts[:30], kind, size)
         trained = tokenizer.Tokenizer(np.frombuffer(model, np.uint8))
         assert all(trained.decode(trained.encode(one)) == one for one in texts)
-        assert trained.pieces()[:2] == ["<unk>", "</s>"]
+        assert pieces(trained)[:2] == ["<unk>", "</s>"]
     assert len(trained) == 2 + len({word for one in texts for word in one.split()})
     assert trained.encode("once neverseen nevereither a").count(tokenizer.UNKNOWN) == 2, "unknown words are not joined"
 
@@ -26,8 +26,8 @@ def test_tokenizers_are_the_same_bytes_and_give_the_text_back():
 def test_digits_are_pieces_of_their_own():
     texts = [f"q: {n}, a: {n + 11}." for n in range(10, 99)]
     trained = tokenizer.Tokenizer(tokenizer.train(texts, "unigram", 18, split_digits=True))
-    pieces = [trained.pieces()[i] for i in trained.encode("q: 47, a: 158.")]
-    assert [piece.lstrip("\u2581") for piece in pieces if piece.lstrip("\u2581").isdigit()] == list("47158")
+    found = [pieces(trained)[i] for i in trained.encode("q: 47, a: 158.")]
+    assert [piece.lstrip("\u2581") for piece in found if piece.lstrip("\u2581").isdigit()] == list("47158")
 
 
 def test_tokenizer_refusals():

@@ -6,7 +6,7 @@ import pytest
 from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.store import array_files, manifest
-from muon_imbalance.data.text import nli_grammar, packing, sentence_pairs, toynli
+from muon_imbalance.data.text import nli_grammar, sentence_pairs, toynli
 
 SMALL = {"train": 1200, "validation_per_group": 5, "test_per_group": 7}
 
@@ -88,7 +88,7 @@ def test_words_are_all_in_the_vocabulary_and_texts_come_back():
             for _ in range(100):
                 assert set(" ".join(nli_grammar.pair(rng, label, negated)).split()) <= known
     said = ["", "naïve – no", "a"]
-    assert packing.unpacked(packing.packed(said, "x"), "x") == said
+    assert sentence_pairs.unpacked(sentence_pairs.packed(said, "x"), "x") == said
     assert (
         sentence_pairs.negated("Nobody came.")
         and sentence_pairs.negated("There is NO way")

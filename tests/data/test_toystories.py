@@ -7,7 +7,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.store import array_files, manifest
 from muon_imbalance.data.text import corpus, story_grammar, tokenizer, toystories
 
-from .languages import SIZES, TOY
+from .languages import SIZES, TOY, pieces
 
 
 def test_default_language_has_a_tail(tmp_path):
@@ -98,7 +98,7 @@ def test_limits_stand_beside_their_tokens(toy):
     for key in corpus.LIMITS:
         assert found[key].shape == there.shape and len(held[key]) == len(held["validation_tokens"]) - 1
         assert found[key][there].sum() == pytest.approx(held[key].sum())
-    trained = tokenizer.Tokenizer(held["tokenizer"]).pieces()
+    trained = pieces(tokenizer.Tokenizer(held["tokenizer"]))
     tokens, place = held["validation_tokens"][1:], 0
     for one in corpus.texts(held, "validation"):
         words = one.split()

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from muon_imbalance.common.discovery import Room
+from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import checked
 from muon_imbalance.data.builder import Builder
-from muon_imbalance.data.store.parents import Roles, declared
+from muon_imbalance.data.store.parents import Roles
 
 BUILDERS = Room("data set builder", "data/digits", "data/photos", "data/text", "data/tables", "data/pretrained")
 
@@ -21,8 +22,15 @@ def module(name: str) -> Builder:
 
 
 def parents(name: str) -> Roles:
-    """Role -> builders whose data sets can play it (nothing is imported)."""
-    return declared(BUILDERS.file(name))
+    """Role -> builders whose data sets can play it (nothing is imported).
+
+    Raises:
+        UserError: ``PARENTS`` is no map of roles to tuples of builders.
+    """
+    roles = BUILDERS.constant(name, "PARENTS", {})
+    if not isinstance(roles, dict) or not all(isinstance(builders, tuple) for builders in roles.values()):
+        raise UserError(f"data set builder {name}: PARENTS must be a map of roles to tuples of builders")
+    return roles
 
 
 def source(name: str, config: Mapping[str, Any]) -> str | None:

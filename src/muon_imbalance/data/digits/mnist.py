@@ -12,10 +12,8 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.digits import idx
-from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_split
 
 SPLITS = ("train", "test")
 SUBSET_TEST = 1000  # digits of the 5,000-digit subset kept for testing, 100 per class
@@ -39,7 +37,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     options = checked(Options, config, "mnist")
     source = sources.get(options.source)
     verify = options.verify or source.ecosystem != "folder"
-    files, official = verified.files(source, inputs, verify)
+    files, official = source.files(inputs, verify)
     arrays = _subset(files["digits"]) if source.name == "mnist_5k" else _complete(files)
     facts = source.facts() | {"builder": "mnist", "config": {"source": source.name, "verify": verify}}
     if source.name == "mnist_5k":
@@ -101,11 +99,7 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
-    """``images [N, 28, 28]`` and ``label [N]``, uint8; the same in every repetition, so no axis for it.
-
-    Raises:
-        UserError: unknown split, or the folder is not a finished data set.
-    """
-    check_request("mnist", split, SPLITS, repetitions)
-    held = read_arrays(path, [f"{split}_images", f"{split}_labels"])
-    return {"images": held[f"{split}_images"], "label": held[f"{split}_labels"]}
+    """``images [N, 28, 28]`` and ``label [N]``, uint8; the same in every repetition, so no axis for it."""
+    names = {"images": f"{split}_images", "label": f"{split}_labels"}
+    held = read_split("mnist", path, SPLITS, split, repetitions, list(names.values()))
+    return {key: held[name] for key, name in names.items()}

@@ -14,10 +14,8 @@ import numpy as np
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_same
 
 SPLITS = ("train", "validation", "test")
 GROUPS = ("other_female", "other_male", "blond_female", "blond_male")
@@ -42,7 +40,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """
     options = checked(Options, config, "celeba")
     source = sources.get(options.source)
-    files, official = verified.files(source, inputs, options.verify)
+    files, official = source.files(inputs, options.verify)
     group = _groups(files["attributes"])
     partition = dict(line.split() for line in files["partition"].read_text().splitlines() if line)
     if set(partition) != set(group) or not set(partition.values()) <= {"0", "1", "2"}:
@@ -101,6 +99,4 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``jpeg_bytes``, ``jpeg_ends``, ``label`` and ``group``, each ``[1, ...]``: the same in every repetition."""
-    check_request("celeba", split, SPLITS, repetitions)
-    held = read_arrays(path, [f"{split}_{name}" for name in ("jpeg_bytes", "jpeg_ends", "label", "group")])
-    return {name.removeprefix(f"{split}_"): array[None] for name, array in held.items()}
+    return read_same("celeba", path, SPLITS, split, repetitions, "jpeg_bytes", "jpeg_ends", "label", "group")

@@ -11,13 +11,13 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.photos import cifar_format
-from muon_imbalance.data.photos.cifar_format import describe, load  # noqa: F401 (a builder offers them)
-from muon_imbalance.data.sources import verified
 from muon_imbalance.data.sources.digest import arrays_sha256
 
 PARTS = [f"train_{part}" for part in range(1, 6)]
 SHA256 = "3ecfbb5f2aa86b70309822c6c63428cfa3a734c1525c43ebdb79964806d765f0"
 """Of the arrays, whatever files they came from."""
+
+describe, load = cifar_format.describe, cifar_format.load
 
 
 class Options(Settings):
@@ -35,7 +35,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         UserError: content that is not CIFAR-10's, in its order.
     """
     source = sources.get(checked(Options, config, "cifar10").source)
-    files, _ = verified.files(source, inputs)
+    files, _ = source.files(inputs)
     arrays = _package(files) if source.ecosystem == "npm" else _official(files)
     if (found := arrays_sha256(arrays)) != SHA256:
         raise UserError(

@@ -7,8 +7,8 @@ from typing import Literal
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.photos import cifar_format
-from muon_imbalance.data.photos.cifar_format import describe, load  # noqa: F401 (a builder offers them)
-from muon_imbalance.data.sources import verified
+
+describe, load = cifar_format.describe, cifar_format.load
 
 
 class Options(Settings):
@@ -25,7 +25,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     ``inputs``: ``train`` and ``test``, the official files ("python version").
     """
     source = sources.get(checked(Options, config, "cifar100").source)
-    files, _ = verified.files(source, inputs)
+    files, _ = source.files(inputs)
     arrays = {}
     for split in cifar_format.SPLITS:
         arrays[f"{split}_images"], arrays[f"{split}_labels"] = cifar_format.read_batch(files[split], "fine_labels")

@@ -11,8 +11,7 @@ import numpy as np
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data import sources
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_split
 
 SIDE = 32
 SPLITS = ("train", "test")
@@ -79,11 +78,7 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
-    """``images [N, 32, 32, 3]`` and ``label [N]``, uint8; the same in every repetition, so no axis for it.
-
-    Raises:
-        UserError: unknown split, or the folder is not a finished data set.
-    """
-    check_request("pictures", split, SPLITS, repetitions)
-    held = read_arrays(path, [f"{split}_images", f"{split}_labels"])
-    return {"images": held[f"{split}_images"], "label": held[f"{split}_labels"]}
+    """``images [N, 32, 32, 3]`` and ``label [N]``, uint8; the same in every repetition, so no axis for it."""
+    names = {"images": f"{split}_images", "label": f"{split}_labels"}
+    held = read_split("pictures", path, SPLITS, split, repetitions, list(names.values()))
+    return {key: held[name] for key, name in names.items()}

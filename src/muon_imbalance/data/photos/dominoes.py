@@ -17,8 +17,7 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.store import manifest, parents
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_arrays, read_split
 
 SPLITS = ("train", "validation", "test")
 SIDE = 32
@@ -83,14 +82,12 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     drawn = [_repetition(numbers, wanted, sizes, (options.seed, r)) for r in range(repetitions)]
     arrays |= {f"{split}_pair": np.stack([one[split] for one in drawn]).astype(np.int32) for split in SPLITS}
     agreement = f"{100 * correlation:g} % agree"
-    facts = {
-        "name": "dominoes",
+    facts = parents.joint_facts(opened)
+    facts |= {
         "kind": min((above[role]["kind"] for role in above), key=lambda kind: kind == "real"),
         "label": f"Dominoes of {above['digits']['label']} and {above['photos']['label']} "
         f"({2 * side} x {side}, {agreement}, n = {2 * options.train:,})",
-        "source": {role: {"sha256": above[role]["sha256"], **above[role]["source"]} for role in above},
-        "licence": "; ".join(dict.fromkeys(above[role]["licence"] for role in above)),
-        "citation": " ".join([*dict.fromkeys(above[role]["citation"] for role in above), f"Dominoes: {CITATION}"]),
+        "citation": f"{facts['citation']} Dominoes: {CITATION}",
         "builder": "dominoes",
         "config": options.model_dump() | config,
     }
@@ -157,17 +154,11 @@ def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str,
     Returns:
         ``images [R', n, 2 s, s, 3]`` int16 with ``mean`` and ``std`` ``[R', 3]`` in the same units, ``label [R', n]``
         (0 automobile, 1 truck) and ``group [R', n]`` (numbers of :data:`GROUPS`), int64.
-
-    Raises:
-        UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
-    check_request("dominoes", split, SPLITS)
     part = "test" if split == "test" else "train"
     names = ["levels", "scaling", f"{part}_digit", f"{part}_photo", f"{split}_pair", f"{split}_group"]
-    held = read_arrays(path, names)
-    repetitions = list(repetitions)
-    check_request("dominoes", split, SPLITS, repetitions, len(held[f"{split}_pair"]))
-    group = held[f"{split}_group"][repetitions].astype(np.int64)
+    held = read_split("dominoes", path, SPLITS, split, repetitions, names, f"{split}_pair")
+    group = held[f"{split}_group"][list(repetitions)].astype(np.int64)
     mean, std = (np.full((len(repetitions), 3), value * float(held["levels"])) for value in held["scaling"])
     images = np.stack([pictures(held, split, r) for r in repetitions])
     return {"images": images, "mean": mean, "std": std, "label": group // 2, "group": group}

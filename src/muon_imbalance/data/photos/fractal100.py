@@ -48,7 +48,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         arrays[f"{split}_images"] = np.concatenate(drawn)[order]
         arrays[f"{split}_labels"] = np.repeat(np.arange(count), each)[order].astype(np.uint8)
     facts = {
-        "name": "fractal100",
         "kind": "generated",
         "label": f"fractal{count} (procedural, not CIFAR-{count})",
         "source": {"name": "fractal100", "ecosystem": "generated"},

@@ -18,8 +18,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.store import manifest, parents
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_arrays, read_same
 
 SPLITS = ("train", "validation", "test")
 GROUPS = ("vehicle_plain", "vehicle_blue", "animal_plain", "animal_blue")
@@ -62,18 +61,17 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     wanted |= {split: [count] * len(GROUPS) for split, count in each.items()}
     rng = np.random.default_rng(stable_seed("skygroups", options.seed))
     if opened := parents.opened("skygroups", PARENTS, inputs):
-        folder, above = opened["photos"]
-        pool = read_arrays(folder, ["train_images", "train_labels", "test_images", "test_labels"])
-        facts = {"kind": "real-other", "label": "skygroups: CIFAR-10 photos, animal/vehicle x blue border (not CelebA)",
-                 "source": {"parent": above["name"], "parent_sha256": above["sha256"], **above["source"]},
-                 "licence": above["licence"], "citation": above["citation"]}  # fmt: skip
+        photos = opened["photos"]
+        pool = read_arrays(photos.folder, ["train_images", "train_labels", "test_images", "test_labels"])
+        label = "skygroups: CIFAR-10 photos, animal/vehicle x blue border (not CelebA)"
+        facts = photos.facts(photos.manifest["name"]) | {"kind": "real-other", "label": label}
     else:
         pool = _drawings(rng, {"train": sum(wanted["train"]) + sum(wanted["validation"]), "test": sum(wanted["test"])})
         nothing = "none: generated"
         facts = {"kind": "generated", "label": "drawings of two shapes x blue border (neither photos nor CelebA)",
                  "source": {"name": "drawings"}, "licence": nothing, "citation": nothing}  # fmt: skip
     arrays = _drawn(rng, pool, wanted)
-    facts |= {"name": "skygroups", "builder": "skygroups", "config": options.model_dump() | config}
+    facts |= {"builder": "skygroups", "config": options.model_dump() | config}
     manifest.write(out, arrays, facts, describe(arrays))
 
 
@@ -124,6 +122,4 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``images [1, n, 32, 32, 3]``, ``label`` and ``group`` ``[1, n]``: the same in every repetition."""
-    check_request("skygroups", split, SPLITS, repetitions)
-    held = read_arrays(path, [f"{split}_{name}" for name in ("images", "label", "group")])
-    return {name: held[f"{split}_{name}"][None] for name in ("images", "label", "group")}
+    return read_same("skygroups", path, SPLITS, split, repetitions, "images", "label", "group")

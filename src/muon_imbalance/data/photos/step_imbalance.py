@@ -17,8 +17,7 @@ from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.photos.cifar_format import SIDE, moments
 from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.store import manifest, parents
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_arrays, read_split
 
 PARENTS = {"parent": ("cifar10", "cifar100", "fractal100")}
 SPLITS = ("train", "validation", "test")
@@ -70,8 +69,8 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     among those at a smaller one.
     """
     options = checked(Options, config, "step_imbalance")
-    folder, above = parents.opened("step_imbalance", PARENTS, inputs, options.parent)["parent"]
-    held = read_arrays(folder)
+    parent = parents.opened("step_imbalance", PARENTS, inputs, options.parent)["parent"]
+    held = read_arrays(parent.folder)
     count = int(held["train_labels"].max()) + 1
     if options.classes != count:
         allowed = f"{count}, the number of classes of {options.parent}"
@@ -115,13 +114,9 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     each = [_moments(arrays, r) for r in range(repetitions)]
     arrays["mean"], arrays["std"] = (np.array(values) for values in zip(*each, strict=True))
     side, n = SIDE // window, arrays["train_index"].shape[1]
-    facts = {
+    facts = parent.facts(options.parent) | {
         "name": options.parent,
-        "kind": above["kind"],
-        "label": f"{above['label']}, STEP R = {ratio:g}, {side} x {side}, n = {n:,}",
-        "source": {"parent": options.parent, "parent_sha256": above["sha256"], **above["source"]},
-        "licence": above["licence"],
-        "citation": above["citation"],
+        "label": f"{parent.manifest['label']}, STEP R = {ratio:g}, {side} x {side}, n = {n:,}",
         "builder": "step_imbalance",
         "config": options.model_dump() | config,
     }
@@ -155,19 +150,10 @@ def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.nda
     Returns:
         ``images [R', n, H, W, C]`` (0 to ``levels``), ``label [R', n]``, ``mean`` and ``std`` ``[R', C]`` of the
         repetition's training pictures in the same units.
-
-    Raises:
-        UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
-    repetitions = list(repetitions)
-    check_request("step_imbalance", split, SPLITS)
-    held = read_arrays(path, ["images", "label", f"{split}_index", "mean", "std"])
-    check_request("step_imbalance", split, SPLITS, repetitions, len(held["mean"]))
-    index = held[f"{split}_index"]
+    names, repetitions = ["images", "label", f"{split}_index", "mean", "std"], list(repetitions)
+    images, label, index, mean, std = read_split(
+        "step_imbalance", path, SPLITS, split, repetitions, names, "mean"
+    ).values()
     chosen = index[[0] * len(repetitions)] if split == "test" else index[repetitions]
-    return {
-        "images": held["images"][chosen],
-        "label": held["label"][chosen],
-        "mean": held["mean"][repetitions],
-        "std": held["std"][repetitions],
-    }
+    return {"images": images[chosen], "label": label[chosen], "mean": mean[repetitions], "std": std[repetitions]}

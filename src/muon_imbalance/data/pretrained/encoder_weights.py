@@ -14,7 +14,7 @@ import torch
 
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import verified
+from muon_imbalance.data.pretrained import feature_sets
 from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.data.text import nli_grammar
@@ -51,7 +51,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
                  "licence": "none: generated", "citation": "none: generated"}  # fmt: skip
     else:
         source = sources.get(options.source)
-        files, official = verified.files(source, inputs, options.verify)
+        files, official = source.files(inputs, options.verify)
         sizes, tensors = bert.read_config(files["sizes"]), bert.read_weights(files["weights"])
         tokenizer = files["tokenizer"].read_bytes()
         facts = source.facts()
@@ -99,11 +99,7 @@ def _random(sizes: dict, seed: int) -> dict[str, torch.Tensor]:
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Number of weights, their mean and standard deviation."""
-    tensors = [array.ravel() for name, array in arrays.items() if name.startswith("tensor/")]
-    count = sum(array.size for array in tensors)
-    mean = sum(float(array.sum(dtype=np.float64)) for array in tensors) / count
-    square = sum(float((array.astype(np.float64) ** 2).sum()) for array in tensors) / count
-    return {"counts": {SPLIT: {"all": count}}, "shape": [count], "mean": mean, "std": (square - mean**2) ** 0.5}
+    return feature_sets.described_weights([one for name, one in arrays.items() if name.startswith("tensor/")])
 
 
 def load(path: Path, split: str = SPLIT, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:

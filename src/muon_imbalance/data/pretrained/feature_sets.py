@@ -4,13 +4,12 @@ Arrays, for splits train, validation and test: ``{split}_features [n, ...]``, ``
 [n]``; ``groups [G]`` their names; ``weight/<name>`` the pretrained weights of the upper part, which is trained.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_arrays, read_same
 
 SPLITS = ("train", "validation", "test")
 PREFIX = "weight/"
@@ -33,7 +32,6 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 def facts(owner: str, samples: Mapping, pretrained: Mapping, detail: str, config: Mapping) -> dict:
     """What the manifest says, from those of the samples and of the pretrained weights; ``detail`` ends the label."""
     return {
-        "name": owner,
         "kind": samples["kind"],
         "label": f"{samples['label']} / {pretrained['label']}{detail}",
         "source": {
@@ -51,9 +49,18 @@ def facts(owner: str, samples: Mapping, pretrained: Mapping, detail: str, config
 
 def load(owner: str, path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``features [1, n, ...]``, ``label [1, n]``, ``group [1, n]``: the same in every repetition; ``groups [G]``."""
-    check_request(owner, split, SPLITS, repetitions)
-    held = read_arrays(path, [f"{split}_{name}" for name in ("features", "label", "group")] + ["groups"])
-    return {name: held[f"{split}_{name}"][None] for name in ("features", "label", "group")} | {"groups": held["groups"]}
+    found = read_same(owner, path, SPLITS, split, repetitions, "features", "label", "group")
+    return found | read_arrays(path, ["groups"])
+
+
+def described_weights(tensors: Collection[np.ndarray], held: int | None = None) -> dict:
+    """Number of trained weights (and of all that are ``held``, if given), their mean and standard deviation."""
+    tensors = [tensor.ravel() for tensor in tensors]
+    count = sum(array.size for array in tensors)
+    mean = sum(float(array.sum(dtype=np.float64)) for array in tensors) / count
+    square = sum(float((array.astype(np.float64) ** 2).sum()) for array in tensors) / count
+    found = {"all": count} if held is None else {"all": held, "parameters": count}
+    return {"counts": {"weights": found}, "shape": [count], "mean": mean, "std": (square - mean**2) ** 0.5}
 
 
 def stored_weights(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import torch
 
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import verified
+from muon_imbalance.data.pretrained import feature_sets
 from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.models.modules import efficientnet_lite, pretrained_weights
@@ -52,7 +52,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     else:
         name = options.source
         source = sources.get(name)
-        files, _ = verified.files(source, inputs)
+        files, _ = source.files(inputs)
         tensors = pretrained_weights.read(files[SPLIT], name)
         facts = source.facts() | {"config": {"source": name}}
     arrays = {key: tensor.numpy() for key, tensor in tensors.items()}
@@ -62,23 +62,11 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Numbers held (``all``) and how many of them are trained (``parameters``); their mean and standard deviation."""
     statistics = ("running_mean", "running_var", "num_batches_tracked")
-    trained = [array.ravel() for name, array in arrays.items() if not name.endswith(statistics)]
-    total, count = sum(array.size for array in arrays.values()), sum(array.size for array in trained)
-    mean = sum(float(array.sum(dtype=np.float64)) for array in trained) / count
-    square = sum(float((array.astype(np.float64) ** 2).sum()) for array in trained) / count
-    return {
-        "counts": {SPLIT: {"all": total, "parameters": count}},
-        "shape": [count],
-        "mean": mean,
-        "std": (square - mean**2) ** 0.5,
-    }
+    trained = [array for name, array in arrays.items() if not name.endswith(statistics)]
+    return feature_sets.described_weights(trained, sum(array.size for array in arrays.values()))
 
 
 def load(path: Path, split: str = SPLIT, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
-    """All arrays by name.
-
-    Raises:
-        UserError: another split, or the folder is not a finished data set.
-    """
+    """All arrays by name."""
     check_request("network_weights", split, (SPLIT,), repetitions)
     return read_arrays(path)

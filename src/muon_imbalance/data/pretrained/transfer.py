@@ -15,8 +15,7 @@ from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.photos import step_imbalance
 from muon_imbalance.data.pretrained import feature_sets
 from muon_imbalance.data.store import manifest, parents
-from muon_imbalance.data.store.array_files import check_request, read_arrays
-from muon_imbalance.data.store.counting import counts
+from muon_imbalance.data.store.array_files import counts, read_arrays, read_split
 
 PARENTS = {"pictures": ("step_imbalance",), "weights": ("network_weights",)}
 SPLITS = ("train", "validation", "test")
@@ -79,14 +78,9 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     kept = {name: array for name, array in weights.items() if not name.startswith(left_out)}
     arrays |= feature_sets.stored_weights(kept)
     fixed = f", stem and blocks 0 to {begin - 1} fixed" if begin else ""
-    kinds = [held["kind"] for held in above.values()]
-    facts = {
+    facts = parents.joint_facts(opened) | {
         "name": above["pictures"]["name"],
-        "kind": max(kinds, key=manifest.KINDS.index),
         "label": f"{above['pictures']['label']}; from {above['weights']['label']}{fixed}",
-        "source": {role: {"sha256": held["sha256"], **held["source"]} for role, held in above.items()},
-        "licence": "; ".join(dict.fromkeys(held["licence"] for held in above.values())),
-        "citation": " ".join(dict.fromkeys(held["citation"] for held in above.values())),
         "builder": "transfer",
         "config": options.model_dump() | config,
     }
@@ -126,18 +120,12 @@ def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str,
     Returns:
         ``images [R', n, H, W, C]``, ``label [R', n]``, ``mean`` and ``std`` ``[R', C]``; for training ``mirrored``
         as ``images``, where the lower blocks are fixed.
-
-    Raises:
-        UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
-    check_request("transfer", split, SPLITS)
-    repetitions = list(repetitions)
     names = {"images": f"{split}_inputs", "label": f"{split}_label", "mean": "mean", "std": "std"}
     if split == "train" and manifest.read(path)["config"]["begin"]:
         names["mirrored"] = "train_mirrored"
-    held = read_arrays(path, list(names.values()))
-    check_request("transfer", split, SPLITS, repetitions, len(held["mean"]))
-    return {key: held[name][repetitions] for key, name in names.items()}
+    held = read_split("transfer", path, SPLITS, split, repetitions, list(names.values()), "mean")
+    return {key: held[name][list(repetitions)] for key, name in names.items()}
 
 
 def start(path: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:

@@ -3,8 +3,10 @@
 import io
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.data.sources.digest import copy_and_hash, file_sha256
@@ -53,30 +55,22 @@ def extract(archive: Path, members: Mapping[str, tuple[str, str]], into: Path) -
     return paths
 
 
-class _opened:
-    """Context that gives ``read(member) -> binary stream`` for a tar archive, a zip archive or a Debian package."""
+@contextmanager
+def _opened(archive: Path) -> Iterator[Callable[[str], BinaryIO]]:
+    """Give ``read(member) -> binary stream`` for a tar archive, a zip archive or a Debian package."""
+    if archive.suffix in (".whl", ".zip"):
+        with zipfile.ZipFile(archive) as file:
+            yield file.open
+        return
+    debian = _debian_files(archive) if archive.suffix == ".deb" else None
+    with tarfile.open(None if debian else archive, fileobj=debian) as file:
 
-    def __init__(self, archive: Path):
-        if archive.suffix in (".whl", ".zip"):
-            self.file = zipfile.ZipFile(archive)
-        elif archive.suffix == ".deb":
-            self.file = tarfile.open(fileobj=_debian_files(archive))
-        else:
-            self.file = tarfile.open(archive)
+        def read(member: str) -> BinaryIO:
+            if (stream := file.extractfile(member)) is None:
+                raise KeyError(f"{member} is not a file")
+            return stream
 
-    def __enter__(self):
-        return self._read
-
-    def _read(self, member: str):
-        if isinstance(self.file, zipfile.ZipFile):
-            return self.file.open(member)
-        stream = self.file.extractfile(member)
-        if stream is None:
-            raise KeyError(f"{member} is not a file")
-        return stream
-
-    def __exit__(self, *_):
-        self.file.close()
+        yield read
 
 
 def _debian_files(archive: Path) -> io.BytesIO:

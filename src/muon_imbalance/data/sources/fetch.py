@@ -41,7 +41,11 @@ def fetch(source: Source, cache: Path) -> dict[str, Path]:
                 _fill(source, entry)
                 return paths
         for role, path in paths.items():
-            _check_cached(path, source.members[role][1], entry)
+            if (found := file_sha256(path)) != (sha256 := source.members[role][1]):
+                raise UserError(
+                    f"{path} in the cache was altered: sha256 is {found}, expected {sha256}; "
+                    f"delete the folder {entry} and run the command again"
+                )
     except OSError as error:
         raise UserError(
             f"cache folder {cache} cannot be used ({error}); "
@@ -58,15 +62,6 @@ def _fill(source: Source, entry: Path) -> None:
         file = clients.download(source, archive)
         archives.check_archive(file, source.archive_sha256, source.archive_bytes, source.name)
         archives.extract(file, source.members, members)
-
-
-def _check_cached(path: Path, sha256: str, entry: Path) -> None:
-    found = file_sha256(path)
-    if found != sha256:
-        raise UserError(
-            f"{path} in the cache was altered: sha256 is {found}, expected {sha256}; "
-            f"delete the folder {entry} and run the command again"
-        )
 
 
 class _Lock:

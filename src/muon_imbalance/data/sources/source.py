@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from muon_imbalance.common.errors import UserError
+from muon_imbalance.data.sources.digest import mismatch
 
 OFFICIAL = "official host"
 """Version of what is fetched from the host of its authors or of the library that knows it."""
@@ -40,26 +44,32 @@ class Source:
     archive_sha256: str = ""
     archive_bytes: int = 0
 
+    def files(self, given: Mapping[str, Path], verify: bool = True) -> tuple[dict[str, Path], bool]:
+        """A builder's input files by role, and whether all have the recorded content.
+
+        ``verify: false`` accepts other content of a folder of the user only.
+
+        Raises:
+            UserError: one is missing, or has other content.
+        """
+        if missing := sorted(set(self.members) - set(given)):
+            raise UserError(f"{self.dataset}: source {self.name} gave no file for {', '.join(missing)}")
+        files, folder = {role: Path(given[role]) for role in self.members}, self.ecosystem == "folder"
+        for role, (_, digest) in self.members.items():
+            if wrong := mismatch(files[role], digest, content=folder):
+                if verify or not folder:
+                    raise UserError(f"{self.dataset}: {files[role]}: {wrong} (source {self.name})")
+                return files, False
+        return files, True
+
     def provenance(self) -> dict:
         """What a manifest records about this source (no path of this machine)."""
-        return {
-            "name": self.name,
-            "ecosystem": self.ecosystem,
-            "package": self.package,
-            "version": self.version,
-            "archive_sha256": self.archive_sha256,
-        }
+        return {key: getattr(self, key) for key in ("name", "ecosystem", "package", "version", "archive_sha256")}
 
     def facts(self) -> dict:
         """What a manifest says of data that are this source's official files."""
-        return {
-            "name": self.dataset,
-            "kind": self.kind,
-            "label": self.label,
-            "source": self.provenance(),
-            "licence": self.licence,
-            "citation": self.citation,
-        }
+        same = {key: getattr(self, key) for key in ("kind", "label", "licence", "citation")}
+        return {"name": self.dataset, "source": self.provenance()} | same
 
 
 def official_and_folder(ecosystem: str, package: str, **facts) -> tuple[Source, Source]:

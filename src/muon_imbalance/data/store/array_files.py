@@ -50,6 +50,47 @@ def publish(directory: Path, arrays: Mapping[str, np.ndarray], manifest: str) ->
         (new / MANIFEST).write_text(manifest, encoding="utf-8")
 
 
+def counts(numbers: np.ndarray, names: Sequence[str] = ()) -> dict[str, int]:
+    """``all`` and each name -> how many of ``numbers [n]`` there are; without names, ``class_0``, ``class_1`` ..."""
+    each = np.bincount(numbers, minlength=len(names)).tolist()
+    return {"all": sum(each)} | dict(zip(names or [f"class_{c}" for c in range(len(each))], each, strict=True))
+
+
+def read_split(
+    owner: str,
+    path: Path,
+    splits: Sequence[str],
+    split: str,
+    repetitions: Sequence[int],
+    names: Sequence[str],
+    repeated: str = "",
+) -> dict[str, np.ndarray]:
+    """Arrays of a data set that a request for a split and repetitions needs, which is checked.
+
+    Args:
+        repeated: one of ``names``, whose leading axis are the repetitions; left out: all repetitions are the same.
+
+    Raises:
+        UserError: unknown split or repetition, or an unfinished or damaged folder.
+    """
+    check_request(owner, split, splits)
+    held = read_arrays(path, names)
+    check_request(owner, split, splits, repetitions, len(held[repeated]) if repeated else None)
+    return held
+
+
+def read_same(
+    owner: str, path: Path, splits: Sequence[str], split: str, repetitions: Sequence[int], *names: str
+) -> dict[str, np.ndarray]:
+    """``{split}_{name}`` under its name, with a leading axis of length 1: the same in every repetition.
+
+    Raises:
+        UserError: as of :func:`read_split`.
+    """
+    held = read_split(owner, path, splits, split, repetitions, [f"{split}_{name}" for name in names])
+    return {name: held[f"{split}_{name}"][None] for name in names}
+
+
 def check_request(
     owner: str, split: str, splits: Sequence[str], repetitions: Sequence[int] = (0,), count: int | None = None
 ) -> None:

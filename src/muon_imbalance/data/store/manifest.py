@@ -23,14 +23,14 @@ def write(
     """Publish ``arrays`` in ``directory`` with the manifest that belongs to them.
 
     Args:
-        facts: ``name, kind, label, source, licence, citation, builder, config``.
+        facts: ``name`` (left out: the builder's), ``kind, label, source, licence, citation, builder, config``.
         described: ``counts, shape, mean, std``: what the builder's ``describe(arrays)`` returns. ``sha256`` of the
             arrays (:func:`muon_imbalance.data.sources.digest.arrays_sha256`) is added.
 
     Raises:
         ValueError: a key is missing or unknown, or ``kind`` is not one of :data:`KINDS`.
     """
-    content = {**facts, **described, "sha256": arrays_sha256(arrays)}
+    content = {"name": facts.get("builder"), **facts, **described, "sha256": arrays_sha256(arrays)}
     if set(content) != set(KEYS) or content["kind"] not in KINDS:
         raise ValueError(f"manifest with keys {sorted(content)} and kind {content['kind']!r}; wanted {sorted(KEYS)}")
     text = json.dumps({key: content[key] for key in KEYS}, indent=2, allow_nan=False) + "\n"

@@ -1,30 +1,13 @@
 """Parents: the data sets that another one is made of, and whether they are of the right kind."""
 
-import ast
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from muon_imbalance.common.discovery import parse
 from muon_imbalance.common.errors import UserError, refusal
 from muon_imbalance.data.store import manifest
 
 Roles = Mapping[str, Sequence[str | None]]
-
-
-def declared(path: Path) -> Roles:
-    """``PARENTS`` of a builder's source file, read without importing it.
-
-    Raises:
-        UserError: it is no literal map of roles to tuples of builders.
-    """
-    for node in parse(path).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PARENTS":
-            try:
-                return {str(role): tuple(builders) for role, builders in ast.literal_eval(node.value).items()}
-            except (ValueError, AttributeError, TypeError):
-                raise UserError(f"{path}: PARENTS must be a literal map of roles to tuples of builders") from None
-    return {}
 
 
 def check(owner: str, allowed: Roles, given: Mapping[str, tuple[str, str]]) -> None:
@@ -54,9 +37,26 @@ class Parent(NamedTuple):
     folder: Path
     manifest: dict[str, Any]
 
+    def facts(self, name: str) -> dict[str, Any]:
+        """What the manifest of a data set made of this one, which is called ``name``, takes from it."""
+        above = self.manifest
+        source = {"parent": name, "parent_sha256": above["sha256"], **above["source"]}
+        return {key: above[key] for key in ("kind", "licence", "citation")} | {"source": source}
+
+
+def joint_facts(opened: Mapping[str, Parent]) -> dict[str, Any]:
+    """What the manifest of a data set made of several ones takes from them; its kind is the least real of theirs."""
+    above = {role: parent.manifest for role, parent in opened.items()}
+    return {
+        "kind": max((held["kind"] for held in above.values()), key=manifest.KINDS.index),
+        "source": {role: {"sha256": held["sha256"], **held["source"]} for role, held in above.items()},
+        "licence": "; ".join(dict.fromkeys(held["licence"] for held in above.values())),
+        "citation": " ".join(dict.fromkeys(held["citation"] for held in above.values())),
+    }
+
 
 def opened(owner: str, allowed: Roles, inputs: Mapping[str, Path], name: str | None = None) -> dict[str, Parent]:
-    """Parents by role, out of the inputs of a builder.
+    """Parents by role, in the order of ``allowed``, out of the inputs of a builder.
 
     Args:
         owner: the builder, for messages.
@@ -71,4 +71,4 @@ def opened(owner: str, allowed: Roles, inputs: Mapping[str, Path], name: str | N
         inputs = {"parent": inputs[name]}
     found = {role: Parent(folder, manifest.read(folder)) for role, folder in inputs.items()}
     check(owner, allowed, {role: (name or one.folder.name, one.manifest["builder"]) for role, one in found.items()})
-    return found
+    return {role: found[role] for role in allowed if role in found}

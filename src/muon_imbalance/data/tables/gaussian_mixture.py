@@ -14,7 +14,7 @@ from muon_imbalance.common.apportion import by_largest_remainder
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import check_request, read_arrays
+from muon_imbalance.data.store.array_files import read_split
 
 SPLITS = ("train", "test")
 
@@ -87,7 +87,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     for split in SPLITS:
         arrays |= {f"{split}_inputs": inputs[split], f"{split}_label": labels[split].astype(np.int64)}
     facts = {
-        "name": "gaussian_mixture",
         "kind": "generated",
         "label": f"Gaussian mixture (k = {classes}, d = {dimension}, n = {train:,})",
         "source": {"name": "generated", "seed": seed},
@@ -174,15 +173,7 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 
 def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.ndarray]:
-    """``inputs [R', n, d]`` float64 and ``label [R', n]`` int64 of the given repetitions.
-
-    Raises:
-        UserError: unknown split or repetition, or an unfinished or damaged folder.
-    """
-    repetitions = list(repetitions)
-    check_request("gaussian_mixture", split, SPLITS)
-    held = read_arrays(path, [f"{split}_inputs", f"{split}_label"])
-    check_request("gaussian_mixture", split, SPLITS, repetitions, len(held[f"{split}_inputs"]))
-    label = held[f"{split}_label"]
-    label = label[repetitions] if label.ndim == 2 else np.tile(label, (len(repetitions), 1))
-    return {"inputs": held[f"{split}_inputs"][repetitions], "label": label}
+    """``inputs [R', n, d]`` float64 and ``label [R', n]`` int64 of the given repetitions."""
+    names, chosen = (f"{split}_inputs", f"{split}_label"), list(repetitions)
+    inputs, label = read_split("gaussian_mixture", path, SPLITS, split, chosen, names, names[0]).values()
+    return {"inputs": inputs[chosen], "label": label[chosen] if label.ndim == 2 else np.tile(label, (len(chosen), 1))}

@@ -123,7 +123,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     table = read_table()
     named = {source: table.sources.count(source) for source in SOURCES}
     facts = {
-        "name": "organisms",
         "kind": "composed",
         "label": f"{len(table.organisms)} organisms, {len(table.attributes)} attributes "
         f"({named['text']} of the paper, {named['chosen']} chosen)",
@@ -156,19 +155,11 @@ def _table(arrays: Mapping[str, np.ndarray]) -> Table:
 
 
 def load_table(path: Path) -> Table:
-    """The table of a data set's folder.
-
-    Raises:
-        UserError: an unfinished or damaged folder.
-    """
+    """The table of a data set's folder."""
     return _table(read_arrays(path, [*NAMES, "has", "category", "level"]))
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
-    """``probability [organisms, attributes]``, float64; the same in every repetition, so no axis for it.
-
-    Raises:
-        UserError: unknown split, or an unfinished or damaged folder.
-    """
+    """``probability [organisms, attributes]``, float64; the same in every repetition, so no axis for it."""
     check_request("organisms", split, ("train",), repetitions)
     return {"probability": load_table(path).probability}

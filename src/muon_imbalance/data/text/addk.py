@@ -16,14 +16,12 @@ from pydantic import model_validator
 from muon_imbalance.common.errors import refusal
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, checked
-from muon_imbalance.data.store import manifest, parents
+from muon_imbalance.data.store import parents
 from muon_imbalance.data.store.array_files import read_arrays
 from muon_imbalance.data.text import corpus
-from muon_imbalance.data.text.corpus import describe, load
 from muon_imbalance.data.text.tokenizer import END, PADDING, Tokenizer
 
-__all__ = ["build", "describe", "load"]
-
+describe, load = corpus.describe, corpus.load
 PARENTS = {"parent": ("toystories", "tinystories", "tales")}
 QUESTIONS = 3
 
@@ -66,8 +64,8 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     stories alone. ``addition_train_texts []`` counts the additions among the training texts.
     """
     options = checked(Options, config, "addk")
-    folder, above = parents.opened("addk", PARENTS, inputs, options.parent)["parent"]
-    held, seed, stories = read_arrays(folder), options.seed, {}
+    parent = parents.opened("addk", PARENTS, inputs, options.parent)["parent"]
+    held, seed, stories = read_arrays(parent.folder), options.seed, {}
     for split, key, count in (
         ("train", "texts", options.texts), ("validation", "validation_texts", options.validation_texts)
     ):  # fmt: skip
@@ -84,12 +82,8 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     arrays |= _encoded(Tokenizer(arrays["tokenizer"]), lines[options.additions :])
     arrays["addition_train_texts"] = np.array(options.additions, np.int64)
     share = options.additions / len(train)
-    label = f"{above['label'].split(';')[0]} with {share:.0%} additions; {len(train):,} texts to train"
-    source = {"parent": options.parent, "parent_sha256": above["sha256"], **above["source"]}
-    about = corpus.facts(
-        "addk", options, config, label, above["kind"], above["licence"], above["citation"], source
-    )  # fmt: skip
-    manifest.write(out, arrays, about, describe(arrays))
+    label = f"{parent.manifest['label'].split(';')[0]} with {share:.0%} additions; {len(train):,} texts to train"
+    corpus.write(out, arrays, parent.facts(options.parent) | {"builder": "addk", "label": label}, options, config)
 
 
 def _lines(ks: list[int], seed: int, count: int) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from muon_imbalance.common.settings import Field, Settings
+from muon_imbalance.data.store import manifest
 from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.data.text import buckets, tokenizer
 from muon_imbalance.data.text.tokenizer import PADDING
@@ -115,48 +116,29 @@ def ceilings(held: Mapping[str, np.ndarray]) -> dict[str, float]:
     return found
 
 
-def facts(
-    name: str,
-    options: TextSettings,
-    config: Mapping[str, Any],
-    label: str,
-    kind: str,
-    licence: str,
-    citation: str,
-    source: Mapping[str, Any],
-) -> dict:
-    """What a text data set's manifest says beside what :func:`describe` computes.
+def write(
+    out: Path, made: Mapping[str, np.ndarray], facts: Mapping[str, Any], options: TextSettings, config: Mapping
+) -> None:
+    """Publish a text data set; :class:`TextSettings` are recorded after the builder's own options.
 
     Args:
-        name: of the builder, and of the data set.
-        config: as it was given; :class:`TextSettings` are recorded after the builder's own options.
+        facts: what its manifest says, all but ``config``.
     """
     values = options.model_dump() | config
     shared = {key: values.pop(key) for key in TextSettings.model_fields}
-    return {
-        "name": name,
-        "kind": kind,
-        "label": label,
-        "source": {**source, "sentencepiece": version("sentencepiece")},
-        "licence": licence,
-        "citation": citation,
-        "builder": name,
-        "config": values | shared,
-    }
+    source = {**facts["source"], "sentencepiece": version("sentencepiece")}
+    manifest.write(out, made, {**facts, "source": source, "config": values | shared}, describe(made))
 
 
-def load(path: Path, split: str, repetitions: Sequence[int], owner: str = "text") -> dict[str, np.ndarray]:
+def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.ndarray]:
     """A split's samples and the pieces' ``count``, ``bucket`` and ``lower_half``, each ``[V]``.
 
     ``windows [N, context + 1]`` int64 are tokens, padded with -1: inputs are all but the last, targets all but the
     first; of a stream, every token but its first is a target once. Validation of a generated language also has
     :data:`LIMITS`, ``[N, context]`` like the targets, of a mixture with additions ``additions`` and ``answers``
     (:mod:`addk`). The text is the same in all repetitions.
-
-    Raises:
-        UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
-    check_request(owner, split, SPLITS, list(repetitions), REPEATABLE)
+    check_request("text", split, SPLITS, list(repetitions), REPEATABLE)
     held = read_arrays(path)
     context, tokens = int(held["context"]), held[f"{split}_tokens"]
     if bool(held["whole_texts"]):

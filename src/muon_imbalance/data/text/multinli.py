@@ -16,7 +16,6 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import verified
 from muon_imbalance.data.store import manifest
 from muon_imbalance.data.text import sentence_pairs
 
@@ -47,7 +46,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """
     options = checked(Options, config, "multinli")
     source, verify = sources.get(options.source), options.verify
-    files, official = verified.files(source, inputs, verify)
+    files, official = source.files(inputs, verify)
     pairs, labels = [], []
     for role, expected in PAIRS.items():
         found = read(files[role])

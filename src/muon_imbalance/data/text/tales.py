@@ -16,13 +16,9 @@ from muon_imbalance.common.errors import refusal
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, checked
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import verified
-from muon_imbalance.data.store import manifest
 from muon_imbalance.data.text import corpus
-from muon_imbalance.data.text.corpus import describe, load
 
-__all__ = ["build", "describe", "load", "read"]
-
+describe, load = corpus.describe, corpus.load
 HEADER = 3
 COLUMN = {"grimm": 3, "andersen": 1}
 """Column of a table that holds the tale itself."""
@@ -50,7 +46,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """
     options = checked(Options, config, "tales")
     source = sources.get(options.source)
-    files, _ = verified.files(source, inputs)
+    files, _ = source.files(inputs)
     tales = [tale.lower() for role in COLUMN for tale in read(files[role], COLUMN[role])]
     held_out = options.validation
     if held_out >= len(tales):
@@ -60,7 +56,4 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     split = {"train": sorted(order[held_out:]), "validation": sorted(order[:held_out])}
     arrays = corpus.arrays(options, {name: [tales[i] for i in which] for name, which in split.items()})
     label = f"{source.label}; {len(tales) - held_out} tales to train, {held_out} to validate"
-    about = corpus.facts(
-        "tales", options, config, label, source.kind, source.licence, source.citation, source.provenance()
-    )
-    manifest.write(out, arrays, about, describe(arrays))
+    corpus.write(out, arrays, source.facts() | {"builder": "tales", "label": label}, options, config)

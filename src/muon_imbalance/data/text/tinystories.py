@@ -14,13 +14,9 @@ from muon_imbalance.common.errors import refusal
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, checked
 from muon_imbalance.data import sources
-from muon_imbalance.data.sources import verified
-from muon_imbalance.data.store import manifest
 from muon_imbalance.data.text import corpus
-from muon_imbalance.data.text.corpus import describe, load
 
-__all__ = ["build", "describe", "load", "read"]
-
+describe, load = corpus.describe, corpus.load
 SEPARATOR = "<|endoftext|>"
 
 
@@ -43,7 +39,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """
     options = checked(Options, config, "tinystories")
     source, seed = sources.get(options.source), options.seed
-    files, _ = verified.files(source, inputs)
+    files, _ = source.files(inputs)
     drawn = {}
     for split, count in (("train", options.train), ("validation", options.validation)):
         drawn[split] = sample(read(files[split]), count, np.random.default_rng(stable_seed("tinystories", seed, split)))
@@ -51,10 +47,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
             raise refusal("tinystories", split, count, f"up to {len(drawn[split]):,}, the stories there are")
     label = f"{source.label}; {len(drawn['train']):,} stories to train"
     arrays = corpus.arrays(options, drawn)
-    about = corpus.facts(
-        "tinystories", options, config, label, source.kind, source.licence, source.citation, source.provenance()
-    )
-    manifest.write(out, arrays, about, describe(arrays))
+    corpus.write(out, arrays, source.facts() | {"builder": "tinystories", "label": label}, options, config)
 
 
 def read(path: Path) -> Iterator[str]:

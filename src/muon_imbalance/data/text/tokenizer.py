@@ -77,10 +77,6 @@ class Tokenizer:
         """Text of pieces."""
         return self.model.decode([int(piece) for piece in pieces if piece != END])
 
-    def pieces(self) -> list[str]:
-        """All pieces by number; the beginning of a word is marked by U+2581."""
-        return [self.model.id_to_piece(number) for number in range(len(self))]
-
 
 def stream(tokenizer: Tokenizer, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     """Pieces of all texts in a row, each text with its end, and before the first one an end as well.

@@ -53,7 +53,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         order = rng.permutation(len(pairs))
         arrays |= sentence_pairs.arrays_of(split, [pairs[i] for i in order], np.array(label)[order])
     facts = {
-        "name": "toynli",
         "kind": "generated",
         "label": f"toynli (generated, not MultiNLI; {len(arrays['train_label']):,} pairs)",
         "source": {"name": "grammar", "proportions": "MultiNLI, training split"},
