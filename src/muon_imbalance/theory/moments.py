@@ -86,11 +86,6 @@ class Mixture:
         """Index m of the least likely class (the first one among equals)."""
         return int(np.argmin(self.p))
 
-    @property
-    def majority(self) -> int:
-        """Index M of the most likely class (the first one among equals)."""
-        return int(np.argmax(self.p))
-
 
 @dataclass(frozen=True)
 class Moments:

@@ -5,6 +5,7 @@ Where an experiment has variants, an optimizer's runs of one of them are named `
 
 import json
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -29,13 +30,30 @@ class Unusable(Exception):
     """A run's curve holds values that are not finite although the run is not marked as diverged."""
 
 
+class Curve(ABC):
+    """Something that has a value at every record of a run."""
+
+    @abstractmethod
+    def of(self, run: "Run") -> Series:
+        """``steps [T], values [T]``.
+
+        Raises:
+            UserError: the run did not record it.
+            Unusable: it is not finite everywhere.
+            NoValue: it is not defined for this run.
+        """
+
+
 @dataclass(frozen=True, order=True)
-class Recorded:
-    """Names one recorded curve of a run: a metric on a split and a group."""
+class Recorded(Curve):
+    """A recorded curve: a metric on a split and a group."""
 
     metric: str
     split: str
     group: str = "all"
+
+    def of(self, run: "Run") -> Series:
+        return run.curve(self)
 
     def __str__(self) -> str:
         return f"{self.metric} ({self.split}, {self.group})"
