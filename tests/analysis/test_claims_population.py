@@ -114,7 +114,7 @@ def test_the_audit_of_the_conditions_is_computed():
 def test_a_missing_mixture_is_an_error():
     with pytest.raises(UserError, match="claim C2.1: experiment population_linear has no key 'mixture'"):
         record("C2.1", population(), settings={"steps": 3})
-    with pytest.raises(UserError, match="mixture lacks sigma2"):
+    with pytest.raises(UserError, match="population_linear: mixture: .*sigma2"):
         record("A2.1", None, settings={"mixture": {k: v for k, v in MIXTURE.items() if k != "sigma2"}})
 
 

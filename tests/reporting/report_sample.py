@@ -68,7 +68,8 @@ def rendered(spec):
         own = {"claims": ["C1.1", "C1.2"]} if identifier == "fig_01" else {"data": [], "claims": []}
         described = spec | own
         data = provenance.read_manifests(described["data"])
-        files["json"].write_text(json.dumps(provenance.sidecar(identifier, executed, described, data)))
+        record = provenance.sidecar(identifier, executed, provenance.Spec(**described), data)
+        files["json"].write_text(json.dumps(record))
         if identifier == "tab_1":
             files["html"] = Path(f"figures/{stem}.html")
             files["html"].write_text("<html><body><table><tr><td>cell of the table</td></tr></table></body></html>")

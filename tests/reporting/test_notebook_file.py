@@ -14,6 +14,26 @@ from .conftest import PARAMETERS, cell
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def problems(notebook: dict, path: str | Path) -> list[str]:
+    """What keeps a notebook from being committed: outputs, counts, a kernel of its author, a bad parameters cell."""
+    found = []
+    try:
+        notebook_file.parameters(notebook, path)
+    except UserError as error:
+        found.append(str(error))
+    name = notebook.get("metadata", {}).get("kernelspec", {}).get("name")
+    if name != notebook_file.KERNEL:
+        found.append(f"notebook {path}: the kernel is {name!r}, not {notebook_file.KERNEL!r}")
+    for number, one in enumerate(notebook["cells"], start=1):
+        if one.get("outputs"):
+            found.append(f"notebook {path}: cell {number} has outputs; clear them before committing")
+        if one.get("execution_count") is not None:
+            found.append(f"notebook {path}: cell {number} has an execution count; clear it before committing")
+        if "papermill" in one.get("metadata", {}):
+            found.append(f"notebook {path}: cell {number} was written by a run; commit the source instead")
+    return found
+
+
 def notebook(*cells, kernel="python3"):
     """A notebook in memory."""
     return {"nbformat": 4, "metadata": {"kernelspec": {"name": kernel}}, "cells": list(cells)}
@@ -81,7 +101,7 @@ def test_parameters_and_imports_are_read_from_the_source():
         "muon_imbalance.reporting.figures.figure",
         "numpy",
     ]
-    assert notebook_file.problems(made, "x") == []
+    assert problems(made, "x") == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +122,7 @@ def test_bad_parameter_cells(cells, message):
 
 def test_problems_of_a_notebook_that_was_run():
     run = cell("1") | {"outputs": [{}], "execution_count": 3}
-    found = notebook_file.problems(notebook(cell("a = 1"), run, kernel="mine"), "x")
+    found = problems(notebook(cell("a = 1"), run, kernel="mine"), "x")
     for part in ("0 cells tagged", "kernel is 'mine'", "cell 2 has outputs", "cell 2 has an execution count"):
         assert any(part in problem for problem in found), part
 
@@ -124,4 +144,4 @@ def test_unreadable_notebooks(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)
 def test_committed_notebooks(path):
-    assert notebook_file.problems(notebook_file.read(path), path.name) == []
+    assert problems(notebook_file.read(path), path.name) == []

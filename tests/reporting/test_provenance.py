@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
 from muon_imbalance.reporting import provenance, publish_files
 
 
@@ -26,23 +27,18 @@ def test_code_hash_follows_content_and_name_only(project):
 def test_the_notebook_is_always_part_of_the_code_hash(project, spec):
     text = '{"nbformat": 4, "metadata": {}, "cells": []}'
     Path("n.ipynb").write_text(text)
-    first = provenance.sidecar("fig_01", "n.ipynb", spec, [])
+    first = provenance.sidecar("fig_01", "n.ipynb", provenance.Spec(**spec), [])
     Path("n.ipynb").write_text(text + " ")
-    assert provenance.sidecar("fig_01", "n.ipynb", spec, [])["code_sha256"] != first["code_sha256"]
+    assert provenance.sidecar("fig_01", "n.ipynb", provenance.Spec(**spec), [])["code_sha256"] != first["code_sha256"]
 
 
-def test_origins_of_settings_are_written_where_they_are_given(project, spec):
+def test_the_record_is_complete_and_its_specification_closed(project, spec):
     Path("n.ipynb").write_text('{"nbformat": 4, "metadata": {}, "cells": []}')
-    assert tuple(provenance.sidecar("fig_01", "n.ipynb", spec, [])) == provenance.KEYS
-    record = provenance.sidecar("fig_01", "n.ipynb", spec | {"origins": {"batch": "paper"}}, [])
-    assert tuple(record) == (*provenance.KEYS, "origins") and record["origins"] == {"batch": "paper"}
-    with pytest.raises(UserError, match="origins.batch = 'guessed'; allowed: paper, source, chosen"):
-        provenance.check_spec(spec | {"origins": {"batch": "guessed"}})
-
-
-def test_specification_is_closed(spec):
-    with pytest.raises(UserError, match=r"missing keys \['seeds'\], unknown keys \['sedes'\]"):
-        provenance.check_spec({("sedes" if key == "seeds" else key): value for key, value in spec.items()})
+    assert tuple(provenance.sidecar("fig_01", "n.ipynb", checked(provenance.Spec, spec, ""), [])) == provenance.KEYS
+    with pytest.raises(UserError, match="provenance: unknown key 'sedes'"):
+        checked(provenance.Spec, spec | {"sedes": [0]}, "provenance")
+    with pytest.raises(UserError, match="provenance: key 'seeds' is missing"):
+        checked(provenance.Spec, {key: value for key, value in spec.items() if key != "seeds"}, "provenance")
 
 
 def test_stand_ins_are_named_in_the_title(project):

@@ -85,13 +85,6 @@ def test_mixed_environments_are_named(built):
     assert "The figures were not made in one environment: numpy differ" in make(built)
 
 
-def test_origins_of_settings_are_shown(built):
-    record = json.loads(Path("figures/fig_01_sample.json").read_text())
-    origins = {"batch": "paper", "steps": "chosen", "lr": "paper"}
-    Path("figures/fig_01_sample.json").write_text(json.dumps(record | {"origins": origins}))
-    assert make(built).count("<dt>Settings from</dt><dd>paper: batch, lr; chosen: steps</dd>") == 1
-
-
 def test_names():
     assert [figure_section.name(text) for text in ("fig_04", "fig_30", "fig_s1", "tab_1")] == [
         "Figure 4",

@@ -62,7 +62,7 @@ def spoil_claims(**changes):
         (spoil_sidecar(lambda record: record.update(id="fig_02")), "files of fig_01 belong to fig_02"),
         (
             lambda figures: figures["fig_01"].pop("log"),
-            "fig_01 has .* needed are the keys executed, files, log",
+            "--figures: fig_01: key 'log' is missing",
         ),
         (lambda figures: figures["fig_01"]["files"].pop(0), "no .csv among"),
         (lambda _: Path("figures/fig_01_sample.png").write_text("<svg>"), "is not a PNG"),

@@ -177,7 +177,7 @@ def test_a_failed_write_keeps_the_old_table(tmp_path, monkeypatch):
 
 
 def test_theory_starts_without_torch():
-    code = "import sys, muon_imbalance.theory as t; t.controls; t.simulate; print('torch' in sys.modules)"
+    code = "import sys; from muon_imbalance.theory import controls, trajectories; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -185,12 +185,3 @@ def test_theory_starts_without_torch():
         env=os.environ | {"PYTHONPATH": str(SRC)},
     )
     assert done.stdout == "False\n", done.stderr
-
-
-def test_the_package_loads_its_parts_on_first_use():
-    import muon_imbalance.theory as theory
-
-    assert theory.bounds.THEOREMS
-    assert "flows" in dir(theory)
-    with pytest.raises(AttributeError, match="no attribute 'magic'"):
-        theory.magic  # noqa: B018

@@ -80,9 +80,9 @@ MUTATIONS = {
         {"T1.2", "T2.1", "A.rates"},
     ),
     "NGF without its norm": (
-        sweep,
-        'return np.linalg.norm(s_yx[:, None] * np.exp(-s_xx[:, None] * tau[..., None]), axis=-1)',
-        'return np.sum(s_yx[:, None] * np.exp(-s_xx[:, None] * tau[..., None]), axis=-1)',
+        flows,
+        "return np.linalg.norm(s_yx * np.exp(-s_xx * tau[..., None]), axis=-1)",
+        "return np.sum(s_yx * np.exp(-s_xx * tau[..., None]), axis=-1)",
         "theorem_bounds",
         {"A.k9"},
     ),

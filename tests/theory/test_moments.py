@@ -8,6 +8,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import checked
 from muon_imbalance.theory import losses, moments
 from muon_imbalance.theory.options import MixtureSettings
+from tests.theory import simulate
 from tests.theory.theory_draws import BOUNDED, FIG2, bases, mixtures, seeds
 
 WIDE = moments.Mixture(k=4, d=6, p=(0.1, 0.4, 0.2, 0.3), mu=1.5, sigma2=0.5)
@@ -42,7 +43,7 @@ def test_class_losses_on_a_sample(mixture):
     w_bar = rng.standard_normal((mixture.k, mixture.d))
     x, y, label = sample(mixture, u, v, 60_000, rng)
     measured = 0.5 * np.sum((y - x @ (u @ w_bar @ v.T).T) ** 2, axis=1)
-    expected = losses.class_losses_of_matrix(w_bar, mixture)
+    expected = simulate.class_losses_of_matrix(w_bar, mixture)
     for c in range(mixture.k):
         assert_near_mean(measured[label == c], expected[c])
     assert_near_mean(measured, losses.total(expected, mixture))
@@ -55,7 +56,7 @@ def test_moments_solve_the_least_squares_problem(mixture, seed):
     found = moments.population_moments(mixture, u, v)
     assert found.r == pytest.approx(found.snr / (found.snr + 1 / np.asarray(mixture.p)) / mixture.mu)
     optimum = found.sigma_yx @ np.linalg.inv(found.sigma_xx)
-    w_bar = moments.in_eigenbasis(optimum, u, v)
+    w_bar = simulate.in_eigenbasis(optimum, u, v)
     assert np.allclose(w_bar, np.eye(mixture.k, mixture.d) * found.r[:, None], atol=1e-10)
 
 
@@ -68,7 +69,7 @@ def test_class_losses_add_up_to_the_population_loss(mixture, seed):
     u, v = bases(mixture.k, mixture.d, seed)
     found = moments.population_moments(mixture, u, v)
     w = np.random.default_rng(seed).standard_normal((mixture.k, mixture.d))
-    by_class = losses.class_losses_of_matrix(moments.in_eigenbasis(w, u, v), mixture)
+    by_class = simulate.class_losses_of_matrix(simulate.in_eigenbasis(w, u, v), mixture)
     expected = 0.5 - np.sum(w * found.sigma_yx) + 0.5 * np.sum((w @ found.sigma_xx) * w)
     assert losses.total(by_class, mixture) == pytest.approx(expected)
 
@@ -80,7 +81,7 @@ def test_losses_of_a_diagonal_matrix_and_their_groups(mixture, seed):
     full = np.zeros((7, mixture.k, mixture.d))
     full[:, range(mixture.k), range(mixture.k)] = alpha
     by_class = losses.class_losses(alpha, mixture)
-    assert np.allclose(by_class, losses.class_losses_of_matrix(full, mixture))
+    assert np.allclose(by_class, simulate.class_losses_of_matrix(full, mixture))
     groups = losses.by_group(by_class, mixture)
     assert np.allclose(groups["balanced"], sum(groups[f"class_{c}"] for c in range(mixture.k)) / mixture.k)
     assert np.allclose(groups["all"], sum(p * groups[f"class_{c}"] for c, p in enumerate(mixture.p)))
@@ -103,7 +104,7 @@ def test_class_probabilities():
 
 def test_random_orthogonal_matrices_are_orthogonal_and_spread_evenly():
     rng = np.random.default_rng(0)
-    drawn = np.stack([moments.random_orthogonal(4, rng) for _ in range(2000)])
+    drawn = np.stack([simulate.random_orthogonal(4, rng) for _ in range(2000)])
     assert np.allclose(drawn @ drawn.transpose(0, 2, 1), np.eye(4))
     assert_near_mean(drawn, np.zeros((4, 4)))
     assert_near_mean(drawn**2, np.full((4, 4), 0.25))
@@ -119,7 +120,7 @@ def of(config):
 
 def test_a_good_config_is_taken_over():
     assert of(GOOD) == FIG2
-    assert (FIG2.snr, FIG2.minority, FIG2.majority) == (pytest.approx(10), 2, 0)
+    assert (FIG2.snr, FIG2.minority) == (pytest.approx(10), 2)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from muon_imbalance.theory import bounds, controls, flows, losses, moments, simulate, trajectories
+from muon_imbalance.theory import bounds, controls, flows, losses, moments, trajectories
+from tests.theory import simulate
 from tests.theory import test_bounds as bound_checks
 from tests.theory import test_flows as flow_checks
 from tests.theory import test_moments as moment_checks
@@ -40,13 +41,13 @@ MUTATIONS = {
     "Sigma_xx without the noise": (moments, "mixture.mu**2 * p + mixture.sigma2", "mixture.mu**2 * p", lemma),
     "Sigma_yx with mu squared": (moments, "s_yx = mixture.mu * p", "s_yx = mixture.mu**2 * p * 1.1", lemma),
     "losses without 1/2 (sample)": (
-        losses,
+        simulate,
         "return 0.5 * (np.sum(residual",
         "return (np.sum(residual",
         sampled_losses,
     ),
     "losses without 1/2 (identity)": (
-        losses,
+        simulate,
         "return 0.5 * (np.sum(residual",
         "return (np.sum(residual",
         moment_checks.test_class_losses_add_up_to_the_population_loss,
@@ -65,8 +66,8 @@ MUTATIONS = {
     ),
     "SpecGD with the wrong sign": (
         trajectories,
-        "return start + lr * (np.minimum",
-        "return start - lr * (np.minimum",
+        "(start + lr * (np.minimum",
+        "(start - lr * (np.minimum",
         trajectory_checks.test_specgd_equals_the_simulation_if_the_targets_are_whole_steps,
     ),
     "SpecGD as worded everywhere": (

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from muon_imbalance.optimizers.geometry.newton_schulz import newton_schulz as iterated
 from muon_imbalance.theory import moments, newton_schulz
+from tests.theory import simulate
 from tests.theory.theory_draws import BOUNDED, FIG2, bases, broken, diagonal, mixtures, off_diagonal, seeds
 
 
@@ -18,7 +19,7 @@ def simulated(mixture, u, v, lr, steps, iterations):
     for now in range(steps):
         g = torch.from_numpy(w[now] @ m.sigma_xx - m.sigma_yx)
         w[now + 1] = w[now] - lr * iterated(g[None], iterations)[0].numpy()
-    return moments.in_eigenbasis(w, u, v)
+    return simulate.in_eigenbasis(w, u, v)
 
 
 @BOUNDED

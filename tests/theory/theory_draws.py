@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from muon_imbalance.theory import moments
+from tests.theory import simulate
 
 BOUNDED = settings(
     max_examples=25,
@@ -57,7 +58,7 @@ def rare_minorities(draw, fewest: int = 3) -> moments.Mixture:
 def bases(k: int, d: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Random orthogonal U [k, k] and V [d, d]."""
     rng = np.random.default_rng(seed)
-    return moments.random_orthogonal(k, rng), moments.random_orthogonal(d, rng)
+    return simulate.random_orthogonal(k, rng), simulate.random_orthogonal(d, rng)
 
 
 def diagonal(w_bar: np.ndarray) -> np.ndarray:

@@ -7,62 +7,37 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.files import read_json
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.reporting.notebooks import notebook_file
 
 KEYS = (
-    "id",
-    "title",
-    "scale",
-    "command",
-    "notebook",
-    "data",
-    "experiments",
-    "seeds",
-    "code_sha256",
-    "git_commit",
-    "packages",
-    "claims",
-)
+    "id", "title", "scale", "command", "notebook", "data", "experiments", "seeds", "code_sha256", "git_commit",
+    "packages", "claims",
+)  # fmt: skip
 """Keys of a sidecar, in this order."""
-SPEC_KEYS = {"title", "scale", "command", "experiments", "seeds", "claims", "data"}
-"""Keys of the specification that a rule passes; ``origins`` (setting -> one of :data:`ORIGINS`) may be added."""
-ORIGINS = ("paper", "source", "chosen")
-"""Where the value of a setting comes from: the paper, its published code or data, or our choice."""
 STAND_INS = {"real-other", "composed"}
 """Kinds of data that must be named in the title of what they show."""
 NO_DATA = "none, computed from formulas"
 _PACKAGES = (
-    "matplotlib",
-    "numpy",
-    "pandas",
-    "papermill",
-    "pyarrow",
-    "scipy",
-    "seaborn",
-    "snakemake",
-    "torch",
-    "torchvision",
-)
+    "matplotlib", "numpy", "pandas", "papermill", "pyarrow", "scipy", "seaborn", "snakemake", "torch", "torchvision",
+)  # fmt: skip
 _ROOT = Path(__file__).resolve().parents[3]
 
 
-def check_spec(spec: Mapping[str, object]) -> None:
-    """Refuse a specification with a key too few or too many, or with an unknown origin.
+class Spec(Settings):
+    """What a rule passes of a figure, table or card."""
 
-    Raises:
-        UserError: naming the keys.
-    """
-    missing, unknown = sorted(SPEC_KEYS - set(spec)), sorted(set(spec) - SPEC_KEYS - {"origins"})
-    if missing or unknown:
-        raise UserError(
-            f"provenance: missing keys {missing}, unknown keys {unknown}; the keys are {', '.join(sorted(SPEC_KEYS))}"
-        )
-    for setting, origin in spec.get("origins", {}).items():
-        if origin not in ORIGINS:
-            raise UserError(f"provenance: origins.{setting} = {origin!r}; allowed: {', '.join(ORIGINS)}")
+    title: str = Field(description="heading")
+    scale: str = Field(description="scale of the run")
+    command: str = Field(description="what makes it again")
+    experiments: list[str] = Field(description="whose runs it shows")
+    seeds: dict[str, Any] | list[int] = Field(description="seeds, or their number, by experiment")
+    claims: list[str] = Field(description="ids of the claims it is about")
+    data: list[str] = Field(description="manifests of its data sets")
 
 
 def read_manifests(paths: Sequence[str | Path]) -> list[dict]:
@@ -151,26 +126,19 @@ def packages() -> dict[str, str]:
     return versions
 
 
-def sidecar(identifier: str, notebook: str | Path, spec: Mapping, data: Sequence[Mapping]) -> dict:
-    """The record written beside a figure (``spec``: :data:`SPEC_KEYS`, ``data``: :func:`read_manifests`).
+def sidecar(identifier: str, notebook: str | Path, spec: Spec, data: Sequence[Mapping]) -> dict:
+    """The record written beside a figure, with the keys :data:`KEYS` (``data``: of :func:`read_manifests`).
 
-    ``code_sha256`` covers the notebook and the files of the package that rendering it runs. ``origins`` are
-    added where they are given.
+    ``code_sha256`` covers the notebook and the files of the package that rendering it runs.
     """
-    check_spec(spec)
     files = notebook_file.source_files(notebook_file.read(notebook), notebook)
-    record = {
+    found = spec.model_dump() | {
         "id": identifier,
-        "title": full_title(spec["title"], data),
-        "scale": spec["scale"],
-        "command": spec["command"],
+        "title": full_title(spec.title, data),
         "notebook": project_path(notebook),
         "data": list(data),
-        "experiments": spec["experiments"],
-        "seeds": spec["seeds"],
         "code_sha256": code_sha256([*files, notebook]),
         "git_commit": git_commit(),
         "packages": packages(),
-        "claims": spec["claims"],
     }
-    return {key: record[key] for key in KEYS} | ({"origins": dict(spec["origins"])} if spec.get("origins") else {})
+    return {key: found[key] for key in KEYS}

@@ -19,22 +19,18 @@ from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.files import write_text
 from muon_imbalance.common.progress import start_logging
+from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.reporting.site import audit_page, figure_section, index_page, pages, verdicts
 
-KEYS = {"files", "executed", "log"}
 log = logging.getLogger("muon_imbalance")
 
 
-def check_figures(figures: Mapping[str, Mapping]) -> None:
-    """Refuse a description of the figures with a key too few or too many.
+class Files(Settings):
+    """What ``--figures`` says of a figure or table."""
 
-    Raises:
-        UserError: naming figure and keys.
-    """
-    for identifier, entry in figures.items():
-        if not isinstance(entry, dict) or set(entry) != KEYS:
-            found = sorted(entry) if isinstance(entry, dict) else entry
-            raise UserError(f"--figures: {identifier} has {found}; needed are the keys {', '.join(sorted(KEYS))}")
+    files: list[str] = Field(description="its files")
+    executed: str = Field(description="its notebook, as run")
+    log: str = Field(description="log of rendering it")
 
 
 def publish(
@@ -52,7 +48,8 @@ def publish(
     Raises:
         UserError: a figure, notebook or claim is missing or broken.
     """
-    check_figures(figures)
+    for identifier, entry in figures.items():
+        checked(Files, entry, f"--figures: {identifier}")
     folder = output.parent / "notebooks"
     made: dict[Path, str] = {}
     shown = []

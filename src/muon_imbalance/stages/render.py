@@ -20,6 +20,7 @@ from muon_imbalance.common.arguments import json_argument
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.files import write_json, write_text
 from muon_imbalance.common.progress import start_logging
+from muon_imbalance.common.settings import checked
 from muon_imbalance.reporting import provenance, publish_files
 from muon_imbalance.reporting.notebooks import runner, scrub
 
@@ -60,9 +61,9 @@ def render(
         UserError: see the modules of :mod:`muon_imbalance.reporting`; no file is published then.
     """
     wanted = {f"{source.stem}.{suffix}" for suffix in suffixes(identifier, source)}
-    provenance.check_spec(spec)
-    data = provenance.read_manifests(spec["data"])
-    record = provenance.sidecar(identifier, source, spec, data)
+    described = checked(provenance.Spec, spec, "--provenance")
+    data = provenance.read_manifests(described.data)
+    record = provenance.sidecar(identifier, source, described, data)
     own = {"title": record["title"], "data_label": provenance.data_label(data), "scale": record["scale"]}
     taken = sorted(set(parameters) & {*own, "output_dir"})
     if taken:
@@ -103,7 +104,9 @@ def main() -> None:
     parser.add_argument("--id", required=True, help="fig_XX or tab_X")
     parser.add_argument("--notebook", required=True, type=Path, help="notebooks/<id>_<slug>.ipynb")
     parser.add_argument("--parameters", required=True, help="JSON object, or @file: runs, theory, ...")
-    parser.add_argument("--provenance", required=True, help=f"JSON object, or @file: {', '.join(provenance.SPEC_KEYS)}")
+    parser.add_argument(
+        "--provenance", required=True, help=f"JSON object, or @file: {', '.join(provenance.Spec.model_fields)}"
+    )
     parser.add_argument("--figures-dir", required=True, type=Path, help="where the figure's files go")
     parser.add_argument("--executed", required=True, type=Path, help="where the executed notebook goes")
     parser.add_argument("--log-notebook", required=True, type=Path, help="where it is kept when a cell fails")

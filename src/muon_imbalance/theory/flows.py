@@ -1,7 +1,7 @@
 """Continuous-time limits of the optimizers on the linear model from zero (App. B.2, B.4).
 
-``s_xx``, ``s_yx``, ``r`` have shape [k]; ``t`` is flow time (``lr * step``) of any shape [...]; results have
-shape [..., k].
+``s_xx``, ``s_yx``, ``r`` have shape [k] (or one that broadcasts to [..., k]); ``t`` is flow time (``lr * step``) of any
+shape [...]; results have shape [..., k].
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_RULES = {points: np.polynomial.legendre.leggauss(points) for points in (8, 16)}
 
 
 def gf(t: ArrayLike, s_xx: ArrayLike, s_yx: ArrayLike) -> Array:
@@ -28,16 +28,17 @@ def slowed_specgf(t: ArrayLike, r: ArrayLike) -> Array:
     return specgf(t, r, speed=len(np.atleast_1d(r)) ** -0.5)
 
 
-def _speed(tau: Array, s_xx: Array, s_yx: Array) -> Array:
+def speed(tau: Array, s_xx: Array, s_yx: Array) -> Array:
     """``||g||_2`` at GF time ``tau`` [...], where ``g_c = s_yx_c e^(-s_xx_c tau)``."""
     return np.linalg.norm(s_yx * np.exp(-s_xx * tau[..., None]), axis=-1)
 
 
-def _length(start: Array, end: Array, s_xx: Array, s_yx: Array) -> Array:
-    """Length of GF's path between the GF times ``start`` and ``end`` [...] (16-point Gauss-Legendre rule)."""
+def length(start: Array, end: Array, s_xx: Array, s_yx: Array, points: int = 16) -> Array:
+    """Length of GF's path between the GF times ``start`` and ``end`` [...], by a Gauss-Legendre rule."""
+    nodes, weights = _RULES[points]
     half = (end - start) / 2
-    nodes = start[..., None] + half[..., None] * (_NODES + 1)
-    return half * (_speed(nodes, s_xx, s_yx) @ _WEIGHTS)
+    tau = start[..., None] + half[..., None] * (nodes + 1)
+    return half * (speed(tau, s_xx[..., None, :], s_yx[..., None, :]) @ weights)
 
 
 def _mileposts(s_xx: Array, s_yx: Array) -> tuple[Array, Array]:
@@ -48,7 +49,7 @@ def _mileposts(s_xx: Array, s_yx: Array) -> tuple[Array, Array]:
     first, last = 1e-3 / np.max(s_xx), 40.0 / np.min(s_xx)
     count = int(np.ceil(np.log(last / first) / np.log(1.25))) + 1
     tau = np.concatenate([[0.0], np.geomspace(first, last, count)])
-    return tau, np.concatenate([[0.0], np.cumsum(_length(tau[:-1], tau[1:], s_xx, s_yx))])
+    return tau, np.concatenate([[0.0], np.cumsum(length(tau[:-1], tau[1:], s_xx, s_yx))])
 
 
 def ngf_arrival_time(s_xx: ArrayLike, s_yx: ArrayLike) -> float:
@@ -70,8 +71,8 @@ def ngf(t: ArrayLike, s_xx: ArrayLike, s_yx: ArrayLike) -> Array:
     before = np.clip(np.searchsorted(lengths, t, side="right") - 1, 0, len(posts) - 2)
     tau = start = posts[before]
     for _ in range(40):
-        short = np.minimum(t, lengths[-1]) - lengths[before] - _length(start, tau, s_xx, s_yx)
-        tau = np.clip(tau + short / _speed(tau, s_xx, s_yx), start, posts[before + 1])
+        short = np.minimum(t, lengths[-1]) - lengths[before] - length(start, tau, s_xx, s_yx)
+        tau = np.clip(tau + short / speed(tau, s_xx, s_yx), start, posts[before + 1])
         if np.all(np.abs(short) <= 1e-14 * lengths[-1]):
             break
     tau = np.where(t >= lengths[-1], np.inf, tau)

@@ -24,17 +24,6 @@ def class_losses(alpha: Array, mixture: Mixture) -> Array:
     return 0.5 * ((1 - mixture.mu * alpha) ** 2 + noise)
 
 
-def class_losses_of_matrix(w_bar: Array, mixture: Mixture) -> Array:
-    """``L_c = 1/2 [||e_c - mu W_bar e_c||^2 + sigma2 ||W_bar||_F^2]`` for any ``W_bar = U^T W V``.
-
-    Equals :func:`class_losses` of the diagonal when the rest is zero. Shapes: [..., k, d] to [..., k].
-    """
-    w_bar = np.asarray(w_bar, dtype=np.float64)
-    residual = np.eye(mixture.k) - mixture.mu * w_bar[..., : mixture.k]
-    noise = mixture.sigma2 * np.sum(w_bar**2, axis=(-2, -1))
-    return 0.5 * (np.sum(residual**2, axis=-2) + noise[..., None])
-
-
 def balanced(losses: Array) -> Array:
     """Class-balanced loss ``(1/k) sum_c L_c`` of [..., k]: the mean, not the sum."""
     return np.mean(losses, axis=-1)

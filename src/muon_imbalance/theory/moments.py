@@ -86,11 +86,6 @@ class Mixture:
         """Index m of the least likely class (the first one among equals)."""
         return int(np.argmin(self.p))
 
-    @property
-    def majority(self) -> int:
-        """Index M of the most likely class (the first one among equals)."""
-        return int(np.argmax(self.p))
-
 
 @dataclass(frozen=True)
 class Moments:
@@ -138,14 +133,3 @@ def cross_moment(s_yx: Array, u: Array, v: Array) -> Array:
     """``U [diag(s_yx) 0] V^T`` [k, d] from ``s_yx`` [k], ``u`` [k, k], ``v`` [d, d] (Condition 1)."""
     u, v = np.asarray(u, dtype=np.float64), np.asarray(v, dtype=np.float64)
     return (u * s_yx) @ v[:, : len(s_yx)].T
-
-
-def random_orthogonal(n: int, rng: np.random.Generator) -> Array:
-    """Orthogonal matrix [n, n] drawn from the Haar measure (QR of a Gaussian, signs of R moved to Q)."""
-    q, triangle = np.linalg.qr(rng.standard_normal((n, n)))
-    return q * np.sign(np.diagonal(triangle))
-
-
-def in_eigenbasis(w: Array, u: Array, v: Array) -> Array:
-    """``W_bar = U^T W V`` for ``w`` [..., k, d]; the diagonal is alpha, the rest is 0 in the eigenbasis."""
-    return np.swapaxes(u, -1, -2) @ w @ v

@@ -12,7 +12,7 @@ from muon_imbalance.theory import flows
 
 Array = NDArray[np.float64]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_POINTS = 8  # of the rule that adds up the length
 _AHEAD = 1.3
 """GF time, in units of ``1/s_xx_m``, by which NGF's time has passed t*: the path up to there is longer than
 ``(1 - e^-1.3) sqrt(2) r_m > r_m``, since every other component has at least the minority's progress.
@@ -56,34 +56,26 @@ def _block(p: Array, mu: Array, sigma2: Array, times: int) -> dict[str, dict[str
 
 def _ngf_clock(end: Array, s_xx: Array, s_yx: Array, times: int) -> tuple[Array, Array]:
     """GF times ``tau`` and NGF times ``t`` [N, times + 1], t <= t*; the last column is t = t*."""
+
+    def length(start: Array, until: Array) -> Array:
+        return flows.length(start, until, s_xx[:, None], s_yx[:, None], _POINTS)
+
     grid = _AHEAD / s_xx.min(1)[:, None] * np.linspace(0, 1, times + 1) ** 3  # fast components need short panels
-    lengths = np.cumsum(_length(grid[:, :-1], grid[:, 1:], s_xx, s_yx), axis=1)
+    lengths = np.cumsum(length(grid[:, :-1], grid[:, 1:]), axis=1)
     lengths = np.concatenate([np.zeros((len(grid), 1)), lengths], axis=1)
     before = (lengths <= end[:, None]).sum(1) - 1  # panel that holds t*
     rows = np.arange(len(grid))
     start, passed = grid[rows, before][:, None], lengths[rows, before]
     last = start
     for _ in range(30):  # Newton from the left: the length is concave in tau, so it never overshoots
-        short = end - passed - _length(start, last, s_xx, s_yx)[:, 0]
-        last = last + (short / _speed(last, s_xx, s_yx)[:, 0])[:, None]
+        short = end - passed - length(start, last)[:, 0]
+        last = last + (short / flows.speed(last, s_xx[:, None], s_yx[:, None])[:, 0])[:, None]
         if np.all(np.abs(short) <= 1e-14 * end):
             break
     inside = lengths < end[:, None]
     tau = np.concatenate([np.where(inside, grid, last), last], axis=1)[:, 1:]
     t = np.concatenate([np.where(inside, lengths, end[:, None]), end[:, None]], axis=1)[:, 1:]
     return tau, t
-
-
-def _speed(tau: Array, s_xx: Array, s_yx: Array) -> Array:
-    """``||s_yx e^(-s_xx tau)||_2`` at ``tau`` [N, T]."""
-    return np.linalg.norm(s_yx[:, None] * np.exp(-s_xx[:, None] * tau[..., None]), axis=-1)
-
-
-def _length(start: Array, end: Array, s_xx: Array, s_yx: Array) -> Array:
-    """Length of GF's path between ``start`` and ``end`` [N, T], by an 8-point Gauss-Legendre rule."""
-    half = (end - start) / 2
-    nodes = start[..., None] + half[..., None] * (_NODES + 1)  # [N, T, 8]
-    return half * (_speed(nodes.reshape(len(nodes), -1), s_xx, s_yx).reshape(nodes.shape) @ _WEIGHTS)
 
 
 def _smallest(alpha: Array, t: Array, start: Array, r: Array, p: Array, mu: Array, sigma2: Array) -> dict[str, Array]:

@@ -50,19 +50,19 @@ def ngd(steps: int, s_xx: ArrayLike, s_yx: ArrayLike, lr: float) -> Array:
     return alpha
 
 
-def specgd_layer(
-    t: ArrayLike, r: ArrayLike, lr: float, depth: int = 1, delta: float = math.inf, exact: bool = True
-) -> Array:
-    """SpecGD, one layer's entries: ``a_c = e^-delta + lr t`` until ``r_c^(1/depth)`` (Props 1, 3, 4).
+def specgd(t: ArrayLike, r: ArrayLike, lr: float, depth: int = 1, delta: float = math.inf, exact: bool = True) -> Array:
+    """SpecGD, entries of the product ``W_bar``: ``a_c^depth`` with ``a_c = e^-delta + lr t`` until ``r_c^(1/depth)``.
 
-    The propositions then hold the entry at its target. That is exact only if ``(target - e^-delta) / lr`` is
+    ``depth=1`` from zero is Prop. 1 (``min(lr t, r_c)``), ``depth=2`` Props 2 and 3, any depth Prop. 4.
+
+    The propositions then hold a layer's entry at its target. That is exact only if ``(target - e^-delta) / lr`` is
     an integer; otherwise the entry alternates for ever between the two grid points around its target, each
     less than ``lr`` away. Once one entry alternates, rounding is amplified in a run with full matrices
     and can mix it with the others; every run tested stayed within ``lr`` of the targets.
 
     Args:
         t: [...] steps; whole numbers if ``exact``.
-        exact: the iterates; if False the propositions as worded, ``min(e^-delta + lr t, target)``.
+        exact: the iterates; if False the propositions as worded, ``a_c = min(e^-delta + lr t, target)``.
     Returns:
         [..., k].
     Raises:
@@ -74,23 +74,14 @@ def specgd_layer(
     if np.any(start >= target):
         raise ValueError(f"e^-delta = {start} must lie below every r^(1/depth) = {target}")
     if not exact:
-        return np.minimum(start + lr * t, target)
+        return np.minimum(start + lr * t, target) ** depth
     if np.any(t != np.rint(t)):
         raise ValueError("exact iterates exist at whole steps only")
     length = (target - start) / lr
     whole = np.abs(length - np.rint(length)) <= 1e-9 * np.maximum(1.0, length)
     turn = np.where(whole, np.rint(length), np.ceil(length))
     back = ~whole & (t > turn) & ((t - turn) % 2 == 1)
-    return start + lr * (np.minimum(t, turn) - back)
-
-
-def specgd(t: ArrayLike, r: ArrayLike, lr: float, depth: int = 1, delta: float = math.inf, exact: bool = True) -> Array:
-    """SpecGD, entries of the product ``W_bar``: :func:`specgd_layer` to the power ``depth``.
-
-    ``depth=1`` from zero is Prop. 1 (``min(lr t, r_c)``), ``depth=2`` Props 2 and 3, any depth Prop. 4.
-    Returns [..., k].
-    """
-    return specgd_layer(t, r, lr, depth, delta, exact) ** depth
+    return (start + lr * (np.minimum(t, turn) - back)) ** depth
 
 
 def saturation_time(r: ArrayLike, lr: float = 1.0, depth: int = 1, delta: float = math.inf) -> Array:

@@ -15,7 +15,6 @@ from muon_imbalance.analysis.statistics.evidence import Recorded, Run
 from muon_imbalance.analysis.statistics.protocol import Measured, statistic
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory import losses, newton_schulz, trajectories
-from muon_imbalance.theory.moments import Mixture
 
 Form = Literal[
     "gd", "specgd", "specgd_worded", "specgd_limit", "newton_schulz", "equal_rate", "gd_table", "specgd_table"
@@ -80,10 +79,7 @@ def distance_to_closed_form(
 def relative_loss_error(run: Run, *, form: Form, group: Literal["minority", "balanced", "all"]) -> Measured:
     """Largest relative distance of a loss from its closed form (Eq. 7) at any record."""
     steps, loss = run.curve(Recorded("loss", "population", group))
-    moments = run.moments
-    k = len(moments.p)
-    mixture = Mixture(k, k, tuple(moments.p), moments.mu, moments.sigma2)
-    closed = losses.by_group(losses.class_losses(closed_form(run, form, steps), mixture), mixture)[group]
+    closed = losses.by_group(losses.class_losses(closed_form(run, form, steps), run.mixture), run.mixture)[group]
     return Measured(float(np.max(np.abs(loss / closed - 1))))
 
 

@@ -1,55 +1,14 @@
-"""Moments of the mixture and what is measured on component curves. NumPy only.
+"""What is measured on component curves. NumPy only.
 
 Components ``alpha [T, k]`` are the diagonal of ``U^T W_t V`` at the recorded ``steps [T]``, ordered by class
 index; ``r [k]`` are their targets, ``lr`` is the step size.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.theory.moments import Moments
 
 Array = np.ndarray
-KEYS = ("k", "d", "p", "mu", "sigma2")
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Population moments (Lemma 3.1): ``s_xx = mu^2 p + sigma2``, ``s_yx = mu p``, ``r = s_yx / s_xx``."""
-
-    p: Array
-    mu: float
-    sigma2: float
-
-    @classmethod
-    def of(cls, mixture: dict, name: str) -> "Moments":
-        """From an experiment's ``mixture`` setting; raises :class:`UserError` if a key is missing."""
-        if missing := [key for key in KEYS if key not in mixture]:
-            raise UserError(f"experiment {name}: mixture lacks {', '.join(missing)}; it needs {', '.join(KEYS)}")
-        return cls(np.asarray(mixture["p"], dtype=float), float(mixture["mu"]), float(mixture["sigma2"]))
-
-    @property
-    def s_xx(self) -> Array:
-        return self.mu**2 * self.p + self.sigma2
-
-    @property
-    def s_yx(self) -> Array:
-        return self.mu * self.p
-
-    @property
-    def r(self) -> Array:
-        return self.s_yx / self.s_xx
-
-    @property
-    def snr(self) -> float:
-        """Signal-to-noise ratio ``mu^2 / sigma2``."""
-        return self.mu**2 / self.sigma2
-
-    @property
-    def rarity_bound(self) -> float:
-        """Largest minority prior that Theorems 1 and 2 admit: ``1 / (5 SNR + 6 k)``."""
-        return 1 / (5 * self.snr + 6 * len(self.p))
 
 
 def distance_to_gd_path(alpha: Array, moments: Moments, lr: float) -> float:

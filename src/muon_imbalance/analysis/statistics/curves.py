@@ -7,7 +7,6 @@ or not; ``{selected: worst}``: a group's accuracy at every number of epochs, wit
 """
 
 import re
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -15,7 +14,7 @@ import numpy as np
 from pydantic import BeforeValidator, InstanceOf, WithJsonSchema
 
 from muon_imbalance.analysis.statistics import epochwise, reductions
-from muon_imbalance.analysis.statistics.evidence import Recorded, Run, Series
+from muon_imbalance.analysis.statistics.evidence import Curve, Recorded, Run, Series
 from muon_imbalance.analysis.statistics.protocol import NoValue, fraction
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs.tables import ALLOWED
@@ -23,34 +22,6 @@ from muon_imbalance.runs.tables import ALLOWED
 SPLITS = ALLOWED["split"]
 FORM = "<metric> of <group> on <split>"
 PATTERN = rf"(?P<metric>\w+)(?: of (?P<group>\w+))? on (?P<split>{'|'.join(SPLITS)})"
-REFERENCES = {"first": "its first value", "largest": "its largest value", "last": "its last value"}
-
-
-class Curve(ABC):
-    """Something that has a value at every record of a run."""
-
-    @abstractmethod
-    def of(self, run: Run) -> Series:
-        """``steps [T], values [T]``.
-
-        Raises:
-            UserError: the run did not record it.
-            Unusable: it is not finite everywhere.
-            NoValue: it is not defined for this run.
-        """
-
-
-@dataclass(frozen=True)
-class Plain(Curve):
-    """A recorded curve."""
-
-    name: Recorded
-
-    def of(self, run: Run) -> Series:
-        return run.curve(self.name)
-
-    def __str__(self) -> str:
-        return str(self.name)
 
 
 @dataclass(frozen=True)
@@ -147,9 +118,9 @@ def parse(value: object) -> Curve:
     if isinstance(value, Curve):
         return value
     if isinstance(value, str):
-        return Plain(recorded(value))
+        return recorded(value)
     keys = set(value) if isinstance(value, dict) else set()
-    if keys == {"of", "relative_to"} and value["relative_to"] in REFERENCES:
+    if keys == {"of", "relative_to"} and value["relative_to"] in ("first", "largest", "last"):
         return Relative(parse(value["of"]), value["relative_to"])
     for kind in ("difference", "distance"):
         if keys == {kind} and isinstance(value[kind], list) and len(value[kind]) == 2:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from muon_imbalance.analysis.statistics import components, reductions
+from muon_imbalance.analysis.statistics.curves import difference
 from muon_imbalance.analysis.statistics.evidence import Recorded, Run
 from muon_imbalance.analysis.statistics.protocol import Measured, NoValue, Number, statistic
 from muon_imbalance.analysis.statistics.windows import ALL, WindowOption
@@ -197,8 +198,5 @@ def component_distance(
     a: Run, b: Run, *, metric: str = "alpha", window: WindowOption = ALL, unit: Unit = "one"
 ) -> Measured:
     """Largest difference of a component between two runs in a window, in units of 1 or of the step size of ``a``."""
-    (steps, first), (others, second) = (run.components(metric) for run in (a, b))
-    if not np.array_equal(steps, others):
-        raise UserError(f"{a.optimizer} and {b.optimizer} are not recorded at the same steps")
-    away = np.abs(first - second)[window.shows(a, steps)]
-    return Measured(float(np.max(away)) / (a.lr if unit == "lr" else 1))
+    steps, away = difference(a.components(metric), b.components(metric), f"{a.optimizer} and {b.optimizer}")
+    return Measured(float(np.max(np.abs(away)[window.shows(a, steps)])) / (a.lr if unit == "lr" else 1))

@@ -5,15 +5,19 @@ Where an experiment has variants, an optimizer's runs of one of them are named `
 
 import json
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from muon_imbalance.analysis.statistics import grids
-from muon_imbalance.analysis.statistics.components import Moments
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.settings import checked
 from muon_imbalance.runs import frames
+from muon_imbalance.theory.moments import Mixture, Moments, population_moments
+from muon_imbalance.theory.options import MixtureSettings
 
 Series = tuple[np.ndarray, np.ndarray]  # steps [T], values [T] (or [T, k] for components)
 
@@ -26,16 +30,37 @@ class Unusable(Exception):
     """A run's curve holds values that are not finite although the run is not marked as diverged."""
 
 
+class Curve(ABC):
+    """Something that has a value at every record of a run."""
+
+    @abstractmethod
+    def of(self, run: "Run") -> Series:
+        """``steps [T], values [T]``.
+
+        Raises:
+            UserError: the run did not record it.
+            Unusable: it is not finite everywhere.
+            NoValue: it is not defined for this run.
+        """
+
+
 @dataclass(frozen=True, order=True)
-class Recorded:
-    """Names one recorded curve of a run: a metric on a split and a group."""
+class Recorded(Curve):
+    """A recorded curve: a metric on a split and a group."""
 
     metric: str
     split: str
     group: str = "all"
 
+    def of(self, run: "Run") -> Series:
+        return run.curve(self)
+
     def __str__(self) -> str:
         return f"{self.metric} ({self.split}, {self.group})"
+
+
+def _mixture(settings: dict, name: str) -> Mixture:
+    return Mixture.of(checked(MixtureSettings, settings, f"experiment {name}: mixture"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +75,16 @@ class Run:
     until: float = float("inf")
     details: dict = field(default_factory=dict)
 
-    @property
-    def moments(self) -> Moments:
-        """Moments of the mixture it was trained on (its variant's, if that has its own)."""
+    @cached_property
+    def mixture(self) -> Mixture:
+        """Data model it was trained on (its variant's, if that has its own)."""
         own = self.details.get("mixture")
-        return Moments.of(own, self.experiment.name) if own else self.experiment.moments
+        return _mixture(own, self.experiment.name) if own else self.experiment.mixture
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Moments of its mixture."""
+        return population_moments(self.mixture)
 
     @property
     def horizon(self) -> int:
@@ -84,7 +114,7 @@ class Run:
 
     def components(self, metric: str, split: str = "population") -> Series:
         """``steps [T], values [T, k]`` of the groups ``class_0, class_1, ...``."""
-        names = [Recorded(metric, split, f"class_{c}") for c in range(len(self.moments.p))]
+        names = [Recorded(metric, split, f"class_{c}") for c in range(self.mixture.k)]
         series = [self.curve(name) for name in names]
         return series[0][0], np.stack([values for _, values in series], axis=1)
 
@@ -109,10 +139,8 @@ class Experiment:
 
     def _all(self, optimizer: str) -> tuple[dict[int, Run], list[int]]:
         """Finished runs by seed, and the seeds that diverged."""
-        if self.frame is None:
-            raise Missing(f"experiment {self.name} was not run")
         if optimizer not in self.cache:
-            frame, (name, _, variant) = self.frame, optimizer.partition(".")
+            frame, (name, _, variant) = self.table, optimizer.partition(".")
             chosen = frame[(frame["optimizer"] == name) & (frame["phase"] == "final")]
             chosen = chosen[frames.variants(chosen) == variant]
             if chosen.empty:
@@ -167,20 +195,38 @@ class Experiment:
         return replace(self, cut=cut)
 
     @property
-    def moments(self) -> Moments:
-        """Moments of the experiment's mixture."""
+    def table(self) -> pd.DataFrame:
+        """Its runs table, or :class:`Missing`."""
+        if self.frame is None:
+            raise Missing(f"experiment {self.name} was not run")
+        return self.frame
+
+    @property
+    def described(self) -> dict:
+        """Its settings, or :class:`Missing`."""
         if self.settings is None:
             raise Missing(f"the settings of experiment {self.name} were not given")
-        if "mixture" not in self.settings:
+        return self.settings
+
+    @property
+    def closed_forms(self) -> pd.DataFrame:
+        """Its table of closed forms, or :class:`Missing`."""
+        if self.theory is None:
+            raise Missing(f"no theory table of {self.name}")
+        return self.theory
+
+    @property
+    def mixture(self) -> Mixture:
+        """Its data model."""
+        if "mixture" not in self.described:
             raise UserError(f"experiment {self.name} has no key 'mixture'; it has {', '.join(sorted(self.settings))}")
-        return Moments.of(self.settings["mixture"], self.name)
+        return _mixture(self.settings["mixture"], self.name)
 
     def closed_form(self, curve: str, metric: str) -> Series:
         """``steps [T], values [T, k]`` of a closed form, from the theory table."""
-        if self.theory is None:
-            raise Missing(f"no theory table of {self.name}")
-        rows = self.theory[(self.theory["curve"] == curve) & (self.theory["metric"] == metric)]
-        groups = [f"class_{c}" for c in range(len(self.moments.p))]
+        table = self.closed_forms
+        rows = table[(table["curve"] == curve) & (table["metric"] == metric)]
+        groups = [f"class_{c}" for c in range(self.mixture.k)]
         table = rows[rows["group"].isin(groups)].pivot(index="step", columns="group", values="value").sort_index()
         if absent := set(groups) - set(table.columns):
             there = ", ".join(sorted(self.theory["curve"].unique()))

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from muon_imbalance.analysis.statistics.evidence import Missing, Run
+from muon_imbalance.analysis.statistics.evidence import Run
 from muon_imbalance.analysis.statistics.protocol import Measured, Number, statistic
 from muon_imbalance.analysis.statistics.windows import ALL, WindowOption
 from muon_imbalance.common import schedules
@@ -38,9 +38,7 @@ def weight_decay(run: Run) -> float:
 
 def _shrinkage(run: Run, steps: np.ndarray) -> np.ndarray:
     """What decay alone leaves of a weight at ``steps [T]``: the product of ``1 - lr_s lambda`` over ``s < t``."""
-    settings = run.experiment.settings
-    if settings is None:
-        raise Missing(f"the settings of experiment {run.experiment.name} were not given")
+    settings = run.experiment.described
     total, schedule = settings["steps"], settings.get("schedule", "constant")
     lr = [run.lr * schedules.factor(schedule, step, total) for step in range(total)]
     return constraints.shrinkage(np.array(lr), weight_decay(run))[steps]

@@ -38,13 +38,13 @@ def saturation_gap(run: Run, *, kind: Literal["absolute", "relative", "relative_
     absolute: ``lr (T_last - T_first)``; relative: ``(T_last - T_first) / T_first``; relative_error: its distance from
     the formula in the signal-to-noise ratio and the priors (Sec. 3.3).
     """
-    times, moments = _arrivals(run), run.moments
+    times, p = _arrivals(run), run.mixture.p
     if kind == "absolute":
         return Measured(float(np.ptp(times)))
     relative = float(np.ptp(times) / times.min())
     if kind == "relative":
         return Measured(relative)
-    formula = trajectories.relative_saturation_gap(moments.snr, moments.p.min(), moments.p.max(), run.layers)
+    formula = trajectories.relative_saturation_gap(run.mixture.snr, min(p), max(p), run.layers)
     return Measured(abs(relative - formula))
 
 

@@ -13,9 +13,7 @@ from muon_imbalance.common.errors import UserError
 @statistic("experiment")
 def neighbour_ratio(experiment: Experiment, *, optimizer: str, split: str = "validation") -> Measured:
     """Smallest gated area of a cell next to the selected one (one lr or momentum away), over the selected cell's."""
-    if experiment.frame is None:
-        raise Missing(f"experiment {experiment.name} was not run")
-    found = grids.cells(experiment.frame, optimizer, split)
+    found = grids.cells(experiment.table, optimizer, split)
     if found is None:
         raise Missing(f"no grid of {optimizer} on {experiment.name}")
     selected, area = found
@@ -36,9 +34,7 @@ def selected_gap_over_spread(
     """Largest ``|mean_a - mean_b| / s`` over numbers of epochs above ``after`` times the largest; ``s`` is the larger
     of the two standard deviations over seeds (0 over 0 counts as 0).
     """
-    if experiment.frame is None:
-        raise Missing(f"experiment {experiment.name} was not run")
-    if absent := sorted({optimizer, other} - set(experiment.frame["optimizer"])):
+    if absent := sorted({optimizer, other} - set(experiment.table["optimizer"])):
         raise Missing(f"no runs of {absent[0]} on {experiment.name}")
     first, second = (epochwise.cached(experiment, name, group) for name in (optimizer, other))
     late = first.index > after * first.index.max()

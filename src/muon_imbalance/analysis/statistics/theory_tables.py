@@ -11,6 +11,7 @@ import pandas as pd
 from muon_imbalance.analysis.statistics.evidence import Experiment, Missing
 from muon_imbalance.analysis.statistics.protocol import Measured, Number, statistic
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.theory import bounds
 
 NEEDED = ("k >= 3 mu", "p_m <= 1/(5 SNR + 6 k)")
 STATED = ("mu >= 1", *NEEDED)
@@ -19,19 +20,15 @@ STATED = ("mu >= 1", *NEEDED)
 
 def _table(experiment: Experiment) -> pd.DataFrame:
     """The experiment's theory table, one row per mixture, columns (metric, group)."""
-    if experiment.theory is None:
-        raise Missing(f"no theory table of {experiment.name}")
     if "wide" not in experiment.cache:
-        wide = experiment.theory.pivot(index="step", columns=["metric", "group"], values="value")
+        wide = experiment.closed_forms.pivot(index="step", columns=["metric", "group"], values="value")
         experiment.cache["wide"] = wide
     return experiment.cache["wide"]
 
 
 def _rows(experiment: Experiment, curve: str, metric: str, group: str) -> pd.DataFrame:
     """Rows of one curve; a curve that the table does not hold is a :class:`UserError`."""
-    if experiment.theory is None:
-        raise Missing(f"no theory table of {experiment.name}")
-    table = experiment.theory
+    table = experiment.closed_forms
     found = table[(table["curve"] == curve) & (table["metric"] == metric) & (table["group"] == group)]
     if found.empty:
         there = ", ".join(sorted(table.loc[table["curve"] == curve, "metric"].unique())) or "no such curve"
@@ -129,7 +126,7 @@ def power(experiment: Experiment, *, curve: str, metric: str, group: str = "all"
 @statistic("experiment")
 def rarity_excess(experiment: Experiment) -> Measured:
     """Minority prior minus the largest one that Theorems 1 and 2 admit, ``1 / (5 SNR + 6 k)``."""
-    moments = experiment.moments
-    rarest, bound, k = float(moments.p.min()), moments.rarity_bound, len(moments.p)
-    note = f"minority prior {rarest:g}, SNR {moments.snr:g}, k = {k}: allowed is at most {bound:.3g}"
+    mixture = experiment.mixture
+    rarest, bound, _ = bounds.theorem1_applies(mixture).conditions[NEEDED[1]]
+    note = f"minority prior {rarest:g}, SNR {mixture.snr:g}, k = {mixture.k}: allowed is at most {bound:.3g}"
     return Measured(rarest - bound, note=note)

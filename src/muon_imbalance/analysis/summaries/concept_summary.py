@@ -5,6 +5,7 @@ import pandas as pd
 
 from muon_imbalance.analysis.statistics.directions import CLOCK
 from muon_imbalance.analysis.statistics.reductions import value_at_level
+from muon_imbalance.analysis.summaries import mean_curves
 from muon_imbalance.data.tables import concepts
 from muon_imbalance.data.tables.organisms import Table
 from muon_imbalance.runs import frames
@@ -24,10 +25,8 @@ def evenness(frame: pd.DataFrame, optimizer: str, names: list[str], left: np.nda
         for seed in clock:
             time = clock[seed].to_numpy()
             values = [value_at_level(curve[seed].to_numpy(), time, share * time[0]) for curve in learned]
-            if np.isfinite(values).all():
-                found.append(min(values) / max(values))
-        spread = float(np.std(found, ddof=1)) if len(found) > 1 else np.nan
-        rows.append((optimizer, share, float(np.mean(found)) if found else np.nan, spread, len(found)))
+            found.append(min(values) / max(values) if np.isfinite(values).all() else np.nan)
+        rows.append((optimizer, share, *mean_curves.spread(found)))
     return pd.DataFrame(rows, columns=["optimizer", "loss_left", "mean", "sd", "n"])
 
 

@@ -60,13 +60,23 @@ def against_clock(
         Columns ``optimizer, level, mean, sd, n``; ``n`` counts the seeds whose clock reached the level.
     """
     values, clocks = (frames.curves(frame, optimizer, metric, split, group) for split, group, metric in (value, clock))
-    rows = []
-    for level in levels:
-        found = [value_at_level(values[seed].to_numpy(), clocks[seed].to_numpy(), level) for seed in values]
-        found = np.array([x for x in found if np.isfinite(x)])
-        spread = found.std(ddof=1) if found.size > 1 else np.nan
-        rows.append((optimizer, level, found.mean() if found.size else np.nan, spread, found.size))
+    rows = [(optimizer, level, *spread(row)) for level, *row in at_levels(values, clocks, levels).itertuples()]
     return pd.DataFrame(rows, columns=["optimizer", "level", "mean", "sd", "n"])
+
+
+def at_levels(values: pd.DataFrame, clocks: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
+    """Values when a clock first falls to each level, ``[levels, seeds]``; NaN where it does not."""
+    found = {
+        seed: [value_at_level(column.to_numpy(), clocks[seed].to_numpy(), level) for level in levels]
+        for seed, column in values.items()
+    }
+    return pd.DataFrame(found, index=levels, dtype=float)
+
+
+def spread(values: Sequence[float]) -> tuple[float, float, int]:
+    """Mean, standard deviation and number of the values that are finite; NaN of none, or of one."""
+    found = np.array([value for value in values if np.isfinite(value)])
+    return found.mean() if found.size else np.nan, found.std(ddof=1) if found.size > 1 else np.nan, found.size
 
 
 def over_first(frame: pd.DataFrame) -> pd.DataFrame:

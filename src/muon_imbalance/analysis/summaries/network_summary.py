@@ -1,4 +1,4 @@
-"""Curves of several experiments on minibatches, by epoch, ready to plot."""
+"""Curves of experiments on minibatches, by epoch, ready to plot."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ Key = tuple[str, str, str]  # split, group, metric
 
 
 def by_epoch(frame: pd.DataFrame, curves: Sequence[Key]) -> pd.DataFrame:
-    """:func:`summary.over_seeds` of every experiment, with the columns ``experiment`` and ``epoch``."""
+    """:func:`mean_curves.over_seeds` of every experiment, with the columns ``experiment`` and ``epoch``."""
     parts = []
     for name, part in frame.groupby("experiment", sort=False):
         epochs = part.drop_duplicates("step").set_index("step")["epoch"]
@@ -23,7 +23,7 @@ def by_epoch(frame: pd.DataFrame, curves: Sequence[Key]) -> pd.DataFrame:
 
 
 def at_equal(frame: pd.DataFrame, value: Key, clock: Key, levels: np.ndarray) -> pd.DataFrame:
-    """:func:`summary.against_clock` of every experiment and optimizer, with the column ``experiment``."""
+    """:func:`mean_curves.against_clock` of every experiment and optimizer, with the column ``experiment``."""
     parts = []
     for name, part in frame.groupby("experiment", sort=False):
         for optimizer in part["optimizer"].unique():

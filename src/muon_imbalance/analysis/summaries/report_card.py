@@ -13,6 +13,7 @@ import pandas as pd
 
 from muon_imbalance.analysis.claims import intervals
 from muon_imbalance.analysis.statistics import reductions
+from muon_imbalance.analysis.summaries import mean_curves
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import frames
 
@@ -79,14 +80,7 @@ def levels(entries: Sequence[Progress]) -> dict[str, np.ndarray]:
 
 def at_levels(entry: Progress, clock: str, values: np.ndarray) -> pd.DataFrame:
     """Minority accuracy when a clock first falls through each level, ``[levels, seeds]``; NaN where it does not."""
-    clocks = entry.loss if clock == LOSS else 1 - entry.majority
-
-    def read(seed: int) -> list[float]:
-        minority, clock_values = entry.minority[seed].to_numpy(), clocks[seed].to_numpy()
-        return [reductions.value_at_level(minority, clock_values, level) for level in values]
-
-    found = {seed: read(seed) for seed in entry.minority}
-    return pd.DataFrame(found, index=values, dtype=float)
+    return mean_curves.at_levels(entry.minority, entry.loss if clock == LOSS else 1 - entry.majority, values)
 
 
 def areas(entry: Progress) -> pd.Series:

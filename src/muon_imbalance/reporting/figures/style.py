@@ -20,8 +20,6 @@ from matplotlib.lines import Line2D
 
 from muon_imbalance.reporting.figures import layout
 
-COLUMN_WIDTH = 3.3
-"""Width in inches of a figure in one column of the paper."""
 FULL_WIDTH = 6.8
 """Width in inches of a figure over both columns."""
 SMALLEST_FONT = 7.0

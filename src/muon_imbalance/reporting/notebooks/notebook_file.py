@@ -159,25 +159,3 @@ def source_files(notebook: dict, path: str | Path) -> list[Path]:
     """Files of the package that rendering a notebook runs: the stage and what the notebook's code imports."""
     own = [name for name in imports(notebook, path) if name.startswith(f"{PACKAGE}.")]
     return closure(f"{PACKAGE}.stages.render", *(name for name in own if module_file(name)))
-
-
-def problems(notebook: dict, path: str | Path) -> list[str]:
-    """What keeps a notebook from being committed: outputs, counts, a kernel of its author, a bad
-    parameters cell.
-    """
-    found = []
-    try:
-        parameters(notebook, path)
-    except UserError as error:
-        found.append(str(error))
-    name = notebook.get("metadata", {}).get("kernelspec", {}).get("name")
-    if name != KERNEL:
-        found.append(f"notebook {path}: the kernel is {name!r}, not {KERNEL!r}")
-    for number, cell in enumerate(notebook["cells"], start=1):
-        if cell.get("outputs"):
-            found.append(f"notebook {path}: cell {number} has outputs; clear them before committing")
-        if cell.get("execution_count") is not None:
-            found.append(f"notebook {path}: cell {number} has an execution count; clear it before committing")
-        if "papermill" in cell.get("metadata", {}):
-            found.append(f"notebook {path}: cell {number} was written by a run; commit the source instead")
-    return found

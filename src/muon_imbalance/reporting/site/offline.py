@@ -35,10 +35,6 @@ class _Addresses(HTMLParser):
             elif name == "style":
                 self.found += _REMOTE_CSS.findall(value)
 
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        self._in_style = False
-
     def handle_endtag(self, tag):
         self._in_style = False
 

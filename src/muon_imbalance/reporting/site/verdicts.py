@@ -11,20 +11,9 @@ from muon_imbalance.common.files import read_json
 from muon_imbalance.reporting.site import tables
 
 CLAIM_KEYS = (
-    "id",
-    "figure",
-    "statement",
-    "paper_ref",
-    "verdict",
-    "n",
-    "estimate",
-    "ci_low",
-    "ci_high",
-    "comparator",
-    "threshold",
-    "data_kind",
-    "note",
-)
+    "id", "figure", "statement", "paper_ref", "verdict", "n", "estimate", "ci_low", "ci_high", "comparator",
+    "threshold", "data_kind", "note",
+)  # fmt: skip
 """Keys of a record in claims.json."""
 
 

@@ -1,19 +1,23 @@
 """Heat maps: the grid of an optimizer's hyperparameters with the selected cell framed, and plain matrices."""
 
 import json
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from seaborn.utils import relative_luminance
 
-from muon_imbalance.reporting.figures import style
+from muon_imbalance.reporting.figures import figure, style
 
 Cell = tuple[str, str, str]
 """Learning rate, momentum and further hyperparameters (JSON), as ``grids.CELL`` names them."""
+Shown = dict[str, tuple[Cell, list[pd.DataFrame]]]
+"""Of each optimizer the selected cell and tables learning rate x (momentum, hyper), one for each row of a figure."""
 DARK = 0.25
 """Relative luminance of a cell below which its value is written in white (at 0.18 black and white are as clear)."""
 
@@ -61,3 +65,35 @@ def headings(columns: list[tuple[str, str]]) -> list[str]:
         (f"{float(momentum):g}" if given else "default") + ("" if decay is None else f"\n{float(decay):g}")
         for (momentum, _), decay in zip(columns, decays, strict=True)
     ]
+
+
+def grids(shown: Shown, looks: dict[str, tuple[str, tuple[float, float], str]], title: str, **layout) -> Figure:
+    """A column for each optimizer and a row for each of ``looks``: its name -> colours, limits, number of :func:`draw`.
+
+    ``layout``: of :func:`figure.subplots`.
+    """
+    fig, axes = figure.subplots(len(looks), len(shown), **layout)
+    for column, (name, (selected, tables)) in zip(axes.T, shown.items(), strict=True):
+        for ax, table, look in zip(column, tables, looks.values(), strict=True):
+            draw(ax, table, selected, *look)
+        column[0].set_title(style.of(name).label)
+        column[-1].set_xlabel("β")
+    for ax, name in zip(axes[:, 0], looks, strict=True):
+        ax.set_ylabel(f"{name}\nlearning rate")
+    style.heading(fig, title)
+    return fig
+
+
+def numbers(shown: Shown, rows: Iterable[str], row: str, value: str) -> pd.DataFrame:
+    """What :func:`grids` draws: ``lr, momentum, hyper``, the column ``value``, ``optimizer`` and the column ``row``."""
+    return pd.concat(
+        [
+            table.stack(["momentum", "hyper"], future_stack=True)
+            .rename(value)
+            .reset_index()
+            .assign(**{"optimizer": name, row: label})
+            for name, (_, tables) in shown.items()
+            for label, table in zip(rows, tables, strict=True)
+        ],
+        ignore_index=True,
+    )

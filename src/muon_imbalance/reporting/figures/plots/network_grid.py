@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from muon_imbalance.analysis.statistics import grids
-from muon_imbalance.reporting.figures import figure, style
+from muon_imbalance.reporting.figures import style
 from muon_imbalance.reporting.figures.plots import heat_map
 
 ROWS = {
@@ -13,10 +13,9 @@ ROWS = {
     "minority (%)": (("test", "minority", "accuracy"), 100),
     "training loss": (("train", "all", "loss"), 1),
 }
-Shown = dict[str, tuple[heat_map.Cell, list[pd.DataFrame]]]
 
 
-def maps(frame: pd.DataFrame) -> Shown:
+def maps(frame: pd.DataFrame) -> heat_map.Shown:
     """Of each optimizer the selected cell (``grids.CELL``) and a table learning rate x (momentum, hyper) for each row.
 
     Values are those at the end, means over seeds; an optimizer with one cell has no grid, and its final runs count.
@@ -36,29 +35,14 @@ def maps(frame: pd.DataFrame) -> Shown:
     return shown
 
 
-def draw(shown: Shown, title: str) -> tuple[Figure, pd.DataFrame]:
-    """The maps, a column for each optimizer, with the selected cells framed; and what is drawn, as a table."""
-    fig, axes = figure.subplots(len(ROWS), len(shown), row_height=1.25)
-    tallest = [
-        max(1.0, max(np.nanmax(tables[row].to_numpy(), initial=0) for _, tables in shown.values()))
-        for row in range(len(ROWS))
-    ]
-    for column, (name, (selected, tables)) in enumerate(shown.items()):
-        for row, (label, one) in enumerate(zip(ROWS, tables, strict=True)):
-            colours = "Blues" if label.startswith("minority") else "Greys"
-            number = "{:.1f}" if label.endswith("(%)") else "{:.2f}"
-            heat_map.draw(axes[row, column], one, selected, colours, (0, 1.15 * tallest[row]), number)
-        axes[0, column].set_title(style.of(name).label)
-        axes[-1, column].set_xlabel("β")
-    for ax, label in zip(axes[:, 0], ROWS, strict=True):
-        ax.set_ylabel(f"{label}\nlearning rate")
-    style.heading(fig, f"{title} (framed: selected; –: diverged)")
-    parts = [
-        one.stack(["momentum", "hyper"], future_stack=True)
-        .rename("value")
-        .reset_index()
-        .assign(optimizer=name, map=label, selected_lr=selected[0], selected_momentum=selected[1])
-        for name, (selected, tables) in shown.items()
-        for label, one in zip(ROWS, tables, strict=True)
-    ]
-    return fig, pd.concat(parts, ignore_index=True)
+def draw(shown: heat_map.Shown, title: str) -> tuple[Figure, pd.DataFrame]:
+    """The maps, with the selected cells framed; and what is drawn, as a table."""
+    looks = {}
+    for place, label in enumerate(ROWS):
+        tallest = max(1.0, max(np.nanmax(tables[place].to_numpy(), initial=0) for _, tables in shown.values()))
+        colours = "Blues" if label.startswith("minority") else "Greys"
+        looks[label] = colours, (0, 1.15 * tallest), "{:.1f}" if label.endswith("(%)") else "{:.2f}"
+    fig = heat_map.grids(shown, looks, f"{title} (framed: selected; –: diverged)", row_height=1.25)
+    table = heat_map.numbers(shown, ROWS, "map", "value")
+    chosen = table["optimizer"].map(lambda name: shown[name][0])
+    return fig, table.assign(selected_lr=chosen.str[0], selected_momentum=chosen.str[1])

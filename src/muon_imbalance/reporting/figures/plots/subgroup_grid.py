@@ -4,14 +4,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from muon_imbalance.analysis.statistics import epochwise
-from muon_imbalance.reporting.figures import figure, style
+from muon_imbalance.reporting.figures import style
 from muon_imbalance.reporting.figures.plots import heat_map
 
 ROWS = {"worst": "worst group", "balanced": "mean over groups"}
-Shown = dict[str, tuple[heat_map.Cell, list[pd.DataFrame]]]
 
 
-def maps(frame: pd.DataFrame) -> Shown:
+def maps(frame: pd.DataFrame) -> heat_map.Shown:
     """Of each optimizer the selected cell and, for each row, percent at the end by learning rate x others."""
     shown = {}
     for name in style.in_order(frame["optimizer"].unique()):
@@ -22,24 +21,9 @@ def maps(frame: pd.DataFrame) -> Shown:
     return shown
 
 
-def draw(shown: Shown, title: str) -> tuple[Figure, pd.DataFrame]:
-    """The maps, a column for each optimizer, with the selected cells framed; and what is drawn, as a table."""
+def draw(shown: heat_map.Shown, title: str) -> tuple[Figure, pd.DataFrame]:
+    """The maps, with the selected cells framed; and what is drawn, as a table."""
+    looks = {name: ("Blues", (0, 115), "{:.0f}") for name in ROWS.values()}
     widths = [max(1, tables[0].shape[1]) for _, tables in shown.values()]
-    fig, axes = figure.subplots(len(ROWS), len(shown), row_height=1.15, width_ratios=widths)
-    for column, (name, (selected, tables)) in enumerate(shown.items()):
-        for ax, one in zip(axes[:, column], tables, strict=True):
-            heat_map.draw(ax, one, selected, "Blues", (0, 115), "{:.0f}")
-        axes[0, column].set_title(style.of(name).label)
-        axes[-1, column].set_xlabel("β")
-    for ax, name in zip(axes[:, 0], ROWS.values(), strict=True):
-        ax.set_ylabel(f"{name}\nlearning rate")
-    style.heading(fig, title)
-    parts = [
-        one.stack(["momentum", "hyper"], future_stack=True)
-        .rename("percent")
-        .reset_index()
-        .assign(optimizer=name, group=group)
-        for name, (_, tables) in shown.items()
-        for group, one in zip(ROWS, tables, strict=True)
-    ]
-    return fig, pd.concat(parts, ignore_index=True)
+    fig = heat_map.grids(shown, looks, title, row_height=1.15, width_ratios=widths)
+    return fig, heat_map.numbers(shown, ROWS, "group", "percent")

@@ -1,4 +1,4 @@
-"""Simulators: full-matrix iteration of GD, NGD, SignGD and SpecGD, the check of every closed form.
+"""Full matrices, against which every closed form is checked: bases, losses, iterations of GD, NGD, SignGD and SpecGD.
 
 Plain NumPy in float64, any bases. ``L(W) = 1/2 E||y - W x||^2`` has gradient ``W Sigma_xx - Sigma_yx``; a
 deep model is ``W = W_L ... W_1``.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from muon_imbalance.theory.moments import random_orthogonal
+from muon_imbalance.theory.moments import Mixture
 
 Array = NDArray[np.float64]
 
@@ -23,6 +23,28 @@ them.
 
 ROUNDING = 64 * np.finfo(np.float64).eps
 """A gradient below this share of the two terms it is the difference of is rounding noise: it has vanished."""
+
+
+def random_orthogonal(n: int, rng: np.random.Generator) -> Array:
+    """Orthogonal matrix [n, n] drawn from the Haar measure (QR of a Gaussian, signs of R moved to Q)."""
+    q, triangle = np.linalg.qr(rng.standard_normal((n, n)))
+    return q * np.sign(np.diagonal(triangle))
+
+
+def in_eigenbasis(w: Array, u: Array, v: Array) -> Array:
+    """``W_bar = U^T W V`` for ``w`` [..., k, d]; the diagonal is alpha, the rest is 0 in the eigenbasis."""
+    return np.swapaxes(u, -1, -2) @ w @ v
+
+
+def class_losses_of_matrix(w_bar: Array, mixture: Mixture) -> Array:
+    """``L_c = 1/2 [||e_c - mu W_bar e_c||^2 + sigma2 ||W_bar||_F^2]`` for any ``W_bar = U^T W V``.
+
+    Equals :func:`class_losses` of the diagonal when the rest is zero. Shapes: [..., k, d] to [..., k].
+    """
+    w_bar = np.asarray(w_bar, dtype=np.float64)
+    residual = np.eye(mixture.k) - mixture.mu * w_bar[..., : mixture.k]
+    noise = mixture.sigma2 * np.sum(w_bar**2, axis=(-2, -1))
+    return 0.5 * (np.sum(residual**2, axis=-2) + noise[..., None])
 
 
 def polar(g: Array, noise: float = 0.0) -> Array:
