@@ -13,8 +13,8 @@ import yaml
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.plan.entries import SCALES, Entry, anew, apart, check_like, check_origins, resolved
-from muon_imbalance.plan.trees import at, below, dropped, map_of, overlaid, replaced
-from muon_imbalance.plan.yaml_files import Node, marked, read
+from muon_imbalance.plan.trees import below, dropped, map_of, overlaid, replaced
+from muon_imbalance.common.yaml_files import Node, marked, read
 
 KINDS = ("datasets", "experiments", "figures", "card.experiments", "optimizers")
 KEPT_NULLS = ("data_dir",)
@@ -80,7 +80,7 @@ def load(root: Path, overrides: Mapping[str, Any] | None = None, files: Sequence
         settled = {name: one.at(scale) for name, one in whole.items() if one.exists(scale)}
         for name, one in whole.items():
             origins |= one.origins_at(scale, f"{kind}.{name}")
-        tree = overlaid(tree, at(kind, Node(settled, "config.yaml")))
+        tree = replaced(tree, kind, Node(settled, "config.yaml"))
     for layer in layers:
         tree = _laid(tree, layer, scale, origins)
     return _loaded(_ordered(tree, scale), origins)

@@ -6,14 +6,17 @@ Where an experiment has variants, an optimizer's runs of one of them are named `
 import json
 import math
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from muon_imbalance.analysis.statistics import grids
 from muon_imbalance.analysis.statistics.components import Moments
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.runs import frames
+from muon_imbalance.runs import columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Series = tuple[np.ndarray, np.ndarray]  # steps [T], values [T] (or [T, k] for components)
 
@@ -101,9 +104,9 @@ class Experiment:
     """
 
     name: str
-    frame: pd.DataFrame | None = None
+    frame: "pd.DataFrame | None" = None
     settings: dict | None = None
-    theory: pd.DataFrame | None = None
+    theory: "pd.DataFrame | None" = None
     cut: dict[int, float] | None = None
     cache: dict = field(default_factory=dict, repr=False)
 
@@ -114,14 +117,14 @@ class Experiment:
         if optimizer not in self.cache:
             frame, (name, _, variant) = self.frame, optimizer.partition(".")
             chosen = frame[(frame["optimizer"] == name) & (frame["phase"] == "final")]
-            chosen = chosen[frames.variants(chosen) == variant]
+            chosen = chosen[columns.variants(chosen) == variant]
             if chosen.empty:
                 raise Missing(f"no runs of {optimizer} on {self.name}")
             diverged = sorted(map(int, chosen.loc[chosen["diverged"], "seed"].unique()))
             self.cache[optimizer] = self._index(optimizer, chosen[~chosen["seed"].isin(diverged)]), diverged
         return self.cache[optimizer]
 
-    def _index(self, optimizer: str, rows: pd.DataFrame) -> dict[int, Run]:
+    def _index(self, optimizer: str, rows: "pd.DataFrame") -> dict[int, Run]:
         if rows.duplicated(["seed", "step", "split", "group", "metric"]).any():
             raise UserError(f"{self.name}: {optimizer} has several final runs of one seed; there must be one")
         found = {
