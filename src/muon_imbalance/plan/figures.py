@@ -1,15 +1,11 @@
 """What figures and tables are drawn from, and what their files say of themselves."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from muon_imbalance.plan import claims, files, sources
 from muon_imbalance.plan.planning import Plan
-from muon_imbalance.reporting.notebooks import notebook_file as notebooks
 
-RUNNERS = ("output_dir", "title", "data_label", "scale")
-"""Parameters that the runner sets itself."""
 SHOWN = ("mixture", "model", "variants", "schedule")
 """What the closed forms of an experiment depend on."""
 
@@ -17,12 +13,6 @@ SHOWN = ("mixture", "model", "variants", "schedule")
 def notebook_file(plan: Plan, figure: str) -> str:
     """The committed notebook."""
     return f"notebooks/{files.stem(plan, figure)}.ipynb"
-
-
-def notebook_parameters(path: Path) -> dict[str, Any]:
-    """Parameters that a notebook takes from its figure, with their defaults."""
-    found = notebooks.parameters(notebooks.read(path), path)
-    return {key: default for key, default in found.items() if key not in RUNNERS}
 
 
 def runs(plan: Plan, figure: str) -> list[str]:
@@ -62,11 +52,6 @@ def given_parameters(plan: Plan, figure: str) -> dict[str, Any]:
     return given | described.parameters
 
 
-def parameters(plan: Plan, figure: str) -> str:
-    """The same as JSON."""
-    return json.dumps(given_parameters(plan, figure))
-
-
 def title(plan: Plan, figure: str) -> str:
     """Title of a figure; what stands in for the paper's data and weights is part of it."""
     places = ", ".join(f"{name} for {whose}" for name, whose in stand_ins(plan).get(figure, {}).items())
@@ -75,18 +60,16 @@ def title(plan: Plan, figure: str) -> str:
 
 def provenance(plan: Plan, figure: str) -> str:
     """What the figure's json file says of its origin, as JSON (volatile facts are read when it runs)."""
-    described = plan.figures[figure]
-    return json.dumps(
-        {
-            "title": title(plan, figure),
-            "scale": plan.scale,
-            "command": f"snakemake --cores all {figure}{plan.scale_option()}",
-            "experiments": described.experiments,
-            "seeds": {name: plan.training[name].seeds for name in described.experiments},
-            "claims": claims.of_figure(plan, figure),
-            "data": manifests(plan, figure),
-        }
-    )
+    command = f"snakemake --cores all {figure}{plan.scale_option()}"
+    shown, stated = plan.figures[figure].experiments, claims.of_figure(plan, figure)
+    return origin(plan, title(plan, figure), command, shown, stated, manifests(plan, figure))
+
+
+def origin(plan: Plan, title: str, command: str, shown: list[str], stated: list[str], data: list[str]) -> str:
+    """Origin of a figure or a report card as JSON: experiments that it shows, ids of claims, manifests of data sets."""
+    seeds = {name: plan.training[name].seeds for name in shown}
+    given = {"title": title, "scale": plan.scale, "command": command, "experiments": shown, "seeds": seeds}
+    return json.dumps(given | {"claims": stated, "data": data})
 
 
 def stand_ins(plan: Plan) -> dict[str, dict[str, str]]:
@@ -96,14 +79,8 @@ def stand_ins(plan: Plan) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for figure, described in plan.figures.items():
         names = [files.dataset_of(plan, name) for name in (*described.experiments, *described.theory)]
-        waiting, seen = [*filter(None, names), *(described.datasets or ())], set()
-        while waiting:
-            name = waiting.pop(0)
-            if name in seen:
-                continue
-            seen.add(name)
+        for name in plan.lineage([*filter(None, names), *(described.datasets or ())]):
             entry = plan.datasets[name]
-            waiting += entry.made_from.values()
             if entry.stand_in_for:
                 found.setdefault(figure, {})[entry.called or name] = entry.stand_in_for
     return found
