@@ -14,20 +14,10 @@ from typing import Any
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import checked
-from muon_imbalance.plan import sweeps
+from muon_imbalance.plan import records, sweeps
 from muon_imbalance.plan.experiments import check_task, experiment
 from muon_imbalance.plan.families import Loaded, load
-from muon_imbalance.plan.records import (
-    FIGURE,
-    Card,
-    CardExperiment,
-    Configuration,
-    Dataset,
-    Experiment,
-    Figure,
-    Optimizer,
-    Training,
-)
+from muon_imbalance.plan.records import Training
 
 
 @dataclass(frozen=True)
@@ -48,12 +38,12 @@ class Plan:
     root: Path
     config: dict[str, Any]
     loaded: Loaded
-    run: Configuration
-    datasets: dict[str, Dataset]
-    optimizers: dict[str, Optimizer]
-    experiments: dict[str, Experiment]
-    figures: dict[str, Figure]
-    card: Card
+    run: records.Configuration
+    datasets: dict[str, records.Dataset]
+    optimizers: dict[str, records.Optimizer]
+    experiments: dict[str, records.Experiment]
+    figures: dict[str, records.Figure]
+    card: records.Card
     claims: Sequence[Any] = ()
 
     @classmethod
@@ -90,24 +80,26 @@ class Plan:
     @classmethod
     def _typed(cls, root: Path, loaded: Any) -> "Plan":
         """Every entry as a record."""
-        known = Configuration.model_fields
+        known = records.Configuration.model_fields
         if unknown := next((key for key in loaded.config if key not in known), None):
             raise UserError(f"{unknown}: unknown key {unknown!r}; allowed: {', '.join(sorted(known))}")
         try:
-            run = checked(Configuration, loaded.config, "config")
+            run = checked(records.Configuration, loaded.config, "config")
         except UserError as error:
             raise UserError(str(error).removeprefix("config.")) from None
         for kind in ("datasets", "optimizers", "experiments", "figures"):
-            sweeps.check_names(getattr(run, kind), kind, *([FIGURE] if kind == "figures" else []))
+            sweeps.check_names(getattr(run, kind), kind, *([records.FIGURE] if kind == "figures" else []))
         optimizers = {name: sweeps.optimizer(name, entry) for name, entry in run.optimizers.items()}
-        figures = {name: checked(Figure, entry, f"figures.{name}") for name, entry in run.figures.items()}
+        figures = {name: checked(records.Figure, entry, f"figures.{name}") for name, entry in run.figures.items()}
         for name, entry in run.experiments.items():
             check_task(entry, f"experiments.{name}")
         config = sweeps.joined(loaded.config, loaded.left_out)
-        datasets = {name: checked(Dataset, entry, f"datasets.{name}") for name, entry in run.datasets.items()}
-        card = checked(Card, run.card, "card")
+        datasets = {name: checked(records.Dataset, entry, f"datasets.{name}") for name, entry in run.datasets.items()}
+        card = checked(records.Card, run.card, "card")
         sweeps.check_names(card.experiments, "card.experiments")
-        rows = {name: checked(CardExperiment, x, f"card.experiments.{name}") for name, x in card.experiments.items()}
+        rows = {
+            name: checked(records.CardExperiment, x, f"card.experiments.{name}") for name, x in card.experiments.items()
+        }
         return cls(
             root=root,
             config=config,
