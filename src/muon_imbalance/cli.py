@@ -68,19 +68,9 @@ def show_claims(options: argparse.Namespace) -> None:
     for record in records:
         bounds = [record.get("ci_low"), record.get("ci_high")]
         interval = "-" if None in bounds else "[{}, {}]".format(*map(number, bounds))
-        n = "-" if record.get("n") is None else str(record["n"])
-        estimate = number(record.get("estimate"))
-        texts = [str(record.get(key) or "-") for key in ("id", "figure", "verdict")]
-        rows.append(
-            [
-                *texts,
-                n,
-                estimate,
-                interval,
-                str(record.get("data_kind") or "-"),
-                record.get("statement") or "",
-            ]
-        )
+        texts = [str(record.get(key) or "-") for key in ("id", "figure", "verdict", "data_kind")]
+        counts = ["-" if record.get("n") is None else str(record["n"]), number(record.get("estimate")), interval]
+        rows.append([*texts[:3], *counts, texts[3], record.get("statement") or ""])
     print(table(rows))
     verdicts = [record.get("verdict") for record in records]
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in ("holds", "fails", "inconclusive", "not-run")]

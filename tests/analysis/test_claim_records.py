@@ -208,11 +208,11 @@ def test_a_mistake_names_line_claim_and_what_is_allowed(tmp_path, name):
 
 
 def test_files_that_are_no_claims(tmp_path):
-    with pytest.raises(UserError, match=r"some.yaml, line 4: repeated keys \['id'\]"):
+    with pytest.raises(UserError, match=r"some.yaml, line 4: the key 'id' is given twice"):
         load(tmp_path, "- experiment: a\n  claims:\n  - id: C1.1\n    id: C1.2\n")
-    with pytest.raises(UserError, match="some.yaml, line 2: did not find"):
+    with pytest.raises(UserError, match="some.yaml, line 2: not valid YAML: "):
         load(tmp_path, "experiment: [")
-    with pytest.raises(UserError, match="some.yaml: allowed: a list of experiments"):
+    with pytest.raises(UserError, match="some.yaml, line 1: allowed at the top level: a list"):
         load(tmp_path, "experiment: a")
     with pytest.raises(UserError, match="some.yaml, line 2: 'b' is no experiment"):
         load(tmp_path, "\n- b\n")

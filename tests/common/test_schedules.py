@@ -8,7 +8,7 @@ from muon_imbalance.common import schedules
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.optimizers import registry
 from muon_imbalance.optimizers.base.scheduled import Scheduled
-from muon_imbalance.plan.job import Job, Plan
+from muon_imbalance.plan.job import Job, Length
 from muon_imbalance.stages.train import make_optimizer
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.engine import Saves, train
@@ -63,7 +63,7 @@ def optimizer(schedule, **changes):
 
 def history(made, folder, task=None, every=1e9):
     with Checkpoints(folder, "key") as checkpoints:
-        saves, plan = Saves(checkpoints, "s", every), Plan(STEPS, 1, list(range(STEPS + 1)))
+        saves, plan = Saves(checkpoints, "s", every), Length(STEPS, 1, list(range(STEPS + 1)))
         return train(task or Bowl(), made, plan, saves, Silent()).values[:, 0]
 
 

@@ -7,7 +7,7 @@ import torch
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.progress import Progress
 from muon_imbalance.optimizers import registry
-from muon_imbalance.plan.job import Plan
+from muon_imbalance.plan.job import Length
 from muon_imbalance.training import engine
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.task import Task
@@ -44,7 +44,7 @@ def train(task, folder, rule="gd", lr=0.5, every=1e9, **hyper):
     optimizer = registry.build(rule, lr=lr, **hyper)
     with Checkpoints(folder, "key") as checkpoints:
         saves = engine.Saves(checkpoints, "stack_0", every)
-        return engine.train(task, optimizer, Plan(STEPS, 1, RECORDED), saves, Progress("test", STEPS))
+        return engine.train(task, optimizer, Length(STEPS, 1, RECORDED), saves, Progress("test", STEPS))
 
 
 def test_records_what_was_asked_for(tmp_path):

@@ -65,7 +65,7 @@ class Small(Minibatch):
 
 
 def run(task, folder, optimizer=None, described=None, every=1e9, epochs=0):
-    plan = (described or job()).plan(task.samples)
+    plan = (described or job()).length(task.samples)
     optimizer = optimizer or registry.build("muon", lr=0.05, momentum=0.9)
     with Checkpoints(folder, "key") as checkpoints:
         return engine.train(task, optimizer, plan, engine.Saves(checkpoints, "s", every, epochs), Progress("t", 1))
@@ -248,9 +248,9 @@ def test_a_checkpoint_after_each_epoch(tmp_path, monkeypatch):
 
 
 def test_records_are_by_epoch():
-    plan = job(record={"every": 2, "within": 4}, epochs=5, batch=10).plan(95)
+    plan = job(record={"every": 2, "within": 4}, epochs=5, batch=10).length(95)
     assert (plan.steps, plan.per_epoch, plan.recorded) == (50, 10, [0, 2, 5, 8, 20, 40, 50])
-    assert job(epochs=0, batch=0, steps=6, record={"every": 4}).plan().recorded == [0, 4, 6]
+    assert job(epochs=0, batch=0, steps=6, record={"every": 4}).length().recorded == [0, 4, 6]
 
 
 @pytest.mark.parametrize(

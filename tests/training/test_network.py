@@ -178,7 +178,7 @@ def test_the_papers_networks_train_with_the_papers_settings(monkeypatch, tmp_pat
         settings={"model": {"name": "resnet"} | model, "augment": chosen["augment"], "metrics": [],
                   "evaluate": ["test"]},
     )  # fmt: skip
-    assert described.plan(4).steps == 2
+    assert described.length(4).steps == 2
     frame = table(described, tmp_path)
     loss = frame[frame["metric"] == "loss"]["value"]
     assert len(loss) == 3 and np.isfinite(loss).all() and not frame["diverged"].any()

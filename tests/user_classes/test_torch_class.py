@@ -13,7 +13,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.progress import Progress
 from muon_imbalance.optimizers.base.protocol import Optimizer
 from muon_imbalance.optimizers.torch_bridge import torch_class, torch_state, user_code
-from muon_imbalance.plan.job import Job, Plan
+from muon_imbalance.plan.job import Job, Length
 from muon_imbalance.stages import check_class, train
 from muon_imbalance.training import engine
 from muon_imbalance.training.checkpoints import Checkpoints
@@ -239,7 +239,7 @@ def test_a_frozen_model_is_not_stepped(tmp_path):
             raise AssertionError
 
     history = engine.train(
-        Dies(), Never(), Plan(3, 1, [0, 3]), engine.Saves(Checkpoints(tmp_path, "k"), "x", 100), Progress("x", 3)
+        Dies(), Never(), Length(3, 1, [0, 3]), engine.Saves(Checkpoints(tmp_path, "k"), "x", 100), Progress("x", 3)
     )
     assert history.died.tolist() == [0]
 

@@ -22,7 +22,7 @@ for figure in plan.figures:
             ENVIRONMENT
         params:
             id=figure,
-            parameters=figures.parameters(plan, figure),
+            parameters=json.dumps(figures.given_parameters(plan, figure)),
             provenance=figures.provenance(plan, figure),
             figures=plan.run.figures_dir,
         message:

@@ -3,7 +3,7 @@
 
 rule solve:
     input:
-        data=lambda wildcards: datasets.theory_manifests(plan, wildcards.experiment),
+        data=lambda wildcards: files.manifests(plan, wildcards.experiment),
         src=lambda wildcards: sources.solving(plan, wildcards.experiment),
     output:
         files.theory_table(plan, "{experiment}"),
@@ -15,7 +15,7 @@ rule solve:
         ENVIRONMENT
     params:
         config=lambda wildcards: datasets.theory_config(plan, wildcards.experiment),
-        data=lambda wildcards: datasets.theory_option(plan, wildcards.experiment),
+        data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
     message:
         "Evaluating the closed forms of {wildcards.experiment}"
     shell:

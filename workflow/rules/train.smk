@@ -64,7 +64,7 @@ for name in plan.optimizers:
 rule check_own:
     input:
         src=sources.stage(plan, "check_class"),
-        own=lambda wildcards: sources.of_class(plan, wildcards.optimizer),
+        own=lambda wildcards: sources.of_class(plan, wildcards.optimizer)[0],
     output:
         f"{RESULTS}/optimizers/{{optimizer}}.json",
     log:
@@ -73,9 +73,9 @@ rule check_own:
     conda:
         ENVIRONMENT
     params:
-        own=lambda wildcards: jobs.class_option(plan, wildcards.optimizer),
+        own=lambda wildcards: json.dumps(jobs.class_settings(plan, wildcards.optimizer)),
         cases=lambda wildcards: jobs.class_cases(plan, wildcards.optimizer),
-        version=lambda wildcards: sources.class_version(plan, wildcards.optimizer),
+        version=lambda wildcards: sources.of_class(plan, wildcards.optimizer)[1],
     message:
         "Trying out the class of {wildcards.optimizer}"
     shell:
@@ -94,8 +94,8 @@ rule select_cell:
     conda:
         ENVIRONMENT
     params:
-        rule=lambda wildcards: jobs.selection_rule(plan, wildcards.experiment),
-        values=lambda wildcards: jobs.grid_values(plan, wildcards.experiment, wildcards.optimizer),
+        rule=lambda wildcards: json.dumps(plan.written(wildcards.experiment)["selection"]),
+        values=lambda wildcards: json.dumps(sweeps.grid_of(plan, wildcards.experiment, wildcards.optimizer)),
     message:
         "Selecting the hyperparameters of {wildcards.optimizer} on {wildcards.experiment}"
     shell:

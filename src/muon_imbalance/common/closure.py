@@ -7,8 +7,10 @@ Modules that a registry loads by name are passed as further roots by the caller.
 """
 
 import ast
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from pathlib import Path
+from typing import Any
 
 from muon_imbalance.common.errors import UserError
 
@@ -25,8 +27,19 @@ def module_file(module: str, src: Path = SRC) -> Path | None:
     return None
 
 
+def cached_by_file(function: Callable) -> Callable:
+    """Keep what a function finds in a file, its first argument, until the file changes."""
+
+    @cache
+    def kept(stamp: int, path: Path, *rest: Any) -> Any:
+        return function(path, *rest)
+
+    return wraps(function)(lambda path, *rest: kept(path.stat().st_mtime_ns, path, *rest))
+
+
+@cached_by_file
 def parse(path: Path) -> ast.Module:
-    """Syntax tree of a source file.
+    """Syntax tree of a source file (not to be changed).
 
     Raises:
         UserError: its syntax is wrong, or it is no UTF-8.
@@ -39,16 +52,16 @@ def parse(path: Path) -> ast.Module:
         raise UserError(f"{path} is not UTF-8 text: {error}") from None
 
 
-@cache
-def _imported(file: Path, stamp: int, src: Path, package: str) -> tuple[str, ...]:
-    """Dotted names of ``package`` that one file imports; ``stamp`` renews the cache when the file changes."""
+@cached_by_file
+def imported(file: Path, src: Path = SRC, package: str = PACKAGE) -> tuple[str, ...]:
+    """Dotted names of ``package`` that one file imports."""
     names: set[str] = set()
     for node in ast.walk(parse(file)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             prefix = node.module or ""
-            if node.level:
+            if node.level and file.is_relative_to(src):
                 above = file.relative_to(src).parent.parts
                 prefix = ".".join((*above[: len(above) - node.level + 1], *filter(None, [prefix])))
             names.add(prefix)
@@ -81,5 +94,5 @@ def closure(*modules: str, src: Path = SRC, package: str = PACKAGE) -> list[Path
         found[module] = file
         parts = module.split(".")
         waiting.extend(".".join(parts[:end]) for end in range(1, len(parts)))
-        waiting.extend(_imported(file, file.stat().st_mtime_ns, src, package))
+        waiting.extend(imported(file, src, package))
     return sorted(set(found.values()))

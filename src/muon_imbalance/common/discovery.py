@@ -11,12 +11,11 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from muon_imbalance.common.closure import PACKAGE, SRC, closure, module_file, parse
+from muon_imbalance.common.closure import PACKAGE, SRC, cached_by_file, closure, imported, module_file, parse
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import Settings
 
@@ -43,22 +42,26 @@ class Room:
 
     def __init__(self, noun: str, *folders: str, mark: str = "Options"):
         self.noun, self.folders, self.mark = noun, folders, mark
+        self._seen: list[int] = []
+        self._homes: dict[str, str] = {}
 
     def homes(self) -> dict[str, str]:
-        """Name -> dotted module, sorted by name."""
-        found: dict[str, str] = {}
-        for folder in self.folders:
-            for path in sorted((SRC / PACKAGE / folder).glob("*.py")):
+        """Name -> dotted module, sorted by name; looked up again when files are added to a folder, or leave it."""
+        folders = [SRC / PACKAGE / folder for folder in self.folders]
+        if self._seen != (stamps := [folder.stat().st_mtime_ns for folder in folders]):
+            found: dict[str, str] = {}
+            for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
+                home = ".".join(path.relative_to(SRC).with_suffix("").parts)
                 for name in self.offered(path):
-                    home = ".".join((PACKAGE, *folder.split("/"), path.stem))
                     if name in found:
                         raise ValueError(f"two {self.noun}s are named {name}: in {found[name]} and {home}")
                     found[name] = home
-        return dict(sorted(found.items()))
+            self._seen, self._homes = stamps, dict(sorted(found.items()))
+        return self._homes
 
     def offered(self, path: Path) -> list[str]:
         """Names of what a file of the room offers: the file's own, if it defines the mark."""
-        return [path.stem] if self.mark in _definitions(path, path.stat().st_mtime_ns) else []
+        return [path.stem] if self.mark in _definitions(path) else []
 
     def names(self) -> list[str]:
         """Names of all modules of the room."""
@@ -77,7 +80,7 @@ class Room:
         if path is None:
             hint = " (nor is it a file or an installed module)" if name.endswith(".py") or "." in name else ""
             raise UserError(f"{self.noun} {name!r} is unknown{hint}; allowed: {', '.join(homes)}")
-        if self.mark not in _definitions(path, path.stat().st_mtime_ns):
+        if self.mark not in _definitions(path):
             raise UserError(f"{self.noun} {name!r}: {path} defines no {self.mark} at its top level")
         return path
 
@@ -87,8 +90,7 @@ class Room:
         if name in homes:
             return closure(homes[name])
         path = self.file(name)
-        uses = [module for module in _imports(path) if module_file(module)]
-        return sorted({path, *closure(*uses)})
+        return sorted({path, *closure(*filter(module_file, imported(path)))})
 
     def load(self, name: str) -> ModuleType:
         """The module, imported.
@@ -119,11 +121,11 @@ class Room:
     def constant(self, name: str, key: str, default: Any = None) -> Any:
         """A constant of a module's top level, read from its source text; ``default`` where it has none."""
         path = self.file(name)
-        return declared(path, key) if key in _definitions(path, path.stat().st_mtime_ns) else default
+        return declared(path, key) if key in _definitions(path) else default
 
 
-@cache
-def _definitions(path: Path, stamp: int) -> frozenset[str]:
+@cached_by_file
+def _definitions(path: Path) -> frozenset[str]:
     """Names that classes, functions and assignments define at the top level."""
     return frozenset(name for node in parse(path).body for name in _defined(node))
 
@@ -138,17 +140,6 @@ def _defined(node: ast.stmt) -> list[str]:
     return []
 
 
-def _imports(path: Path) -> list[str]:
-    """Modules of the package that a file imports."""
-    found = set()
-    for node in ast.walk(parse(path)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return sorted(name for name in found if name.split(".")[0] == PACKAGE)
-
-
 def _users_file(name: str) -> Path | None:
     """File of a module outside the package: a path, or the dotted name of an installed module (not imported)."""
     if name.endswith(".py"):
@@ -159,6 +150,7 @@ def _users_file(name: str) -> Path | None:
     return None
 
 
+@cached_by_file
 def declared(path: Path, name: str) -> Any:
     """A settings class (or a constant) of a source file, made without running the rest of the file.
 
@@ -168,13 +160,7 @@ def declared(path: Path, name: str) -> Any:
     Raises:
         UserError: the file has no such class, or the class cannot be made.
     """
-    return _declared(path, name, path.stat().st_mtime_ns)
-
-
-@cache
-def _declared(path: Path, name: str, stamp: int) -> Any:
-    tree = parse(path)
-    if name not in {defined for node in tree.body for defined in _defined(node)}:
+    if name not in _definitions(path):
         raise UserError(f"{path} defines no {name}")
     return meanings(path, [name])[name]
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import create_model
 
-from muon_imbalance.common.discovery import Room, meanings, parse
+from muon_imbalance.common.closure import cached_by_file, parse
+from muon_imbalance.common.discovery import Room, meanings
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import Settings
 
@@ -26,19 +27,19 @@ class Rules(Room):
     """The functions of some folders that ``mark`` decorates, several in a file."""
 
     def offered(self, path: Path) -> list[str]:
-        return list(_rules(path, self.mark, path.stat().st_mtime_ns))
+        return list(_rules(path, self.mark))
 
     def function(self, name: str) -> tuple[Path, ast.FunctionDef]:
         """The file and the definition of a rule."""
         path = self.file(name)
-        return path, _rules(path, self.mark, path.stat().st_mtime_ns)[name]
+        return path, _rules(path, self.mark)[name]
 
 
 RULES = Rules("optimizer", "optimizers", mark="rule")
 
 
-@cache
-def _rules(path: Path, mark: str, stamp: int) -> dict[str, ast.FunctionDef]:
+@cached_by_file
+def _rules(path: Path, mark: str) -> dict[str, ast.FunctionDef]:
     """Name -> definition of the functions that a file decorates with ``mark``."""
     functions = (node for node in parse(path).body if isinstance(node, ast.FunctionDef))
     return {node.name: node for node in functions if mark in map(ast.unparse, node.decorator_list)}

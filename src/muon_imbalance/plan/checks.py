@@ -12,12 +12,15 @@ from typing import Any
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import checked
 from muon_imbalance.plan import rooms, sweeps
-from muon_imbalance.plan.figures import given_parameters, notebook_file, notebook_parameters, stand_ins
+from muon_imbalance.plan.figures import given_parameters, notebook_file, stand_ins
 from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan, placed
 from muon_imbalance.plan.records import Minibatch, Training
 from muon_imbalance.plan.sweeps import joinable, known
 from muon_imbalance.reporting.notebooks import notebook_file as notebooks
+
+RUNNERS = ("output_dir", "title", "data_label", "scale")
+"""Parameters of a notebook that the runner sets itself."""
 
 
 def check(plan: Plan) -> None:
@@ -117,15 +120,9 @@ def _or(builders: Iterable[str | None]) -> str:
 
 def _check_ancestors(plan: Plan, name: str) -> None:
     """No data set is made from itself, nor by way of others."""
-    waiting, seen = list(plan.datasets[name].made_from.values()), set()
-    while waiting:
-        parent = waiting.pop()
-        if parent == name:
-            key = "parent" if plan.datasets[name].parent else "parents"
-            raise UserError(f"datasets.{name}.{key}: {name} would be made from itself; allowed: another data set")
-        if parent not in seen:
-            seen.add(parent)
-            waiting += plan.datasets[parent].made_from.values()
+    if name in plan.lineage(plan.datasets[name].made_from.values()):
+        key = "parent" if plan.datasets[name].parent else "parents"
+        raise UserError(f"datasets.{name}.{key}: {name} would be made from itself; allowed: another data set")
 
 
 def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
@@ -185,7 +182,8 @@ def _check_figure(plan: Plan, name: str) -> None:
     path = notebook_file(plan, name)
     if not (plan.root / path).is_file():
         raise UserError(f"{where}: there is no notebook {Path(path).name} in notebooks/")
-    takes, given = notebook_parameters(plan.root / path), given_parameters(plan, name)
+    takes = notebooks.parameters(notebooks.read(plan.root / path), path)
+    takes, given = {key for key in takes if key not in RUNNERS}, given_parameters(plan, name)
     for key in given:
         if key not in takes:
             place = f"{where}.parameters.{key}" if key in figure.parameters else f"{where}.{key}"

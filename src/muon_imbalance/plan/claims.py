@@ -42,16 +42,6 @@ def judged(plan: Plan) -> list[str]:
     return sorted({claim.experiment for claim in plan.claims})
 
 
-def inputs(plan: Plan) -> dict[str, list[str]]:
-    """Tables that the claims read, and manifests of the data behind them."""
-    names = judged(plan)
-    return {
-        "runs": [table for name in names for table in files.run_tables(plan, name)],
-        "theory": [files.theory_table(plan, name) for name in names if plan.experiments[name].theory],
-        "manifests": [path for name in names for path in files.manifests(plan, name)],
-    }
-
-
 def evidence(plan: Plan) -> dict[str, Any]:
     """What the stage ``judge`` is given of each experiment."""
     names = judged(plan)
@@ -61,6 +51,17 @@ def evidence(plan: Plan) -> dict[str, Any]:
         "manifests": {name: next(iter(files.manifests(plan, name)), None) for name in names},
         "experiments": {name: plan.written(name) for name in names},
         "own": {name: users for name in names if (users := sweeps.users(plan, name))},
+    }
+
+
+def inputs(plan: Plan) -> dict[str, list[str]]:
+    """Tables that the claims read, and manifests of the data behind them."""
+    given = evidence(plan)
+    runs = [table for tables in given["runs"].values() for table in tables]
+    return {
+        "runs": runs,
+        "theory": [*given["theory"].values()],
+        "manifests": [*filter(None, given["manifests"].values())],
     }
 
 

@@ -58,12 +58,6 @@ def theory_targets(plan: Plan) -> list[str]:
     return tables + [path for name in figures for path in files.figure_files(plan, name)]
 
 
-def theory_manifests(plan: Plan, experiment: str) -> list[str]:
-    """Manifest of the data set that closed forms read."""
-    name = plan.experiments[experiment].theory.get("dataset")
-    return [files.manifest(plan, name)] if name else []
-
-
 def theory_config(plan: Plan, experiment: str) -> str:
     """What is evaluated, as JSON: a named table with its options, or curves for the experiment's mixture."""
     written = plan.written(experiment)
@@ -71,9 +65,3 @@ def theory_config(plan: Plan, experiment: str) -> str:
     if "table" in theory:
         return json.dumps({"table": theory["table"]} | theory["config"])
     return json.dumps(theory | {"mixture": written["mixture"], "steps": written["steps"]})
-
-
-def theory_option(plan: Plan, experiment: str) -> str:
-    """The data set's folder as an option of the stage."""
-    name = plan.experiments[experiment].theory.get("dataset")
-    return f"--data {files.dataset(plan, name)}" if name else ""

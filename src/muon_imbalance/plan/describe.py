@@ -63,10 +63,8 @@ class Target:
                 sweeps.known(self.named[key], allowed, f"{self.path}: {key}")
         if self.stage in ("train", "select_cell"):
             experiment, optimizer = self.named["experiment"], self.named["optimizer"]
-            tables = {"runs": files.final_tables, "grid": files.grid_tables}
-            if self.stage == "train" and self.path not in (
-                there := tables[self.named["phase"]](plan, experiment, optimizer)
-            ):
+            tables = files.final_tables if self.named.get("phase") == "runs" else files.grid_tables
+            if self.stage == "train" and self.path not in (there := tables(plan, experiment, optimizer)):
                 raise UserError(f"{self.path}: no such shard; allowed: {there[0]} to {Path(there[-1]).name}")
 
 
@@ -86,7 +84,8 @@ def rows(plan: Plan, target: Target) -> list[Row]:
         inner = f"{x}.theory.config" if "table" in given else f"{x}.theory"
         return [row for key, value in given.items() for row in _leaves(key, value, places.get(key, f"{inner}.{key}"))]
     if target.stage == "build_dataset":
-        return list(_leaves("", plan.config["datasets"][named["dataset"]], f"datasets.{named['dataset']}"))
+        x = named["dataset"]
+        return list(_leaves("", plan.config["datasets"][x], f"datasets.{x}"))
     return list(_leaves("", plan.config["figures"][named["figure"]], f"figures.{named['figure']}"))
 
 
@@ -133,9 +132,10 @@ def _leaves(name: str, value: Any, place: str) -> Iterator[Row]:
 
 def command(plan: Plan, target: Target) -> list[str]:
     """Arguments of Python that run the job by hand, from the project's folder; its inputs must be there."""
-    named, results = target.named, files.results(plan)
+    named = target.named
+    x = named.get("experiment") or named.get("dataset") or named["figure"]
+    y, shard, output = named.get("optimizer", ""), named.get("shard", ""), ["--output", target.path]
     if target.stage == "train":
-        x, y, shard = named["experiment"], named["optimizer"], named["shard"]
         final = named["phase"] == "runs"
         given = [
             "--job",
@@ -143,24 +143,20 @@ def command(plan: Plan, target: Target) -> list[str]:
             *jobs.data_option(plan, x).split(),
         ]
         given += jobs.tuned_option(plan, x, y, shard).split() if final else []
-        given += ["--checkpoints", files.checkpoints(plan, x, y, shard), "--output", target.path]
+        given += ["--checkpoints", files.checkpoints(plan, x, y, shard), *output]
     elif target.stage == "select_cell":
-        x, y = named["experiment"], named["optimizer"]
-        given = ["--grid", *files.grid_tables(plan, x, y), "--rule", jobs.selection_rule(plan, x)]
-        given += ["--grid-values", jobs.grid_values(plan, x, y), "--output", target.path]
+        given = ["--grid", *files.grid_tables(plan, x, y), "--rule", json.dumps(plan.written(x)["selection"])]
+        given += ["--grid-values", json.dumps(sweeps.grid_of(plan, x, y)), *output]
     elif target.stage == "solve":
-        x = named["experiment"]
-        given = ["--name", x, "--config", datasets.theory_config(plan, x), *datasets.theory_option(plan, x).split()]
-        given += ["--output", target.path]
+        given = ["--name", x, "--config", datasets.theory_config(plan, x), *jobs.data_option(plan, x).split(), *output]
     elif target.stage == "build_dataset":
-        x = named["dataset"]
         given = ["--name", x, "--builder", plan.datasets[x].builder, "--config", datasets.config(plan, x)]
         given += ["--inputs", datasets.inputs_option(plan, x), "--output", files.dataset(plan, x)]
     else:
-        x = named["figure"]
-        given = ["--id", x, "--notebook", figures.notebook_file(plan, x), "--parameters", figures.parameters(plan, x)]
+        given = ["--id", x, "--notebook", figures.notebook_file(plan, x)]
+        given += ["--parameters", json.dumps(figures.given_parameters(plan, x))]
         given += ["--provenance", figures.provenance(plan, x), "--figures-dir", plan.run.figures_dir]
-        given += ["--executed", f"{results}/notebooks/{files.stem(plan, x)}.ipynb"]
+        given += ["--executed", files.executed_notebook(plan, x)]
         given += ["--log-notebook", f"{files.logs(plan)}/render/{x}.ipynb"]
     return ["-m", f"muon_imbalance.stages.{target.stage}", *given]
 

@@ -21,8 +21,8 @@ from functools import reduce
 from itertools import product
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.yaml_files import Node
 from muon_imbalance.plan.trees import below, dropped, map_of, overlaid, there
-from muon_imbalance.plan.yaml_files import Node
 
 SCALES = ("smoke", "laptop", "paper")
 """All scales; an entry's own keys are those of ``laptop``."""

@@ -12,12 +12,19 @@ from typing import Any
 import yaml
 
 from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.yaml_files import Node, marked, read
 from muon_imbalance.plan.entries import SCALES, Entry, anew, apart, check_like, check_origins, resolved
-from muon_imbalance.plan.trees import at, below, dropped, map_of, overlaid, replaced
-from muon_imbalance.plan.yaml_files import Node, marked, read
+from muon_imbalance.plan.trees import below, dropped, map_of, overlaid, replaced
 
 KINDS = ("datasets", "experiments", "figures", "card.experiments", "optimizers")
 KEPT_NULLS = ("data_dir",)
+
+
+def nearest(said: Mapping[str, str], path: str) -> str:
+    """What is said of a dotted path, or of the nearest one above it ("" without one)."""
+    while path not in said and "." in path:
+        path = path.rpartition(".")[0]
+    return said.get(path, "")
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,7 @@ class Places:
 
     def of(self, path: str) -> str:
         """``experiments/cifar.yaml, line 41``: of the setting, or of the nearest one above it ("" without one)."""
-        while path not in self.lines and "." in path:
-            path = path.rpartition(".")[0]
-        return self.lines.get(path, "")
+        return nearest(self.lines, path)
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,7 @@ class Loaded:
 
     def origin(self, path: str) -> str:
         """Origin of a setting, or of the nearest one above it ("" where nothing is said)."""
-        while path not in self.origins and "." in path:
-            path = path.rpartition(".")[0]
-        return self.origins.get(path, "")
+        return nearest(self.origins, path)
 
 
 def load(root: Path, overrides: Mapping[str, Any] | None = None, files: Sequence[Path] = ()) -> Loaded:
@@ -80,7 +83,7 @@ def load(root: Path, overrides: Mapping[str, Any] | None = None, files: Sequence
         settled = {name: one.at(scale) for name, one in whole.items() if one.exists(scale)}
         for name, one in whole.items():
             origins |= one.origins_at(scale, f"{kind}.{name}")
-        tree = overlaid(tree, at(kind, Node(settled, "config.yaml")))
+        tree = replaced(tree, kind, Node(settled, "config.yaml"))
     for layer in layers:
         tree = _laid(tree, layer, scale, origins)
     return _loaded(_ordered(tree, scale), origins)

@@ -1,15 +1,12 @@
 """What figures and tables are drawn from, and what their files say of themselves."""
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from muon_imbalance.plan import claims, files, sources
 from muon_imbalance.plan.planning import Plan
-from muon_imbalance.reporting.notebooks import notebook_file as notebooks
 
-RUNNERS = ("output_dir", "title", "data_label", "scale")
-"""Parameters that the runner sets itself."""
 SHOWN = ("mixture", "model", "variants", "schedule")
 """What the closed forms of an experiment depend on."""
 
@@ -17,12 +14,6 @@ SHOWN = ("mixture", "model", "variants", "schedule")
 def notebook_file(plan: Plan, figure: str) -> str:
     """The committed notebook."""
     return f"notebooks/{files.stem(plan, figure)}.ipynb"
-
-
-def notebook_parameters(path: Path) -> dict[str, Any]:
-    """Parameters that a notebook takes from its figure, with their defaults."""
-    found = notebooks.parameters(notebooks.read(path), path)
-    return {key: default for key, default in found.items() if key not in RUNNERS}
 
 
 def runs(plan: Plan, figure: str) -> list[str]:
@@ -62,11 +53,6 @@ def given_parameters(plan: Plan, figure: str) -> dict[str, Any]:
     return given | described.parameters
 
 
-def parameters(plan: Plan, figure: str) -> str:
-    """The same as JSON."""
-    return json.dumps(given_parameters(plan, figure))
-
-
 def title(plan: Plan, figure: str) -> str:
     """Title of a figure; what stands in for the paper's data and weights is part of it."""
     places = ", ".join(f"{name} for {whose}" for name, whose in stand_ins(plan).get(figure, {}).items())
@@ -75,28 +61,23 @@ def title(plan: Plan, figure: str) -> str:
 
 def provenance(plan: Plan, figure: str) -> str:
     """What the figure's json file says of its origin, as JSON (volatile facts are read when it runs)."""
-    described = plan.figures[figure]
-    return json.dumps(
-        {
-            "title": title(plan, figure),
-            "scale": plan.scale,
-            "command": f"snakemake --cores all {figure}{plan.scale_option()}",
-            "experiments": described.experiments,
-            "seeds": {name: plan.training[name].seeds for name in described.experiments},
-            "claims": claims.of_figure(plan, figure),
-            "data": manifests(plan, figure),
-            "origins": origins(plan, figure),
-        }
-    )
+    command, described = f"snakemake --cores all {figure}{plan.scale_option()}", plan.figures[figure]
+    stated = claims.of_figure(plan, figure)
+    return origin(plan, title(plan, figure), command, described.experiments, stated, manifests(plan, figure),
+                  described.theory)  # fmt: skip
 
 
-def origins(plan: Plan, figure: str) -> dict[str, str]:
-    """Whether the settings behind a figure are the paper's, its sources', or chosen here, where that is said."""
-    described = plan.figures[figure]
-    shown = [*described.experiments, *described.theory]
-    behind = [*(f"experiments.{name}." for name in shown)]
-    behind += [f"datasets.{data}." for name in shown if (data := files.dataset_of(plan, name))]
-    return {place: origin for place, origin in plan.loaded.origins.items() if place.startswith(tuple(behind))}
+def origin(plan: Plan, title: str, command: str, shown: list[str], stated: list[str], data: list[str],
+           theory: Sequence[str] = ()) -> str:  # fmt: skip
+    """Origin of a figure or a report card as JSON: experiments that it shows, ids of claims, manifests of data sets, and
+    whether the settings behind it are the paper's, its sources', or chosen here, where that is said.
+    """
+    seeds = {name: plan.training[name].seeds for name in shown}
+    given = {"title": title, "scale": plan.scale, "command": command, "experiments": shown, "seeds": seeds}
+    behind = [f"experiments.{name}." for name in (*shown, *theory)]
+    behind += [f"datasets.{files.dataset_of(plan, name)}." for name in (*shown, *theory)]
+    origins = {place: word for place, word in plan.loaded.origins.items() if place.startswith(tuple(behind))}
+    return json.dumps(given | {"claims": stated, "data": data, "origins": origins})
 
 
 def stand_ins(plan: Plan) -> dict[str, dict[str, str]]:
@@ -106,14 +87,8 @@ def stand_ins(plan: Plan) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for figure, described in plan.figures.items():
         names = [files.dataset_of(plan, name) for name in (*described.experiments, *described.theory)]
-        waiting, seen = [*filter(None, names), *(described.datasets or ())], set()
-        while waiting:
-            name = waiting.pop(0)
-            if name in seen:
-                continue
-            seen.add(name)
+        for name in plan.lineage([*filter(None, names), *(described.datasets or ())]):
             entry = plan.datasets[name]
-            waiting += entry.made_from.values()
             if entry.stand_in_for:
                 found.setdefault(figure, {})[entry.called or name] = entry.stand_in_for
     return found

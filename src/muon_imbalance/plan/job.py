@@ -36,7 +36,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Length:
     """How long a model is trained: updates in all, updates per epoch (1 where the batch is everything), records."""
 
     steps: int
@@ -166,15 +166,15 @@ class Job:
         steps = {step for step in range(self.steps + 1) if step <= dense or step % every == 0}
         return sorted(steps | {self.steps})
 
-    def plan(self, samples: int = 0) -> Plan:
+    def length(self, samples: int = 0) -> Length:
         """Steps and records; with epochs they follow from the number of training samples."""
         if not self.epochs:
-            return Plan(self.steps, 1, self.recorded_steps())
+            return Length(self.steps, 1, self.recorded_steps())
         per_epoch = math.ceil(samples / self.batch)
         parts = self.record.get("within", 1)
         recorded = {epoch * per_epoch for epoch in range(0, self.epochs + 1, self.record["every"])}
         recorded |= {round(part * per_epoch / parts) for part in range(1, parts)} | {self.epochs * per_epoch}
-        return Plan(self.epochs * per_epoch, per_epoch, sorted(recorded))
+        return Length(self.epochs * per_epoch, per_epoch, sorted(recorded))
 
     @staticmethod
     def parse(text: str) -> "Job":

@@ -90,30 +90,15 @@ def tuned_option(plan: Plan, experiment: str, optimizer: str, shard: int | str) 
 
 
 def data_option(plan: Plan, experiment: str) -> str:
-    """The data set's folder as an option of the stage."""
-    name = plan.training[experiment].dataset
+    """Folder of an experiment's data set, or of its closed forms', as an option of the stage."""
+    name = files.dataset_of(plan, experiment)
     return f"--data {files.dataset(plan, name)}" if name else ""
-
-
-def selection_rule(plan: Plan, experiment: str) -> str:
-    """How a cell is selected, as JSON."""
-    return json.dumps(plan.written(experiment)["selection"])
-
-
-def grid_values(plan: Plan, experiment: str, optimizer: str) -> str:
-    """Grid of an optimizer on an experiment, as JSON."""
-    return json.dumps(grid_of(plan, experiment, optimizer))
 
 
 def class_settings(plan: Plan, optimizer: str) -> dict[str, Any]:
     """Where a torch class comes from, and what it takes."""
     entry = plan.config["optimizers"][optimizer]
     return {key: entry[key] for key in ("class", "path", "only_matrices") if key in entry}
-
-
-def class_option(plan: Plan, optimizer: str) -> str:
-    """The same as JSON."""
-    return json.dumps(class_settings(plan, optimizer))
 
 
 def class_check(plan: Plan, optimizer: str) -> list[str]:
@@ -123,16 +108,15 @@ def class_check(plan: Plan, optimizer: str) -> list[str]:
 
 def class_cases(plan: Plan, optimizer: str) -> str:
     """What a torch class is tried out with, as JSON: its arguments on every experiment that it is part of."""
-    cases = []
-    for name, one in plan.training.items():
-        if optimizer in one.sweep or name in plan.card.experiments:
-            cases.append(
-                {
-                    "experiment": name,
-                    "hyper": fixed_hyper(plan, name, optimizer),
-                    "grid": grid_of(plan, name, optimizer),
-                    "dtype": one.dtype,
-                    "vectors": rooms.has_vectors(plan.written(name)["model"]["name"]),
-                }
-            )
+    tried = [name for name, one in plan.training.items() if optimizer in one.sweep or name in plan.card.experiments]
+    cases = [
+        {
+            "experiment": name,
+            "hyper": fixed_hyper(plan, name, optimizer),
+            "grid": grid_of(plan, name, optimizer),
+            "dtype": plan.training[name].dtype,
+            "vectors": rooms.has_vectors(plan.written(name)["model"]["name"]),
+        }
+        for name in tried
+    ]
     return json.dumps(cases)

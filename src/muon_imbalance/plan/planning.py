@@ -7,27 +7,17 @@ Nothing here imports torch.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import checked
-from muon_imbalance.plan import sweeps
+from muon_imbalance.plan import records, sweeps
 from muon_imbalance.plan.experiments import check_task, experiment
 from muon_imbalance.plan.families import Loaded, load
-from muon_imbalance.plan.records import (
-    FIGURE,
-    Card,
-    CardExperiment,
-    Configuration,
-    Dataset,
-    Experiment,
-    Figure,
-    Optimizer,
-    Training,
-)
+from muon_imbalance.plan.records import Training
 
 
 @dataclass(frozen=True)
@@ -48,12 +38,12 @@ class Plan:
     root: Path
     config: dict[str, Any]
     loaded: Loaded
-    run: Configuration
-    datasets: dict[str, Dataset]
-    optimizers: dict[str, Optimizer]
-    experiments: dict[str, Experiment]
-    figures: dict[str, Figure]
-    card: Card
+    run: records.Configuration
+    datasets: dict[str, records.Dataset]
+    optimizers: dict[str, records.Optimizer]
+    experiments: dict[str, records.Experiment]
+    figures: dict[str, records.Figure]
+    card: records.Card
     claims: Sequence[Any] = ()
 
     @classmethod
@@ -90,24 +80,26 @@ class Plan:
     @classmethod
     def _typed(cls, root: Path, loaded: Any) -> "Plan":
         """Every entry as a record."""
-        known = Configuration.model_fields
+        known = records.Configuration.model_fields
         if unknown := next((key for key in loaded.config if key not in known), None):
             raise UserError(f"{unknown}: unknown key {unknown!r}; allowed: {', '.join(sorted(known))}")
         try:
-            run = checked(Configuration, without_nulls(loaded.config), "config")
+            run = checked(records.Configuration, loaded.config, "config")
         except UserError as error:
             raise UserError(str(error).removeprefix("config.")) from None
         for kind in ("datasets", "optimizers", "experiments", "figures"):
-            sweeps.check_names(getattr(run, kind), kind, *([FIGURE] if kind == "figures" else []))
+            sweeps.check_names(getattr(run, kind), kind, *([records.FIGURE] if kind == "figures" else []))
         optimizers = {name: sweeps.optimizer(name, entry) for name, entry in run.optimizers.items()}
-        figures = {name: checked(Figure, entry, f"figures.{name}") for name, entry in run.figures.items()}
+        figures = {name: checked(records.Figure, entry, f"figures.{name}") for name, entry in run.figures.items()}
         for name, entry in run.experiments.items():
             check_task(entry, f"experiments.{name}")
-        config = without_nulls(sweeps.joined(with_vetoes(loaded)))
-        datasets = {name: checked(Dataset, entry, f"datasets.{name}") for name, entry in run.datasets.items()}
-        card = checked(Card, run.card, "card")
+        config = sweeps.joined(loaded.config, loaded.left_out)
+        datasets = {name: checked(records.Dataset, entry, f"datasets.{name}") for name, entry in run.datasets.items()}
+        card = checked(records.Card, run.card, "card")
         sweeps.check_names(card.experiments, "card.experiments")
-        rows = {name: checked(CardExperiment, x, f"card.experiments.{name}") for name, x in card.experiments.items()}
+        rows = {
+            name: checked(records.CardExperiment, x, f"card.experiments.{name}") for name, x in card.experiments.items()
+        }
         return cls(
             root=root,
             config=config,
@@ -134,27 +126,16 @@ class Plan:
         """An experiment as written, with its joined sweep."""
         return self.config["experiments"][name]
 
+    def lineage(self, names: Iterable[str]) -> list[str]:
+        """Data sets and all that they are made from, the nearest first."""
+        found = list(dict.fromkeys(names))
+        for name in found:  # which grows
+            found += [one for one in dict.fromkeys(self.datasets[name].made_from.values()) if one not in found]
+        return found
+
     def scale_option(self) -> str:
         """What a command line needs for this scale."""
         return "" if self.scale == "laptop" else f" --config scale={self.scale}"
-
-
-def without_nulls(node: Any) -> Any:
-    """Maps without keys set to null (a file leaves something out that way)."""
-    if isinstance(node, Mapping):
-        return {key: without_nulls(value) for key, value in node.items() if value is not None}
-    return node
-
-
-def with_vetoes(loaded: Any) -> dict[str, Any]:
-    """The configuration without nulls, but for those in sweeps: an optimizer that is not to join."""
-    kept = without_nulls(loaded.config)
-    for path in loaded.left_out:
-        match path.split("."):
-            case ["experiments", name, "sweep", optimizer] if name in kept["experiments"]:
-                entry = kept["experiments"][name]
-                entry["sweep"] = (entry.get("sweep") or {}) | {optimizer: None}
-    return kept
 
 
 def placed(message: str, places: Any) -> str:

@@ -3,7 +3,7 @@
 import json
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.plan import files
+from muon_imbalance.plan import figures, files
 from muon_imbalance.plan.planning import Plan
 
 NOTEBOOK = "notebooks/card_optimizer.ipynb"
@@ -44,24 +44,14 @@ def manifests(plan: Plan) -> list[str]:
 
 def parameters(plan: Plan, optimizer: str) -> str:
     """Parameters of the card's notebook, as JSON, beside those that the runner sets itself."""
-    groups = {
-        name: {"label": row.label, "majority": row.majority, "minority": row.minority, "split": row.split}
-        for name, row in plan.card.experiments.items()
-    }
+    shown = ("label", "majority", "minority", "split")
+    groups = {name: {key: getattr(row, key) for key in shown} for name, row in plan.card.experiments.items()}
     given = {"runs": runs(plan, optimizer), "measured": measured(plan, optimizer)}
     return json.dumps({"optimizer": optimizer, **given, "groups": groups})
 
 
 def provenance(plan: Plan, optimizer: str) -> str:
     """What a card's json file says of its origin, as JSON."""
-    return json.dumps(
-        {
-            "title": f"Report card of {optimizer}: learning the tail",
-            "scale": plan.scale,
-            "command": f"make card OPTIMIZER={optimizer}" + ("" if plan.scale == "laptop" else f" SCALE={plan.scale}"),
-            "experiments": list(plan.card.experiments),
-            "seeds": {name: plan.training[name].seeds for name in plan.card.experiments},
-            "claims": [],
-            "data": manifests(plan),
-        }
-    )
+    command = f"make card OPTIMIZER={optimizer}" + ("" if plan.scale == "laptop" else f" SCALE={plan.scale}")
+    title = f"Report card of {optimizer}: learning the tail"
+    return figures.origin(plan, title, command, list(plan.card.experiments), [], manifests(plan))

@@ -52,7 +52,7 @@ def training(plan: Plan, experiment: str, optimizer: str) -> list[str]:
         found |= {*_named(rooms.MODELS, written["model"]["name"])}
         found |= {*_named(rooms.BUILDERS, plan.datasets[written["dataset"]].builder)}
     if plan.optimizers[optimizer].torch_class:
-        return relative(plan, found | {*_closure(CLASS)}) + of_class(plan, optimizer)
+        return relative(plan, found | {*_closure(CLASS)}) + of_class(plan, optimizer)[0]
     return relative(plan, found | {*_closure(*registry.modules(plan.optimizers[optimizer].rule))})
 
 
@@ -61,19 +61,12 @@ def measuring(plan: Plan, experiment: str, optimizer: str) -> list[str]:
     return training(plan, experiment, optimizer) + stage(plan, "measure")
 
 
-def of_class(plan: Plan, optimizer: str) -> list[str]:
-    """Files of a torch class (its package, if it is the user's own; the named module, if it is installed)."""
-    return [str(path) for path in _origin(plan, optimizer)[0]]
-
-
-def class_version(plan: Plan, optimizer: str) -> str:
-    """Version of the installed package that a torch class is from."""
-    return _origin(plan, optimizer)[1]
-
-
-def _origin(plan: Plan, optimizer: str) -> tuple[list[Path], str]:
+def of_class(plan: Plan, optimizer: str) -> tuple[list[str], str]:
+    """Files of a torch class (its package, if it is the user's own; the named module, if it is installed), and the
+    version of an installed package."""
     described = plan.optimizers[optimizer]
-    return user_code.origin(described.torch_class, described.path)
+    paths, version = user_code.origin(described.torch_class, described.path)
+    return [str(path) for path in paths], version
 
 
 def building(plan: Plan, name: str) -> list[str]:

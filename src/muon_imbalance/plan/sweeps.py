@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -116,10 +116,10 @@ def headline(config: dict) -> list[str]:
     ]
 
 
-def joined(config: dict) -> dict:
+def joined(config: dict, left_out: Collection[str] = ()) -> dict:
     """The configuration with every optimizer that has a default grid in the sweeps of its experiments.
 
-    What an experiment says itself stands: a grid of its own, or null for none.
+    What an experiment says itself stands: a grid of its own, or null for none (its place is in ``left_out`` then).
 
     Raises:
         UserError: an optimizer names an experiment that does not exist or that it cannot join.
@@ -137,7 +137,7 @@ def joined(config: dict) -> dict:
                     f"allowed: {', '.join(sorted(allowed))}"
                 )
             sweep = experiments[chosen].get("sweep") or {}
-            if name not in sweep:
+            if name not in sweep and f"experiments.{chosen}.sweep.{name}" not in left_out:
                 experiments[chosen] = experiments[chosen] | {"sweep": sweep | {name: grid}}
     return config | {"experiments": {name: _frozen(name, experiments) for name in experiments}}
 
@@ -157,7 +157,7 @@ def _frozen(name: str, experiments: dict) -> dict:
     known(tuner, free, f"{where}.frozen_from")
     if "sweep" in experiment or "selection" in experiment:
         raise UserError(f"{where}: it takes the selection of {tuner}; allowed: optimizers, but no sweep or selection")
-    there = {key: grid for key, grid in experiments[tuner]["sweep"].items() if grid}
+    there = experiments[tuner]["sweep"]
     if not isinstance(part := experiment.get("optimizers"), list) or not part:
         raise UserError(f"{where}.optimizers = {part!r}; allowed: a list of {', '.join(sorted(there))}")
     for one in part:

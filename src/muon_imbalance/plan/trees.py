@@ -1,7 +1,7 @@
 """Trees of settings: maps laid over maps, and nodes at dotted paths."""
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.plan.yaml_files import Node
+from muon_imbalance.common.yaml_files import Node
 
 
 def overlaid(base: Node | None, over: Node) -> Node:
@@ -48,15 +48,8 @@ def there(entry: Node, path: str) -> bool:
     return found is not None and found.value is not None
 
 
-def at(path: str, node: Node) -> Node:
-    """A tree that holds ``node`` at a dotted path."""
-    for part in reversed(path.split(".")):
-        node = Node({part: node}, node.file)
-    return node
-
-
 def replaced(tree: Node, path: str, node: Node) -> Node:
-    """A tree with another node at a dotted path that it has."""
+    """A tree with a node put at a dotted path."""
     first, _, rest = path.partition(".")
-    inner = replaced(tree.value[first], rest, node) if rest else node
+    inner = replaced(tree.value.get(first, Node({}, tree.file)), rest, node) if rest else node
     return Node(tree.value | {first: inner}, tree.file, tree.line)

@@ -1,6 +1,5 @@
 """Tidy tables as pandas frames, and the curves in them; :mod:`muon_imbalance.runs.tables` has their form."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pyarrow
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import tables
-from muon_imbalance.runs.tables import COLUMNS, THEORY_COLUMNS
+from muon_imbalance.runs.columns import COLUMNS, THEORY_COLUMNS, variants
 
 __all__ = ["COLUMNS", "THEORY_COLUMNS", "curves", "read", "variants", "write"]
 
@@ -37,12 +36,6 @@ def read(paths: Iterable[Path], columns: dict[str, str] = COLUMNS, **filters) ->
     if not frames:
         raise UserError("no table to read: the list of files is empty")
     return pd.concat(frames, ignore_index=True)
-
-
-def variants(frame: pd.DataFrame) -> pd.Series:
-    """Variant of the experiment that each row belongs to (a key of its column ``hyper``), "" without."""
-    names = {text: json.loads(text).get("variant", "") for text in frame["hyper"].unique()}
-    return frame["hyper"].map(names)
 
 
 def curves(

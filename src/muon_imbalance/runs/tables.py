@@ -13,31 +13,9 @@ import pyarrow.parquet as parquet
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.files import replacing
+from muon_imbalance.runs.columns import ALLOWED, COLUMNS, INTEGER, REAL, TEXT, THEORY_COLUMNS, TRUTH
 
-TEXT, INTEGER, REAL, TRUTH = "text", "integer", "real", "truth value"
-
-COLUMNS = {
-    "experiment": TEXT,
-    "optimizer": TEXT,
-    "phase": TEXT,
-    "run": INTEGER,
-    "seed": INTEGER,
-    "lr": TEXT,
-    "momentum": TEXT,
-    "hyper": TEXT,
-    "epoch": REAL,
-    "step": INTEGER,
-    "split": TEXT,
-    "group": TEXT,
-    "metric": TEXT,
-    "value": REAL,
-    "diverged": TRUTH,
-}
-THEORY_COLUMNS = {"curve": TEXT, "t": REAL, "step": INTEGER, "group": TEXT, "metric": TEXT, "value": REAL}
-ALLOWED = {
-    "phase": ("grid", "final"),
-    "split": ("train", "validation", "test", "population"),
-}
+__all__ = ["ALLOWED", "COLUMNS", "THEORY_COLUMNS", "check", "read", "write"]
 
 _TYPES = {
     TEXT: lambda kind: pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind),

@@ -170,7 +170,7 @@ def run_job(
     progress = Progress(job.label, len(groups) * job.steps)
     for number, stack in enumerate(groups):
         task = make_task(job, stack, data)
-        plan = job.plan(task.samples)
+        plan = job.length(task.samples)
         progress.total = len(groups) * plan.steps
         optimizer = make_optimizer(job, stack, plan.steps)
         every = plan.per_epoch if job.checkpoint_epochs else 0

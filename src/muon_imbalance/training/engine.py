@@ -10,7 +10,7 @@ from torch import Tensor
 
 from muon_imbalance.common.progress import Progress
 from muon_imbalance.optimizers.base.protocol import Optimizer
-from muon_imbalance.plan.job import Plan
+from muon_imbalance.plan.job import Length
 from muon_imbalance.training.checkpoints import Checkpoints
 from muon_imbalance.training.task import Key, Task, Tensors
 
@@ -56,7 +56,7 @@ def finite(loss: Tensor, grads: Tensors) -> Tensor:
     return torch.isfinite(sum((grad.flatten(1).sum(1) for grad in grads.values()), loss))
 
 
-def train(task: Task, optimizer: Optimizer, plan: Plan, saves: Saves, progress: Progress) -> History:
+def train(task: Task, optimizer: Optimizer, plan: Length, saves: Saves, progress: Progress) -> History:
     """Train one stack as planned, from its last checkpoint if there is one.
 
     A model whose loss or gradient stops being finite is frozen: its gradient is set to zero from then on (the other

@@ -73,7 +73,7 @@ class Minibatch(Task):
         (self.seed,) = seeds
         super().__init__(settings, job, seeds, data)
         self.clip, self.autocast = job.clip, getattr(torch, job.autocast) if job.autocast else None
-        plan = job.plan(self.samples)
+        plan = job.length(self.samples)
         self.steps, self.per_epoch = plan.steps, plan.per_epoch
         with seeded(self.device, *self.names, "init", self.seed):
             module = self.make()

@@ -66,11 +66,12 @@ def read(path: str | Path) -> dict[str, Any]:
         UserError: unreadable, not an :class:`Audit`, or an id used twice; the message names file, line and entry.
     """
     path = Path(path)
-    content, lines = yaml_files.read(path)
-    if isinstance(content, dict) and isinstance(content.get("entries"), list):
+    root = yaml_files.read(path)
+    content = root.plain()
+    if isinstance(content.get("entries"), list):
         for number, entry in enumerate(content["entries"]):
             name = entry.get("id", f"number {number + 1}") if isinstance(entry, dict) else f"number {number + 1}"
-            checked(Entry, entry, f"{path}, line {yaml_files.line(lines, ('entries', number))}, entry {name}")
+            checked(Entry, entry, f"{root.nearest('entries', number).place}, entry {name}")
     found = checked(Audit, content, str(path)).model_dump()
     ids = [entry["id"] for entry in found["entries"]]
     if repeated := sorted({name for name in ids if ids.count(name) > 1}):

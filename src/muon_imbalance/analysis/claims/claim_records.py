@@ -52,11 +52,11 @@ def _needs(check: Any) -> list:
 
 def _read(path: Path) -> Iterator[tuple[Claim, str]]:
     """Claims of a file, each with its place (file and line)."""
-    content, lines = yaml_files.read(path)
-    if not isinstance(content, list) or not content:
+    root = yaml_files.read(path, top=list)
+    if not root.value:
         raise UserError(f"{path}: allowed: a list of experiments, each with the keys experiment and claims")
-    for number, block in enumerate(content):
-        where = f"{path}, line {yaml_files.line(lines, (number,))}"
+    for number, block in enumerate(root.plain()):
+        where = root.value[number].place
         if not isinstance(block, dict):
             raise UserError(f"{where}: {block!r} is no experiment; allowed: a map of experiment, claims")
         if unknown := sorted(set(block) - {"experiment", "claims", *SHARED}):
@@ -64,11 +64,11 @@ def _read(path: Path) -> Iterator[tuple[Claim, str]]:
         shared = {key: value for key, value in block.items() if key in SHARED}
         family = checked(Family, {key: block[key] for key in ("experiment", "claims") if key in block}, where)
         for position, raw in enumerate(family.claims):
-            place: yaml_files.Place = (number, "claims", position)
+            place = (number, "claims", position)
             called = f"claim {raw.get('id', f'number {position + 1}')}"
             if "experiment" in raw:
-                at = yaml_files.line(lines, (*place, "experiment"))
-                raise UserError(f"{path}, line {at}, {called}: the experiment stands above the list of claims")
+                at = root.nearest(*place, "experiment").place
+                raise UserError(f"{at}, {called}: the experiment stands above the list of claims")
             checks, origins = _expanded(raw.get("checks", shared.get("checks")))
             try:
                 claim = Claim.model_validate(shared | raw | {"checks": checks, "experiment": family.experiment})
@@ -78,10 +78,10 @@ def _read(path: Path) -> Iterator[tuple[Claim, str]]:
                 if len(loc) > 1 and loc[0] == "checks":
                     loc = ("checks", origins[loc[1]], *loc[2:])
                 inside = loc and loc[0] not in raw and loc[0] in shared
-                at = yaml_files.line(lines, (number, *loc) if inside else (*place, *loc))
+                at = root.nearest(*((number, *loc) if inside else (*place, *loc))).place
                 said = re.sub(r"^[.: ]+", "", explain(error, Claim, ""))
-                raise UserError(f"{path}, line {at}, {called}: {said}") from None
-            yield claim, f"{path}, line {yaml_files.line(lines, place)}"
+                raise UserError(f"{at}, {called}: {said}") from None
+            yield claim, root.nearest(*place).place
 
 
 def read_all(folder: Path, own: Mapping[str, Sequence[str]] | None = None) -> list[Claim]:

@@ -17,7 +17,7 @@ from muon_imbalance.analysis.statistics import epochwise, reductions
 from muon_imbalance.analysis.statistics.evidence import Curve, Recorded, Run, Series
 from muon_imbalance.analysis.statistics.protocol import NoValue, fraction
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.runs.tables import ALLOWED
+from muon_imbalance.runs.columns import ALLOWED
 
 SPLITS = ALLOWED["split"]
 FORM = "<metric> of <group> on <split>"

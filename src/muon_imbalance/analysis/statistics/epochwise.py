@@ -5,12 +5,18 @@ any epoch from 1 to e; ties go to the smaller learning rate. Reported are its te
 a grid must have been trained with every seed.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.analysis.statistics.grids import CELL
 from muon_imbalance.common.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def trained(frame: pd.DataFrame, optimizer: str) -> pd.DataFrame:
@@ -44,6 +50,8 @@ def selected(frame: pd.DataFrame, optimizer: str) -> pd.DataFrame:
     Raises:
         UserError: no accuracies of that optimizer, or all its configurations diverged in the first epoch.
     """
+    import pandas as pd
+
     rows = trained(frame, optimizer)
     if rows.empty:
         raise UserError(f"no accuracies of {optimizer}; there are {sorted(frame['optimizer'].unique())}")
@@ -62,6 +70,8 @@ def selected(frame: pd.DataFrame, optimizer: str) -> pd.DataFrame:
 
 def accuracies(frame: pd.DataFrame, optimizer: str, group: str, split: str = "test") -> pd.DataFrame:
     """Accuracy at epoch e of what is selected for e: a row for each e, a column for each seed."""
+    import pandas as pd
+
     table, choice = by_cell(trained(frame, optimizer), split, group), selected(frame, optimizer)
     return pd.DataFrame({e: table.loc[e, tuple(row[CELL])] for e, row in choice.iterrows()}).T.rename_axis("epoch")
 
@@ -76,6 +86,8 @@ def cached(experiment: Experiment, optimizer: str, group: str) -> pd.DataFrame:
 
 def summary(frame: pd.DataFrame, groups: tuple[str, ...] = ("balanced", "worst")) -> pd.DataFrame:
     """For every optimizer, e and group: ``optimizer, epoch, group, mean, sd, n``, and the choice ``lr, momentum``."""
+    import pandas as pd
+
     parts = []
     for name in frame["optimizer"].unique():
         choice = selected(frame, name)

@@ -8,16 +8,19 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from muon_imbalance.analysis.statistics import grids
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import checked
-from muon_imbalance.runs import frames
+from muon_imbalance.runs import columns
 from muon_imbalance.theory.moments import Mixture, Moments, population_moments
 from muon_imbalance.theory.options import MixtureSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Series = tuple[np.ndarray, np.ndarray]  # steps [T], values [T] (or [T, k] for components)
 
@@ -131,9 +134,9 @@ class Experiment:
     """
 
     name: str
-    frame: pd.DataFrame | None = None
+    frame: "pd.DataFrame | None" = None
     settings: dict | None = None
-    theory: pd.DataFrame | None = None
+    theory: "pd.DataFrame | None" = None
     cut: dict[int, float] | None = None
     cache: dict = field(default_factory=dict, repr=False)
 
@@ -142,14 +145,14 @@ class Experiment:
         if optimizer not in self.cache:
             frame, (name, _, variant) = self.table, optimizer.partition(".")
             chosen = frame[(frame["optimizer"] == name) & (frame["phase"] == "final")]
-            chosen = chosen[frames.variants(chosen) == variant]
+            chosen = chosen[columns.variants(chosen) == variant]
             if chosen.empty:
                 raise Missing(f"no runs of {optimizer} on {self.name}")
             diverged = sorted(map(int, chosen.loc[chosen["diverged"], "seed"].unique()))
             self.cache[optimizer] = self._index(optimizer, chosen[~chosen["seed"].isin(diverged)]), diverged
         return self.cache[optimizer]
 
-    def _index(self, optimizer: str, rows: pd.DataFrame) -> dict[int, Run]:
+    def _index(self, optimizer: str, rows: "pd.DataFrame") -> dict[int, Run]:
         if rows.duplicated(["seed", "step", "split", "group", "metric"]).any():
             raise UserError(f"{self.name}: {optimizer} has several final runs of one seed; there must be one")
         found = {
@@ -195,7 +198,7 @@ class Experiment:
         return replace(self, cut=cut)
 
     @property
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Its runs table, or :class:`Missing`."""
         if self.frame is None:
             raise Missing(f"experiment {self.name} was not run")
@@ -209,7 +212,7 @@ class Experiment:
         return self.settings
 
     @property
-    def closed_forms(self) -> pd.DataFrame:
+    def closed_forms(self) -> "pd.DataFrame":
         """Its table of closed forms, or :class:`Missing`."""
         if self.theory is None:
             raise Missing(f"no theory table of {self.name}")

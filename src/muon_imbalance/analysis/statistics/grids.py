@@ -4,13 +4,18 @@ A cell's worth is the gated area (see ``statistics.gated_area``): mean minority 
 the split that selects, counted only while the majority's accuracy is at least 90 %.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from muon_imbalance.analysis.statistics import reductions
-from muon_imbalance.runs import frames
+from muon_imbalance.runs import columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RISE = 0.1
 """An area that grows by more than this share towards the edge of a grid is still rising there."""
@@ -51,6 +56,8 @@ def areas(grid: pd.DataFrame, split: str) -> pd.Series:
 
     Empty without accuracies of a majority and a minority; NaN for a cell with a run that diverged.
     """
+    import pandas as pd
+
     chosen = grid[(grid["metric"] == "accuracy") & (grid["split"] == split)]
     chosen = chosen[chosen["group"].isin(["majority", "minority"])]
     if chosen["group"].nunique() < 2:
@@ -77,7 +84,7 @@ def cells(frame: pd.DataFrame, name: str, split: str) -> tuple[tuple[str, str, s
     """
     optimizer, _, variant = name.partition(".")
     own = frame[frame["optimizer"] == optimizer]
-    own = own[frames.variants(own) == variant] if len(own) else own
+    own = own[columns.variants(own) == variant] if len(own) else own
     grid, final = (own[own["phase"] == phase] for phase in ("grid", "final"))
     if grid.empty or final.empty:
         return None

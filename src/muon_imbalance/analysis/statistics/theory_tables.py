@@ -3,22 +3,24 @@
 Each looks at many mixtures, times or samples and returns the worst value, with their number as ``count``.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 
 from muon_imbalance.analysis.statistics.evidence import Experiment, Missing
 from muon_imbalance.analysis.statistics.protocol import Measured, Number, statistic
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.theory import bounds
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NEEDED = ("k >= 3 mu", "p_m <= 1/(5 SNR + 6 k)")
 STATED = ("mu >= 1", *NEEDED)
 """Conditions of Theorems 1 and 2 in their simplified form; the first one is not needed for the proofs."""
 
 
-def _table(experiment: Experiment) -> pd.DataFrame:
+def _table(experiment: Experiment) -> "pd.DataFrame":
     """The experiment's theory table, one row per mixture, columns (metric, group)."""
     if "wide" not in experiment.cache:
         wide = experiment.closed_forms.pivot(index="step", columns=["metric", "group"], values="value")
@@ -26,7 +28,7 @@ def _table(experiment: Experiment) -> pd.DataFrame:
     return experiment.cache["wide"]
 
 
-def _rows(experiment: Experiment, curve: str, metric: str, group: str) -> pd.DataFrame:
+def _rows(experiment: Experiment, curve: str, metric: str, group: str) -> "pd.DataFrame":
     """Rows of one curve; a curve that the table does not hold is a :class:`UserError`."""
     table = experiment.closed_forms
     found = table[(table["curve"] == curve) & (table["metric"] == metric) & (table["group"] == group)]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.plan.yaml_files import parse, read
+from muon_imbalance.common.yaml_files import parse, read
 
 LAUGHS = "b0: &b0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 10)}]\n" for n in range(1, 9)
