@@ -69,8 +69,8 @@ def provenance(plan: Plan, figure: str) -> str:
 
 def origin(plan: Plan, title: str, command: str, shown: list[str], stated: list[str], data: list[str],
            theory: Sequence[str] = ()) -> str:  # fmt: skip
-    """Origin of a figure or a report card as JSON: experiments that it shows, ids of claims, manifests of data sets, and
-    whether the settings behind it are the paper's, its sources', or chosen here, where that is said.
+    """Origin of a figure or a report card as JSON: experiments that it shows, ids of claims, manifests of data sets,
+    and whether the settings behind it are the paper's, its sources', or chosen here, where that is said.
     """
     seeds = {name: plan.training[name].seeds for name in shown}
     given = {"title": title, "scale": plan.scale, "command": command, "experiments": shown, "seeds": seeds}
