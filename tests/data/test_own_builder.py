@@ -53,7 +53,7 @@ def test_training_reads_it(entry):
     dataset = Dataset(name="moons", **entry)
     loader = Loader(Path("out"), dataset, (0, 1), [0, 2, 0], torch.float64, torch.device("cpu"))
     split = loader.split("train")
-    assert loader.classes == 2 and split.groups == ("upper", "lower")
+    assert loader.classes == 2 and split.groups.names == ("upper", "lower")
     (block,) = split.blocks
     assert block.inputs.shape == (3, 1000, 2) and torch.equal(block.inputs[0], block.inputs[2])
     assert (block.groups == 1).sum(1).tolist() == [20, 20, 20]

@@ -77,7 +77,10 @@ def test_every_requirement_is_pinned_in_the_lock():
 def imported() -> set[str]:
     """Top-level packages that code, rules, scripts and notebooks import, installed ones found by their name too."""
     texts = [
-        path.read_text() for folder in ("src", "workflow", "scripts") for path in (ROOT / folder).rglob("*.[ps][ym]*")
+        path.read_text()
+        for folder in ("src", "workflow", "scripts")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".smk")
     ]
     texts += [(ROOT / "workflow/Snakefile").read_text()]
     for path in (ROOT / "notebooks").glob("*.ipynb"):

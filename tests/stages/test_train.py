@@ -176,7 +176,7 @@ def test_a_variant_is_what_it_would_be_as_an_experiment_of_its_own(tmp_path):
 
 
 def test_an_unknown_task_is_refused():
-    with pytest.raises(UserError, match="task 'regression' is unknown; allowed: bilinear, classification"):
+    with pytest.raises(UserError, match="task 'regression' is unknown; allowed: bilinear, decoding"):
         train.sources(linear_job(task="regression"))
 
 

@@ -105,8 +105,8 @@ def test_task_measures_both(job, tmp_path):
     found = task.evaluate(params)
     assert {group for split, group, metric in found if metric == "decoded"} == {"a", "b", "c", "d", "balanced", "worst"}
     decoded = [found["test", group, "decoded"].item() for group in "abcd"]
-    assert found["test", "worst", "decoded"].item() == min(decoded) > 0.5
-    assert found["test", "balanced", "decoded"].item() == pytest.approx(np.mean(decoded))
+    assert found["test", "worst", "decoded"].item() == min(decoded)
+    assert found["test", "balanced", "decoded"].item() == pytest.approx(np.mean(decoded)) and np.mean(decoded) > 0.6
     assert found == task.evaluate(params) and not task.seen
     module, split = task.module.eval(), task.splits["test"]
     with torch.no_grad():
