@@ -149,9 +149,9 @@ MISTAKES = {
         "statistic time_to.level: 'half' is not a number; allowed: a number or a fraction such as 1/3",
     ),
     "NaN in an option": (
-        measure(statistic="time_to", of="loss on train", level=float("nan")),
+        measure(statistic="time_to", of="loss on train", level="nan"),
         "label: ",
-        "nan is not a number; allowed: a number or a fraction",
+        "'nan' is not a number; allowed: a number or a fraction",
     ),
     "no optimizer": (
         check(needed="> 0"),
