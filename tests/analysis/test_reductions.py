@@ -72,6 +72,7 @@ STEPS = np.array([0, 1, 2, 4, 10])
 def test_gated_area_counts_open_steps_after_zero_by_their_length():
     values, gate = np.array([0.9, 0.5, 0.5, 0.25, 1.0]), np.array([1.0, 1.0, 0.0, 1.0, 1.0])
     assert reductions.gated_area(STEPS, values, gate, 0.9) == pytest.approx((0.5 * 1 + 0 + 0.25 * 2 + 1 * 6) / 10)
+    assert reductions.gated_area(STEPS, values, gate, 0.9, until=0.4) == pytest.approx((0.5 + 0.5) / 4)
 
 
 def test_gated_area_of_a_collapsed_model_is_nothing():

@@ -32,13 +32,13 @@ def mean(steps: Array, values: Array, inside: Array, counted: Array | None = Non
     return float(np.average(values[inside], weights=_widths(steps)[inside]))
 
 
-def gated_area(steps: Array, values: Array, gate: Array, level: float) -> float:
-    """Area under ``values`` where ``gate >= level`` after step 0, divided by the horizon.
+def gated_area(steps: Array, values: Array, gate: Array, level: float, until: float = 1.0) -> float:
+    """Area under ``values`` where ``gate >= level`` in ``0 < t <= until * horizon``, divided by that length.
 
     The gate is the majority's accuracy and the level absolute: a model that predicts one class for
     everything is right on half of the minority, and it would pass a gate relative to its own best.
     """
-    return mean(steps, values, window(steps, steps[-1]), gate >= level - ROUNDING)
+    return mean(steps, values, window(steps, until * steps[-1]), gate >= level - ROUNDING)
 
 
 def first_reach(steps: Array, values: Array, level: float, open_: Array | None = None) -> tuple[int, bool]:
