@@ -44,7 +44,7 @@ rule card:
     params:
         parameters=lambda wildcards: report_card.parameters(plan, wildcards.optimizer),
         provenance=lambda wildcards: report_card.provenance(plan, wildcards.optimizer),
-        folder=f"{RESULTS}/cards/{{optimizer}}",
+        folder=lambda wildcards, output: str(Path(output.files[0]).parent),
     message:
         "Drawing the report card of {wildcards.optimizer}"
     shell:

@@ -24,7 +24,7 @@ for figure in plan.figures:
             id=figure,
             parameters=json.dumps(figures.given_parameters(plan, figure)),
             provenance=figures.provenance(plan, figure),
-            figures=plan.run.figures_dir,
+            figures=lambda wildcards, output: str(Path(output.files[0]).parent),
         message:
             f"Rendering {figure}"
         shell:
