@@ -41,6 +41,15 @@ def test_the_record_is_complete_and_its_specification_closed(project, spec):
         checked(provenance.Spec, {key: value for key, value in spec.items() if key != "seeds"}, "provenance")
 
 
+def test_origins_of_settings_are_written_where_they_are_given(project, spec):
+    Path("n.ipynb").write_text('{"nbformat": 4, "metadata": {}, "cells": []}')
+    given = checked(provenance.Spec, spec | {"origins": {"batch": "paper"}}, "provenance")
+    record = provenance.sidecar("fig_01", "n.ipynb", given, [])
+    assert tuple(record) == (*provenance.KEYS, "origins") and record["origins"] == {"batch": "paper"}
+    with pytest.raises(UserError, match="origins.batch = 'guessed'; allowed: .*paper, source, chosen"):
+        checked(provenance.Spec, spec | {"origins": {"batch": "guessed"}}, "provenance")
+
+
 def test_stand_ins_are_named_in_the_title(project):
     manifest = json.loads(Path("manifest.json").read_text())
     Path("other.json").write_text(json.dumps(manifest | {"kind": "real-other", "label": "Sky groups"}))

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.files import read_json
@@ -28,6 +28,9 @@ _PACKAGES = (
 _ROOT = Path(__file__).resolve().parents[3]
 
 
+ORIGINS = ("paper", "source", "chosen")
+
+
 class Spec(Settings):
     """What a rule passes of a figure, table or card."""
 
@@ -38,6 +41,7 @@ class Spec(Settings):
     seeds: dict[str, Any] | list[int] = Field(description="seeds, or their number, by experiment")
     claims: list[str] = Field(description="ids of the claims it is about")
     data: list[str] = Field(description="manifests of its data sets")
+    origins: dict[str, Literal[ORIGINS]] = Field({}, description="whose its settings are, where that is said")
 
 
 def read_manifests(paths: Sequence[str | Path]) -> list[dict]:
@@ -141,4 +145,4 @@ def sidecar(identifier: str, notebook: str | Path, spec: Spec, data: Sequence[Ma
         "git_commit": git_commit(),
         "packages": packages(),
     }
-    return {key: found[key] for key in KEYS}
+    return {key: found[key] for key in KEYS} | ({"origins": spec.origins} if spec.origins else {})

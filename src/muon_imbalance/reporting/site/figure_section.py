@@ -69,6 +69,12 @@ def _words(value) -> str:
     return str(value)
 
 
+def _origins(origins: Mapping[str, str]) -> str:
+    """Settings by where their values come from: ``paper: batch, lr; chosen: steps``."""
+    by_origin = {kind: [name for name, origin in origins.items() if origin == kind] for kind in provenance.ORIGINS}
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in by_origin.items() if names)
+
+
 def figure(entry: Mapping, scale: str, output: Path, notebook_page: Path) -> dict:
     """All that the template needs to show one figure or table.
 
@@ -103,6 +109,7 @@ def figure(entry: Mapping, scale: str, output: Path, notebook_page: Path) -> dic
         "data_label": provenance.data_label(record["data"]),
         "experiments": _words(record["experiments"]),
         "seeds": _words(record["seeds"]),
+        "origins": _origins(record.get("origins", {})),
         "named_claims": record["claims"],
         "introduction": pages.introduction(pages.read_notebook(entry["executed"])),
         "links": [{"label": label, "href": pages.relative(path, output)} for label, path in links],
