@@ -71,9 +71,11 @@ def test_a_run_elsewhere_does_not_count(run, tmp_path):
 
 
 def test_a_stage_that_outlived_its_snakemake_counts(tmp_path):
-    (tmp_path / "muon_imbalance").mkdir()
-    (tmp_path / "muon_imbalance" / "__init__.py").touch()
-    (tmp_path / "muon_imbalance" / "train.py").write_text("open('started', 'w').close(); import time; time.sleep(60)")
+    stages = tmp_path / "muon_imbalance" / "stages"
+    stages.mkdir(parents=True)
+    (stages.parent / "__init__.py").touch()
+    (stages / "__init__.py").touch()
+    (stages / "train.py").write_text("open('started', 'w').close(); import time; time.sleep(60)")
     (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
     (tmp_path / ".snakemake" / "locks" / "0.output.lock").touch()
     process = subprocess.Popen([sys.executable, "-m", "muon_imbalance.stages.train"], cwd=tmp_path)
