@@ -115,9 +115,13 @@ def check_gram_of_short_side(gram):
 
 
 def check_tiny(iterations):
-    """Float32 matrices whose squares vanish or overflow, beside one of usual size."""
+    """Float32 matrices whose squares vanish or overflow, beside one of usual size.
+
+    At 1e-21 squares are subnormal numbers of few digits, or 0 where those are flushed to 0 (training does so); at 2e-18
+    only entries of the Gram matrix are, so that one of the two is wrong without rescaling in either mode.
+    """
     x = spectrum(40, 90, np.geomspace(1, 0.1, 40)).astype(np.float32)
-    stack = torch.stack([torch.from_numpy(x) * scale for scale in (1e-30, 1e-21, 1.0, 1e30)])
+    stack = torch.stack([torch.from_numpy(x) * scale for scale in (1e-30, 1e-21, 2e-18, 1.0, 1e30)])
     for got in iterations.newton_schulz(stack, eps=0.0):
         close(got, formulas.newton_schulz(x, 5), 1e-3, "scaled matrix")
 

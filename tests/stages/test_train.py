@@ -219,7 +219,7 @@ def network_job(folder):
     fractal100.build({"classes": 4, "train": 6, "test": 1}, {}, folder / "pool")
     step_imbalance.build(config, {"pool": folder / "pool"}, folder / "step")
     settings = {"dataset": {"name": "step", "builder": "step_imbalance", "config": config}, "evaluate": ["test"],
-                "model": {"name": "resnet", "width": 2, "blocks": [1]}, "metrics": []}  # fmt: skip
+                "model": {"name": "resnet", "width": 8, "blocks": [1]}, "metrics": []}  # fmt: skip
     described = job(
         task="minibatch_classification",
         settings=settings,

@@ -15,6 +15,7 @@ from muon_imbalance.common.progress import Progress
 from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.optimizers import registry
 from muon_imbalance.optimizers.base.in_place import InPlace
+from muon_imbalance.optimizers.base.protocol import Optimizer
 from muon_imbalance.optimizers.torch_bridge import torch_class
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages import train
@@ -221,7 +222,7 @@ def test_divergence_is_recorded_and_ends_the_run(tmp_path):
 
 
 def test_a_weight_lost_in_the_last_update_counts_as_divergence(tmp_path):
-    class Last:
+    class Last(Optimizer):
         def init(self, params):
             return {"count": torch.tensor(0)}
 
