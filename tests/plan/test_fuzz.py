@@ -13,6 +13,8 @@ from muon_imbalance.plan.planning import Plan
 
 from .configurations import ROOT
 
+pytestmark = pytest.mark.slow
+
 FREE_TEXT = {
     "title",
     "label",
