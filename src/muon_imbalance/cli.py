@@ -78,17 +78,18 @@ def show_claims(options: argparse.Namespace) -> None:
 
 
 def show_paths(options: argparse.Namespace) -> None:
+    from muon_imbalance.data.sources.fetch import default_cache
+
     root = repository()
     figures = load(root, {"scale": options.scale}).config.get("figures_dir", "figures")
     results = root / "results" / options.scale
-    cache = os.environ.get("MUON_IMBALANCE_CACHE") or Path.home() / ".cache" / "muon-imbalance"
     paths = {
         "report": results / "report" / "index.html",
         "figures": root / figures,
         "claims": results / "claims.json",
         "runs": results / "runs",
         "logs": root / "logs" / options.scale,
-        "cache": Path(cache),
+        "cache": default_cache(),
     }
     print(table([[name, "" if path.exists() else "(not yet)", str(path)] for name, path in paths.items()]))
 
