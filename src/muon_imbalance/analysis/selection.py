@@ -51,7 +51,7 @@ def _tokens(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     return frame.assign(**columns)
 
 
-def _score(rows: pd.DataFrame, rule: Mapping) -> float:
+def score(rows: pd.DataFrame, rule: Mapping) -> float:
     """Score of one cell; NaN if one of its runs diverged."""
     curve = rows.pivot(index="step", columns="seed", values="value").sort_index().mean(axis=1, skipna=False)
     if rows["diverged"].any() or not np.isfinite(curve.iloc[-1]):
@@ -69,7 +69,7 @@ def _edge(token: str, values: Sequence[str]) -> str | None:
     return {0: "lower", len(ordered) - 1: "upper"}.get(ordered.index(token))
 
 
-def _curve(frame: pd.DataFrame, rule: Mapping) -> pd.DataFrame:
+def curve(frame: pd.DataFrame, rule: Mapping) -> pd.DataFrame:
     """Grid rows of the curve that a rule reads."""
     rows = frame[frame["phase"] == "grid"]
     for key in ("metric", "split", "group"):
@@ -105,9 +105,9 @@ def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Se
     if "lr" not in grid_values:
         raise UserError(f"grid has the keys {', '.join(grid_values)}; 'lr' is missing")
     keys, second = list(grid_values), rule.get("ties")
-    rows = _curve(grid_frame, rule)
+    rows = curve(grid_frame, rule)
     cells = _cells(rows, keys)
-    tied = _cells(_curve(grid_frame, second), keys) if second else {}
+    tied = _cells(curve(grid_frame, second), keys) if second else {}
     records, seeds = [], {}
     for cell in itertools.product(*(list(map(str, grid_values[key])) for key in keys)):
         if cell not in cells:
@@ -118,9 +118,9 @@ def select(grid_frame: pd.DataFrame, rule: Mapping, grid_values: Mapping[str, Se
         if part.duplicated(["step", "seed"]).any():
             raise UserError(f"grid cell {dict(zip(keys, cell, strict=True))} holds several runs of one seed")
         seeds[cell] = sorted(map(int, part["seed"].unique()))
-        records.append({**dict(zip(keys, cell, strict=True)), "score": _score(part, rule)})
+        records.append({**dict(zip(keys, cell, strict=True)), "score": score(part, rule)})
         if second:
-            records[-1]["ties"] = _score(tied[cell], second | {"at": "end"})
+            records[-1]["ties"] = score(tied[cell], second | {"at": "end"})
     if len({tuple(value) for value in seeds.values()}) > 1:
         raise UserError(f"grid cells were trained with different seeds: {seeds}")
     table = pd.DataFrame(records).assign(diverged=lambda frame: frame["score"].isna())

@@ -26,6 +26,11 @@ COLUMNS = {
     "diverged": TRUTH,
 }
 THEORY_COLUMNS = {"curve": TEXT, "t": REAL, "step": INTEGER, "group": TEXT, "metric": TEXT, "value": REAL}
+UNITS = {
+    "accuracy": ("accuracy", "top5", "decoded", "exact_match", "ceiling_share"),
+    "nats": ("loss", "excess_loss", "logit_kl"),
+}
+"""Kind of quantity -> the metrics that are one; other metrics have no unit."""
 ALLOWED = {
     "phase": ("grid", "final"),
     "split": ("train", "validation", "test", "population"),
@@ -36,3 +41,8 @@ def variants(frame: "pd.DataFrame") -> "pd.Series":
     """Variant of the experiment that each row belongs to (a key of its column ``hyper``), "" without."""
     names = {text: json.loads(text).get("variant", "") for text in frame["hyper"].unique()}
     return frame["hyper"].map(names)
+
+
+def unit(metric: str) -> str:
+    """Kind of quantity of a metric, a key of ``UNITS``, or "" without one."""
+    return next((kind for kind, metrics in UNITS.items() if metric in metrics), "")

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from muon_imbalance.analysis.claims import claim_records, judging
@@ -37,6 +38,11 @@ def data_kind(experiment: str, manifests: dict[str, str | None], settings: dict[
         raise UserError(f"manifest {path} of {experiment} cannot be read: {error!r}") from None
 
 
+def joined(kinds: Iterable[str | None]) -> str | None:
+    """The kind of several experiments' data, or their kinds in order."""
+    return ", ".join(dict.fromkeys(filter(None, kinds))) or None
+
+
 def gather(name: str, tables: dict, settings: dict, theory: dict) -> Experiment:
     """An experiment's evidence from its files."""
     return Experiment(
@@ -56,7 +62,7 @@ def main() -> None:
     add("--experiments", default="{}", help="JSON: experiment -> its entry in the configuration")
     add("--manifests", default="{}", help="JSON: experiment -> manifest of its data set, or null without one")
     add("--own", default="{}", help="JSON: experiment -> optimizers of the user's own, judged beside the paper's")
-    add("--scale", required=True, help="smoke, laptop or paper")
+    add("--scale", required=True, help="smoke, laptop, reference or paper")
     add("--figures", help="JSON: list (or object keyed by id) of the figures of this run; default: all")
     add("--output", type=Path, required=True, help="records to write (JSON)")
     add("--strict", action="store_true", help="exit with status 1 if a statement of a paper (id C, L, T or P) fails")
@@ -67,16 +73,18 @@ def main() -> None:
     manifests = json_argument(arguments.manifests, "--manifests")
     figures = json_argument(arguments.figures, "--figures", (list, dict)) if arguments.figures else None
     stated = claim_records.read_all(arguments.claims, json_argument(arguments.own, "--own"))
-    evidence = {name: gather(name, tables, settings, theory) for name in dict.fromkeys(c.experiment for c in stated)}
+    names = dict.fromkeys(name for claim in stated for name in claim.experiments)
+    evidence = {name: gather(name, tables, settings, theory) for name in names}
+    kinds = {name: data_kind(name, manifests, settings) for name in names}
     records = [
-        judging.judge(c, evidence[c.experiment], arguments.scale, data_kind(c.experiment, manifests, settings), figures)
-        for c in stated
+        judging.judge(claim, evidence, arguments.scale, joined(kinds[name] for name in claim.experiments), figures)
+        for claim in stated
     ]
     write_json(arguments.output, records, ensure_ascii=False)
     for record in records:
         log.info(f"{record['id']:24} {record['verdict']:13} {record['note']}")
     log.info(", ".join(f"{verdict} {count}" for verdict, count in Counter(r["verdict"] for r in records).items()))
-    stated_by_the_paper = [r for r in records if r["id"].startswith(("C", "L", "T", "P")) and "@" not in r["id"]]
+    stated_by_the_paper = [record for record in records if record["kind"] == "paper" and not record["variant"]]
     failing = [r["id"] for r in stated_by_the_paper if r["verdict"] == FAILS]
     if arguments.strict and failing:
         print(f"claims that fail: {', '.join(failing)}", file=sys.stderr)

@@ -17,7 +17,8 @@ from muon_imbalance.common.settings import Field, Settings
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^([CALTP][0-9]+\.[0-9]+|A\.[a-z][a-z0-9]*)(\.[a-z0-9_]+)?$")]
 Text = Annotated[str, BeforeValidator(lambda value: " ".join(value.split()) if isinstance(value, str) else value)]
-Scale = Literal["smoke", "laptop", "paper"]
+Scale = Literal["smoke", "laptop", "reference", "paper"]
+Kind = Literal["paper", "control", "audit"]
 
 
 _RUNS = r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)?"  # an optimizer, or <optimizer>.<variant> where the experiment has variants
@@ -101,6 +102,10 @@ class Check(Settings):
         """Options of the statistic."""
         return self._options
 
+    def names(self) -> tuple[str, ...]:
+        """All optimizers that it compares."""
+        return (*self.needed.optimizers, *self.needed.others)
+
     def comparisons(self) -> list[tuple[str, ...]]:
         """The optimizers of each comparison: none, one, or one and the other it is compared with."""
         optimizers, _, others = self.needed[:3]
@@ -130,14 +135,19 @@ class Claim(Settings):
     figure: Figure = Field(description="The figure or table that shows it.")
     statement: Text = Field(min_length=10, description="The statement in our words, in checkable form.")
     paper_ref: str = Field(min_length=2, description="Where it is made: figure, section, proposition.")
+    kind: Kind = Field(
+        "paper",
+        description="paper: a statement of one of the papers (ids with C, L, T, P); control: ours, whether something "
+        "else explains a statement; audit: ours, a finding about the papers (confirmed, refuted or open).",
+    )
+    headline: bool = Field(False, description="Whether the report's first screen shows it.")
     scales: Annotated[list[Scale], Distinct] = Field(
         min_length=1, description="Where it may be judged; at any other scale: not-run."
     )
     min_seeds: int = Field(ge=1, description="Fewer usable repetitions make the verdict inconclusive.")
     evidence: Literal["interval", "every_seed"] = Field(
         "interval",
-        description="interval: that of the mean over seeds must clear the threshold (paired Student t below 10 seeds, "
-        "bootstrap above). every_seed: for computations without sampling noise; every repetition must satisfy it, and "
+        description="interval: that of the mean over seeds must clear the threshold (paired Student t). every_seed: for computations without sampling noise; every repetition must satisfy it, and "
         "the range over repetitions stands in place of the interval.",
     )
     treatment: Name = Field(
@@ -146,20 +156,48 @@ class Claim(Settings):
     variants: Annotated[list[Name], Distinct] = Field(
         [], description="Judged again, as <id>@<variant>, in place of the treatment."
     )
+    contrast: dict[Name, float] = Field(
+        {},
+        description="Weights of experiments (the claim's own among them): judged is the weighted sum of their "
+        "differences, seed by seed, for statements about a trend over them.",
+    )
     stop: Stop | None = Field(None, description="Where training ends for this claim.")
     checks: list[Check] = Field(min_length=1, description="Comparisons, all of which must hold.")
     tolerance_reason: Text = Field(
         min_length=10, description="Why levels, tolerances and thresholds are what they are."
     )
+    set_by: Literal["paper", "project"] = Field(
+        "paper", description="Whose levels, tolerances and thresholds they are."
+    )
+    set_when: Literal["before", "after"] = Field(
+        "before", description="Whether they were set before a result of theirs was seen, or after."
+    )
+    family: str = Field("", exclude=True, description="Stem of the file that it stands in; not given there.")
 
     @model_validator(mode="after")
     def _fits(self) -> "Claim":
         if self.evidence != "every_seed" and any(check.statistic.takes == "experiment" for check in self.checks):
             raise ValueError("a statistic of the experiment has no interval; set evidence: every_seed")
+        if self.contrast and self.experiment not in self.contrast:
+            raise ValueError(f"contrast: the experiment {self.experiment} itself is not among {', '.join(self.contrast)}")
+        if self.contrast and any(check.statistic.takes == "experiment" for check in self.checks):
+            raise ValueError("contrast: a statistic of the experiment has no seeds to be paired by")
+        if (self.kind == "paper") == self.id.startswith("A"):
+            raise ValueError(f"kind = {self.kind!r}; allowed: paper for ids with C, L, T, P; control, audit for A")
         named = {_base(name) for check in self.checks for name in (*check.needed.optimizers, *check.needed.others)}
         if self.variants and self.treatment not in named:
             raise ValueError(f"variants replace the treatment {self.treatment!r}, which no check names")
         return self
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """The experiments whose runs it is judged on."""
+        return tuple(self.contrast) or (self.experiment,)
+
+    @property
+    def variant(self) -> str:
+        """What stands in place of the treatment, "" in the statement itself."""
+        return self.id.partition("@")[2]
 
     def with_variant(self, variant: str, remark: str = "") -> "Claim":
         """The same claim with another optimizer in place of the treatment (in every variant of the experiment)."""
@@ -176,6 +214,7 @@ class Claim(Settings):
         checks = [swapped(check) for check in self.checks]
         remark = remark or f"(Judged with {variant} in place of {treatment}.)"
         changes = {"id": f"{self.id}@{variant}", "statement": f"{self.statement} {remark}", "checks": checks}
+        changes |= {"headline": False}
         return self.model_copy(update=changes)
 
     def compares(self) -> bool:

@@ -29,7 +29,7 @@ class Family(Settings):
     claims: list[dict[str, Any]] = Field(min_length=1, description="The statements, in the order of the report.")
 
 
-SHARED = tuple(key for key in Claim.model_fields if key not in ("id", "experiment", "statement", "checks"))
+SHARED = tuple(key for key in Claim.model_fields if key not in ("id", "experiment", "statement", "checks", "family"))
 """Keys of a claim that may stand beside ``experiment``, for all claims of the list."""
 
 
@@ -100,6 +100,7 @@ def read_all(folder: Path, own: Mapping[str, Sequence[str]] | None = None) -> li
     places: dict[str, str] = {}
     claims: list[Claim] = []
     for claim, place in (found for path in files for found in _read(path)):
+        claim = claim.model_copy(update={"family": Path(place.partition(":")[0]).stem})
         for one in claim.expanded((own or {}).get(claim.experiment, ())):
             if one.id in places:
                 raise UserError(f"{place}, claim {one.id}: the id is used already in {places[one.id]}")
@@ -115,7 +116,8 @@ def check_names(claims: Sequence[Claim], experiments: Collection[str], figures: 
         UserError: an experiment or figure is not; the message names the claim and what there is.
     """
     for claim in claims:
-        for noun, name, known in (("experiment", claim.experiment, experiments), ("figure", claim.figure, figures)):
+        named = [("experiment", name, experiments) for name in claim.experiments]
+        for noun, name, known in (*named, ("figure", claim.figure, figures)):
             if name not in known:
                 raise UserError(f"claim {claim.id}: {noun} {name!r} is unknown; allowed: {', '.join(sorted(known))}")
 
@@ -134,6 +136,7 @@ def schema() -> dict[str, Any]:
     several = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": properties["needed"]["pattern"]}}
     properties["needed"] = {"anyOf": [properties["needed"], several]}
     properties = claim["properties"]
+    properties.pop("family")
     experiment = properties.pop("experiment")
     claim["required"] = ["id", "statement", "checks"]
     defs["Claim"] = claim

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-HOLDS, FAILS, INCONCLUSIVE, NOT_RUN = "holds", "fails", "inconclusive", "not-run"
+HOLDS, FAILS, ABSENT, INCONCLUSIVE, NOT_RUN = "holds", "fails", "absent", "inconclusive", "not-run"
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,13 @@ class Comparator:
     upward: bool
     satisfied: Callable[[float, float], bool]
 
-    def verdict(self, low: float, high: float, threshold: float) -> str:
-        """``holds`` if all of ``[low, high]`` satisfies it, ``fails`` if none does, else ``inconclusive``."""
-        near, far = (low, high) if self.upward else (high, low)
-        if self.satisfied(near, threshold):
-            return HOLDS
-        return INCONCLUSIVE if self.satisfied(far, threshold) else FAILS
+    def clears(self, low: float, high: float, threshold: float) -> bool:
+        """Whether all of ``[low, high]`` satisfies it."""
+        return self.satisfied(low if self.upward else high, threshold)
+
+    def misses(self, low: float, high: float, threshold: float) -> bool:
+        """Whether all of ``[low, high]`` lies strictly on the other side; a tie is no miss."""
+        return high < threshold if self.upward else low > threshold
 
 
 COMPARATORS = {

@@ -1,39 +1,34 @@
 """Verdicts: every claim is evaluated on the runs at hand and becomes one record.
 
-``holds`` if the interval of each check clears its threshold, ``fails`` if one lies wholly on the wrong side,
-``inconclusive`` if neither (or with too few repetitions, or if a learning rate was selected on the edge of its grid
-and the gated area still rises there), ``not-run`` if something was not computed or the scale is not one the
-claim is written for. The worst check decides and is the one reported.
+``holds`` if the interval of every comparison clears its threshold. ``fails`` if one lies strictly on the other side,
+``absent`` if one lies within the smallest effect of interest around "no difference", both at a level corrected for the
+number of the claim's comparisons (Bonferroni). Else ``inconclusive``, with its reason. ``not-run`` if something was not
+computed or the scale is not one the claim is written for. The worst comparison decides and is the one reported.
 """
 
 import math
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from muon_imbalance.analysis.claims import intervals
+from muon_imbalance.analysis.claims import intervals, samples
 from muon_imbalance.analysis.claims.claim import Check, Claim
-from muon_imbalance.analysis.claims.comparators import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
-from muon_imbalance.analysis.statistics.curves import difference
-from muon_imbalance.analysis.statistics.evidence import Experiment, Missing, Run, Series, Unusable
-from muon_imbalance.analysis.statistics.protocol import Measured, NoValue
+from muon_imbalance.analysis.claims.comparators import ABSENT, FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
+from muon_imbalance.analysis.claims.effects import UNITS, Unit
+from muon_imbalance.analysis.claims.samples import Sample
+from muon_imbalance.analysis.claims.wording import sentence
+from muon_imbalance.analysis.statistics.evidence import Experiment, Missing
 from muon_imbalance.common.errors import UserError
 
-SEVERITY = (FAILS, NOT_RUN, INCONCLUSIVE, HOLDS)  # the first one present decides a conjunction
+SEVERITY = (FAILS, ABSENT, NOT_RUN, INCONCLUSIVE, HOLDS)  # the first one present decides a conjunction
+REASONS = ("at_floor", "too_few_seeds", "interval", "never_reached", "grid_edge", "horizon")
+"""Why a verdict is inconclusive.
 
-
-@dataclass
-class Sample:
-    """What one comparison measured: ``values [n]`` or ``[n, T]``, what censoring made of them, remarks."""
-
-    values: np.ndarray
-    at_least: bool = False  # some values are lower bounds of the truth
-    at_most: bool = False  # some are upper bounds
-    notes: list[str] = field(default_factory=list)
-    count: int | None = None  # what n is, where a value is itself the worst of many
-    origin: str = ""  # where such a value was found
+at_floor: both sides lie at 0 or at 1, where nothing can show; too_few_seeds: fewer usable repetitions than the claim
+asks for; interval: it reaches over the threshold; never_reached: a curve does not get to where it is read; grid_edge: a
+learning rate was selected on an edge of its grid beyond which it may be better still; horizon: training ends too early.
+"""
 
 
 @dataclass
@@ -49,6 +44,8 @@ class Outcome:
     high: float | None = None
     notes: list[str] = field(default_factory=list)
     origin: str = ""
+    reason: str | None = None
+    seeds_needed: int | None = None
 
     @property
     def clearance(self) -> float:
@@ -59,124 +56,127 @@ class Outcome:
         return abs(self.estimate - self.check.needed.threshold) / half if half > 0 else math.inf
 
 
-def number(value: float) -> str:
-    """Three significant digits, without an exponent for ordinary sizes."""
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+def unit_of(check: Check) -> Unit:
+    """Unit of a comparison's number."""
+    return UNITS["ratio" if check.needed.relation == "over" else check.statistic.unit(check.options)]
 
 
-def _measure(check: Check, runs: tuple[Run, ...], censored: Counter, notes: Counter) -> Measured | Series | None:
-    """One repetition's number, or ``(steps, differences)``; None (and a note) if it has no value."""
-    if len({run.horizon for run in runs}) > 1:
-        notes[f"{' and '.join(run.optimizer for run in runs)} end at different steps"] += 1
-        return None
-    subjects = [runs] if check.statistic.takes == "pair" else [(run,) for run in runs]
-    parts: list[Measured | Series] = []
-    for subject in subjects:
-        try:
-            part = check.statistic.function(*subject, **check.options)
-            if isinstance(part, Measured) and not math.isfinite(part.value):
-                raise NoValue("the value is not finite")
-        except Unusable as error:
-            notes[f"{' or '.join(run.optimizer for run in runs)}: {error}"] += 1
-            return None
-        except NoValue as error:
-            notes[f"{subject[0].optimizer}: {error}"] += 1
-            return None
-        parts.append(part)
-    for (run, *_), part in zip(subjects, parts, strict=True):
-        censored[run.optimizer] += isinstance(part, Measured) and part.censored
-    if len(parts) == 1:
-        return parts[0]
-    if not isinstance(parts[0], Measured):
-        return difference(*parts, f"{check.label}: {' and '.join(run.optimizer for run in runs)}")
-    first, second = (part.value for part in parts)
-    if check.needed.relation == "minus":
-        return Measured(first - second)
-    if not second > 0:
-        notes[f"{runs[0].optimizer}: the value of {runs[1].optimizer} is {second:g}"] += 1
-        return None
-    return Measured(first / second)
+def _smallest(check: Check) -> float | None:
+    """The smallest effect of interest, where the comparison asks for any difference; None for other thresholds."""
+    same = {"minus": 0.0, "over": 1.0}.get(check.needed.relation)
+    return unit_of(check).smallest if check.needed.threshold == same else None
 
 
-def _sample(check: Check, names: tuple[str, ...], experiment: Experiment) -> Sample:
-    """The check's statistic for ``names`` (one optimizer, or two whose difference counts), paired by seed."""
-    if check.statistic.takes == "experiment":
-        measured = check.statistic.function(experiment, **check.options)
-        return Sample(np.array([measured.value]), count=measured.count, origin=measured.note)
-    tables = [experiment.runs(name) for name in names]
-    notes = [
-        f"{name} diverged with seed {', '.join(map(str, seeds))} (left out)"
-        for name in names
-        if (seeds := experiment.diverged(name))
-    ]
-    seeds = sorted(set.intersection(*map(set, tables)))
-    if alone := sorted(
-        set.union(*map(set, tables)) - set(seeds) - {s for name in names for s in experiment.diverged(name)}
-    ):
-        notes.append(f"seed {', '.join(map(str, alone))} was not run with both (left out)")
-    censored, unusable = Counter(), Counter()
-    measured = [_measure(check, tuple(table[seed] for table in tables), censored, unusable) for seed in seeds]
-    measured = [value for value in measured if value is not None]
-    notes += [f"{text} ({count} of {len(seeds)} runs, left out)" for text, count in unusable.items()]
-    for name, count in censored.items():
-        if count:
-            notes.append(f"{name} did not get there in {count} of {len(seeds)} runs, which count with the horizon")
-    if measured and isinstance(measured[0], tuple):
-        steps = sorted(set.intersection(*(set(part[0].tolist()) for part in measured)))
-        values = np.array([part[1][np.isin(part[0], steps)] for part in measured])
-        values = values if values.size else np.empty(0)
-    else:
-        values = np.array([value.value for value in measured])
-    return Sample(values, bool(censored[names[0]]), len(names) > 1 and bool(censored[names[-1]]), notes)
+@dataclass(frozen=True)
+class Spread:
+    """Estimate, interval and corrected interval of a sample; ``at``: the record that is worst for the claim."""
+
+    estimate: float
+    ends: intervals.Ends | None
+    wide: intervals.Ends | None
+    at: int = 0
 
 
-def _spread(claim: Claim, check: Check, values: np.ndarray) -> tuple[float, tuple[float, float] | None]:
-    """Estimate and interval (or, for ``every_seed``, the worst repetition and the range) of a sample."""
-    # "at every step" looks at the step that is worst for the claim
-    sign = 1.0 if check.needed.comparator.upward else -1.0
+def spread(claim: Claim, check: Check, values: np.ndarray, alpha: float, comparisons: int) -> Spread:
+    """Of a sample; for ``every_seed``, the worst repetition and the range."""
+    sign = 1.0 if check.needed.comparator.upward else -1.0  # "at every step" looks at the step worst for the claim
     signed = sign * values
     if claim.evidence == "every_seed":
         each = signed.min(1) if signed.ndim == 2 else signed
-        estimate, ends = each.min(), (each.min(), each.max())
-    elif signed.ndim == 2:
-        estimate, ends = signed.mean(0).min(), intervals.everywhere_interval(signed)
+        estimate, ends, at = each.min(), (each.min(), each.max()), 0
+        wide = ends
     else:
-        estimate, ends = signed.mean(), intervals.interval(signed)
-    interval = tuple(sorted(float(sign * end) for end in ends)) if ends else None
-    return float(sign * estimate), interval
+        series = signed.ndim == 2
+        find = intervals.everywhere_interval if series else intervals.interval
+        means = np.atleast_1d(signed.mean(0))
+        at, estimate = int(means.argmin()), means.min()
+        ends, wide = find(signed, alpha), find(signed, alpha / comparisons)
+    ordered = (tuple(sorted(float(sign * end) for end in pair)) if pair else None for pair in (ends, wide))
+    return Spread(float(sign * estimate), *ordered, at)
 
 
-def _judge(claim: Claim, check: Check, names: tuple[str, ...], experiment: Experiment) -> Outcome:
+def decided(claim: Claim, check: Check, sample: Sample, found: Spread) -> tuple[str, str | None, list[str]]:
+    """Verdict, reason and remarks of a comparison that has an interval, before edges of grids are looked at."""
+    comparator, threshold = check.needed.comparator, check.needed.threshold
+    at = min(found.at, len(sample.flat) - 1)
+    strictly = found.ends[0] > threshold if comparator.upward else found.ends[1] < threshold
+    if comparator.clears(*found.ends, threshold) and (strictly or not sample.flat.all()):
+        verdict = HOLDS
+    elif comparator.misses(*found.wide, threshold):
+        verdict = FAILS
+    elif sample.flat[at]:
+        return INCONCLUSIVE, "at_floor", ["both lie at the floor, or both at the ceiling: nothing can show there"]
+    else:
+        smallest = _smallest(check)
+        within = smallest is not None and sample.values.ndim == 1 and claim.evidence == "interval"
+        same = threshold  # 0 of a difference, 1 of a ratio
+        if within and same - smallest < found.wide[0] and found.wide[1] < same + smallest:
+            return ABSENT, None, [f"the interval lies within {_amount(check, smallest)} of no difference"]
+        return INCONCLUSIVE, "interval", []
+    upward = comparator.upward
+    against = {HOLDS: (sample.at_least, sample.at_most), FAILS: (sample.at_most, sample.at_least)}
+    at_least, at_most = against[verdict]
+    if at_most if upward else at_least:
+        return INCONCLUSIVE, "horizon", ["the horizon is too short to decide"]
+    return verdict, None, []
+
+
+def _amount(check: Check, value: float) -> str:
+    unit = unit_of(check)
+    return f"{unit.factor * value:.3g} {unit.shown}".strip()
+
+
+def _needed(claim: Claim, check: Check, sample: Sample, found: Spread, alpha: float) -> int | None:
+    """Repetitions that would decide, were this sample's mean and deviation the truth."""
+    if claim.evidence != "interval" or len(sample.values) < 2:
+        return None
+    column = sample.values if sample.values.ndim == 1 else sample.values[:, found.at]
+    within = _smallest(check) if sample.values.ndim == 1 else None
+    needed = intervals.seeds_needed(
+        found.estimate - check.needed.threshold, float(column.std(ddof=1)), within, alpha
+    )
+    return None if needed is None else max(needed, claim.min_seeds)
+
+
+def _sampled(check: Check, names: tuple[str, ...], claim: Claim, evidence: Mapping[str, Experiment]) -> Sample:
+    if not claim.contrast:
+        return samples.of(check, names, evidence[claim.experiment])[1]
+    parts = {name: samples.of(check, names, evidence[name]) for name in claim.contrast}
+    return samples.contrast(parts, claim.contrast)
+
+
+def _judge(claim: Claim, check: Check, names: tuple[str, ...], evidence: Mapping[str, Experiment]) -> Outcome:
     """One comparison: measured, then judged."""
     subject = f" {check.needed.relation} ".join(names)
     try:
-        sample = _sample(check, names, experiment)
+        sample = _sampled(check, names, claim, evidence)
     except Missing as error:
         return Outcome(check, subject, NOT_RUN, notes=[str(error)])
+    few = "never_reached" if sample.unreached else "too_few_seeds"
+    if not len(sample.values):
+        return Outcome(check, subject, INCONCLUSIVE, notes=["no usable repetition", *sample.notes], reason=few)
+    main, alpha = evidence[claim.experiment], intervals.ALPHA
+    if sample.count is None and claim.evidence == "interval":
+        counted, alpha = intervals.look(len(sample.values), main.looks)
+        if counted < len(sample.values):
+            sample.notes.append(f"the first {counted} of {len(sample.values)} repetitions count, the last planned look")
+        sample.values = sample.values[:counted]
     n = len(sample.values) if sample.count is None else sample.count
-    if n == 0:
-        return Outcome(check, subject, INCONCLUSIVE, notes=["no usable repetition", *sample.notes])
-    estimate, ends = _spread(claim, check, sample.values)
-    verdict, notes = INCONCLUSIVE, sample.notes
+    comparisons = sum(len(other.comparisons()) for other in claim.checks)
+    found = spread(claim, check, sample.values, alpha, comparisons)
+    low, high = found.ends or (None, None)
     if n < claim.min_seeds:
-        notes = [f"{n} usable repetitions, {claim.min_seeds} needed", *notes]
-    elif ends is None:
-        notes = ["one repetition has no interval", *notes]
+        verdict, reason, said = INCONCLUSIVE, few, [f"{n} usable repetitions, {claim.min_seeds} needed"]
+    elif found.ends is None:
+        verdict, reason, said = INCONCLUSIVE, few, ["one repetition has no interval"]
     else:
-        verdict = check.needed.comparator.verdict(*ends, check.needed.threshold)
-        upward = check.needed.comparator.upward
-        against = {
-            HOLDS: sample.at_most if upward else sample.at_least,
-            FAILS: sample.at_least if upward else sample.at_most,
-        }
-        if against.get(verdict):
-            verdict, notes = INCONCLUSIVE, [*notes, "the horizon is too short to decide"]
-    edges = [edge for name in names if (edge := experiment.edge(name))]
-    notes = [*notes, *map(str, edges)]
+        verdict, reason, said = decided(claim, check, sample, found)
+    edges = [edge for name in names for one in claim.experiments if (edge := evidence[one].edge(name))]
     if any(edge.rising for edge in edges):
-        verdict = INCONCLUSIVE
-    low, high = ends or (None, None)
-    return Outcome(check, subject, verdict, n, estimate, low, high, notes, sample.origin)
+        verdict, reason = INCONCLUSIVE, "grid_edge"
+    notes = [*said, *sample.notes, *map(str, edges)]
+    needed = _needed(claim, check, sample, found, alpha) if reason in ("interval", "too_few_seeds") else None
+    return Outcome(check, subject, verdict, n, found.estimate, low, high, notes, sample.origin, reason, needed)
 
 
 def binding(outcomes: list[Outcome]) -> Outcome:
@@ -186,31 +186,9 @@ def binding(outcomes: list[Outcome]) -> Outcome:
     return max(equals, key=lambda o: o.clearance) if worst == FAILS else min(equals, key=lambda o: o.clearance)
 
 
-def _sentence(claim: Claim, outcome: Outcome, outcomes: list[Outcome]) -> str:
-    """The verdict in words."""
-    check, count = outcome.check, len(outcomes)
-    text = f"{outcome.subject}, {check.label}: " if outcome.subject else f"{check.label}: "
-    if outcome.estimate is None:
-        text += outcome.verdict
-    else:
-        text += number(outcome.estimate)
-        ends = [number(end) for end in (outcome.low, outcome.high) if end is not None]
-        if len(set(ends)) == 2:
-            kind = "worst of all repetitions, range" if claim.evidence == "every_seed" else "95 % interval"
-            text += f" ({kind} {' to '.join(ends)})"
-        text += f", needed {check.needed.comparator.symbol} {number(check.needed.threshold)}"
-    text += f" ({outcome.origin})" if outcome.origin else ""
-    if count > 1:
-        same = sum(other.verdict == outcome.verdict for other in outcomes)
-        text += f"; {'all' if same == count else same} of {count} comparisons {_VERBS[outcome.verdict]}"
-    remarks = dict.fromkeys([*outcome.notes, *(note for other in outcomes for note in other.notes)])
-    return "; ".join([text, *remarks]) + "."
-
-
-_VERBS = {HOLDS: "hold", FAILS: "fail", INCONCLUSIVE: "are inconclusive", NOT_RUN: "were not run"}
-
-
-def _record(claim: Claim, outcome: Outcome, note: str, kind: str | None) -> dict:
+def _record(claim: Claim, outcome: Outcome, note: str, kind: str | None, datasets: Collection[str] = ()) -> dict:
+    unit = unit_of(outcome.check)
+    smallest = _smallest(outcome.check)
     return {
         "id": claim.id,
         "figure": claim.figure,
@@ -225,12 +203,26 @@ def _record(claim: Claim, outcome: Outcome, note: str, kind: str | None) -> dict
         "threshold": outcome.check.needed.threshold,
         "data_kind": kind,
         "note": note,
+        "kind": claim.kind,
+        "family": claim.family,
+        "variant": claim.variant,
+        "unit": unit.shown,
+        "scale_factor": unit.factor,
+        "reason": outcome.reason,
+        "seeds_needed": outcome.seeds_needed,
+        "experiments": list(claim.experiments),
+        "datasets": list(datasets),
+        "headline": claim.headline,
+        "smallest_effect": smallest,
+        "tolerance_reason": claim.tolerance_reason,
+        "set_by": claim.set_by,
+        "set_when": claim.set_when,
     }
 
 
 def judge(
     claim: Claim,
-    experiment: Experiment,
+    evidence: Mapping[str, Experiment],
     scale: str,
     kind: str | None = None,
     figures: Collection[str] | None = None,
@@ -239,29 +231,32 @@ def judge(
 
     Args:
         claim: what is stated.
-        experiment: the evidence.
+        evidence: the claim's experiments by name.
         scale: the scale at hand.
-        kind: kind of the data the experiment ran on.
+        kind: kind of the data the experiments ran on.
         figures: figures that are part of the run; None: all.
 
     Raises:
         UserError: the claim names a curve, seed or closed form that the tables contradict.
     """
+    settings = [evidence[name].settings or {} for name in claim.experiments]
+    datasets = [*dict.fromkeys(one["dataset"] for one in settings if one.get("dataset"))]
 
     def skipped(reason: str) -> dict:
-        return _record(claim, Outcome(claim.checks[0], "", NOT_RUN), reason, kind)
+        return _record(claim, Outcome(claim.checks[0], "", NOT_RUN), reason, kind, datasets)
 
     if scale not in claim.scales:
         return skipped(f"Not judged at scale {scale}: the claim is written for {', '.join(claim.scales)}.")
     if figures is not None and claim.figure not in figures:
         return skipped(f"{claim.figure} is not part of this run.")
     try:
-        if claim.stop:
-            experiment = experiment.stopped(claim.stop.optimizer, claim.stop.curve, claim.stop.below)
-        outcomes = [_judge(claim, check, names, experiment) for check in claim.checks for names in check.comparisons()]
+        if stop := claim.stop:
+            cut = {name: evidence[name].stopped(stop.optimizer, stop.curve, stop.below) for name in claim.experiments}
+            evidence = {**evidence, **cut}
+        outcomes = [_judge(claim, check, names, evidence) for check in claim.checks for names in check.comparisons()]
     except Missing as error:
         return skipped(f"{error}.")
     except UserError as error:
         raise UserError(f"claim {claim.id}: {error}") from None
     outcome = binding(outcomes)
-    return _record(claim, outcome, _sentence(claim, outcome, outcomes), kind)
+    return _record(claim, outcome, sentence(claim, outcome, outcomes), kind, datasets)

@@ -30,6 +30,7 @@ class Relative(Curve):
 
     curve: Curve
     to: Literal["first", "largest", "last"]
+    unit = "ratio"
 
     def of(self, run: Run) -> Series:
         steps, values = self.curve.of(run)
@@ -49,6 +50,11 @@ class Difference(Curve):
     curves: tuple[Curve, Curve]
     size: bool
 
+    @property
+    def unit(self) -> str:
+        """Kind of quantity of both."""
+        return self.curves[0].unit
+
     def of(self, run: Run) -> Series:
         found = difference(*(curve.of(run) for curve in self.curves), str(self))
         return (found[0], np.abs(found[1])) if self.size else found
@@ -62,6 +68,7 @@ class Selected(Curve):
     """Test accuracy at every number of epochs of what is selected for that number (:mod:`.epochwise`)."""
 
     group: str
+    unit, floored = "accuracy", True
 
     def of(self, run: Run) -> Series:
         table = epochwise.cached(run.experiment, run.optimizer, self.group)

@@ -127,7 +127,7 @@ def delay(
     return Measured(found.lead(-when, between) / unit_time)
 
 
-@statistic("run")
+@statistic("run", "ratio")
 def time_ratio(
     run: Run, *, share: Number, metric: str = "alpha", scale: Literal["one", "s_xx", "s_yx"] = "one"
 ) -> Measured:
@@ -148,7 +148,7 @@ def time_ratio(
     return Measured(float(latest / np.nanmin(times)), censored=never)
 
 
-@statistic("run")
+@statistic("run", "ratio")
 def direction_ratio(
     run: Run,
     *,

@@ -1,49 +1,70 @@
-"""Curves read by a second clock (a loss, an accuracy) in place of the step, so that being earlier is not rewarded."""
+"""Curves read by a second clock (a loss, an accuracy) in place of the step, so that being earlier is not rewarded.
 
-import math
-from typing import Literal
+A clock is read after its worst record: a minority's loss rises before it falls, its accuracy falls before it rises.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from muon_imbalance.analysis.statistics import reductions
-from muon_imbalance.analysis.statistics.curves import CurveOption, Relative, together
-from muon_imbalance.analysis.statistics.evidence import Run
+from muon_imbalance.analysis.statistics.curves import Curve, CurveOption, Relative, together
+from muon_imbalance.analysis.statistics.evidence import Experiment, Run
 from muon_imbalance.analysis.statistics.protocol import Measured, NoValue, Number, statistic
+
+FURTHEST = "furthest"
+
+
+class Shared(float):
+    """A level that was chosen from the runs themselves; one whose worst record is beyond it is read at that record."""
+
+
+
+def _sign(clock: Curve) -> float:
+    """1 for clocks that fall (losses), -1 for those that rise (accuracies): times this they fall."""
+    return -1.0 if clock.unit == "accuracy" else 1.0
 
 
 @statistic("run")
-def value_when(
-    run: Run, *, of: CurveOption, clock: CurveOption, level: Number, clock_is: Literal["falling", "rising"] = "falling"
-) -> Measured:
-    """A curve's value when the clock first falls through a level after its peak, or first rises to it."""
-    _, values, times = together(run, of, clock)
-    sign = 1.0 if clock_is == "falling" else -1.0
-    value = reductions.value_at_level(values, sign * times, sign * level)
-    if math.isfinite(value):
-        return Measured(value)
-    if isinstance(clock, Relative):
-        raise NoValue(f"{clock} never fell to {level:g} of its {clock.to} value")
-    raise NoValue(f"{clock} never {'fell through' if clock_is == 'falling' else 'rose to'} {level:g}")
+def value_when(run: Run, *, of: CurveOption, clock: CurveOption, level: Number | Literal["furthest"]) -> Measured:
+    """A curve's value when a clock (falling loss, rising accuracy) first gets to a level after its worst record.
 
-
-@statistic("pair")
-def difference_at_equal_progress(
-    a: Run, b: Run, *, of: CurveOption, clock: CurveOption, share: Number = 1.0
-) -> Measured:
-    """``a - b`` of a curve where a clock stands at the same level in both runs, interpolated between records.
-
-    The level is the furthest that both get to, or ``share`` of the way there from the first value (the mean of both
-    runs' first values). A clock may rise (accuracy) or fall (loss); it is read where it first reaches the level.
+    Level ``furthest``: the furthest that all compared runs get to, all seeds of all optimizers that the check names.
     """
-    values = []
-    rows = [together(run, of, clock)[1:] for run in (a, b)]
-    start = float(np.mean([times[0] for _, times in rows]))
-    sign = 1.0 if rows[0][1][-1] > rows[0][1][0] else -1.0
-    furthest = min(sign * times.max() if sign > 0 else sign * times.min() for _, times in rows) * sign
-    level = start + share * (furthest - start)
-    for run, (height, times) in zip((a, b), rows, strict=True):
-        value = reductions.first_through(height, -sign * times, -sign * level)
-        if math.isnan(value):
-            raise NoValue(f"{clock} of {run.optimizer} does not pass {level:.3g} after its first value")
-        values.append(value)
-    return Measured(values[0] - values[1])
+    if level == FURTHEST:
+        raise ValueError("the furthest level is that of several runs: see resolved()")
+    _, values, times = together(run, of, clock)
+    sign = _sign(clock)
+    value = reductions.value_at_level(values, sign * times, sign * level)
+    if np.isnan(value) and isinstance(level, Shared):
+        value = float(values[np.argmax(sign * times)])
+    if np.isnan(value):
+        of_what = f" of its {clock.to} value" if isinstance(clock, Relative) else ""
+        raise NoValue(f"{clock} never {'fell' if sign > 0 else 'rose'} to {level:g}{of_what}")
+    return Measured(value)
+
+
+def furthest(runs: Sequence[Run], of: Curve, clock: Curve) -> float:
+    """The furthest level of a clock that all runs get to after their worst records."""
+    sign = _sign(clock)
+    reached = []
+    for run in runs:
+        times = sign * together(run, of, clock)[2]
+        reached.append(times[np.argmax(times) :].min())
+    return sign * max(reached)
+
+
+def resolved(options: Mapping[str, Any], experiment: Experiment, names: Sequence[str]) -> tuple[Mapping[str, Any], str]:
+    """Options with the level ``furthest`` replaced by its value for these optimizers' runs, and a remark that says it.
+
+    Raises:
+        Missing: one of them was not run.
+    """
+    if options.get("level") != FURTHEST:
+        return options, ""
+    runs = [run for name in names for run in experiment.runs(name).values()]
+    if not runs:
+        return options, ""
+    level = Shared(furthest(runs, options["of"], options["clock"]))
+    return {**options, "level": level}, f"{options['clock']} at {level:.3g}, the furthest that all compared runs get to"

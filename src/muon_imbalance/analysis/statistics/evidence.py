@@ -34,7 +34,15 @@ class Unusable(Exception):
 
 
 class Curve(ABC):
-    """Something that has a value at every record of a run."""
+    """Something that has a value at every record of a run.
+
+    Attributes:
+        unit: kind of quantity, a key of ``claims.effects.UNITS``.
+        floored: whether it is bounded below by 0 and above by 1, values at which nothing can be told apart.
+    """
+
+    unit: str = ""
+    floored: bool = False
 
     @abstractmethod
     def of(self, run: "Run") -> Series:
@@ -54,6 +62,16 @@ class Recorded(Curve):
     metric: str
     split: str
     group: str = "all"
+
+    @property
+    def unit(self) -> str:
+        """Kind of quantity of its metric."""
+        return columns.unit(self.metric)
+
+    @property
+    def floored(self) -> bool:
+        """Whether it is an accuracy."""
+        return self.unit == "accuracy"
 
     def of(self, run: "Run") -> Series:
         return run.curve(self)
@@ -178,14 +196,19 @@ class Experiment:
         """Seeds whose run diverged."""
         return self._all(optimizer)[1]
 
+    @property
+    def looks(self) -> list[int]:
+        """Numbers of repetitions at which it was planned to judge, ascending; none: once, whatever there is."""
+        return list((self.settings or {}).get("looks", ()))
+
     def edge(self, optimizer: str) -> grids.Edge | None:
         """The edge of its grid that an optimizer's selected learning rate lies on, if it does."""
         sweep = (self.settings or {}).get("sweep", {}).get(optimizer.partition(".")[0])
         if self.frame is None or not sweep or "selection" not in self.settings:
             return None
         if ("edge", optimizer) not in self.cache:
-            split = self.settings["selection"]["split"]
-            self.cache["edge", optimizer] = grids.edge(self.frame, optimizer, sweep["lr"], split)
+            rule = self.settings["selection"]
+            self.cache["edge", optimizer] = grids.edge(self.frame, optimizer, sweep["lr"], rule)
         return self.cache["edge", optimizer]
 
     def stopped(self, optimizer: str, curve: Recorded, below: float) -> "Experiment":

@@ -84,10 +84,15 @@ class OfExperiment(Protocol):
 
 @dataclass(frozen=True)
 class Statistic:
-    """A function of this folder: what it takes, and its options as a settings class."""
+    """A function of this folder: what it takes, the kind of its value, and its options as a settings class."""
 
     takes: Takes
     function: OfRun | OfPair | OfExperiment
+    kind: str | Callable[[Mapping[str, Any]], str]
+
+    def unit(self, options: Mapping[str, Any]) -> str:
+        """Kind of quantity of its value (a key of ``claims.effects.UNITS``) with these options."""
+        return self.kind if isinstance(self.kind, str) else self.kind(options)
 
     @property
     def name(self) -> str:
@@ -118,13 +123,18 @@ class Statistic:
 _FOUND: dict[str, Statistic] = {}
 
 
-def statistic(takes: Takes) -> Callable:
-    """Decorator: claim files may name this function."""
+def of_curve(options: Mapping[str, Any]) -> str:
+    """Kind of quantity of the curve that is measured; none without one."""
+    return options["of"].unit if "of" in options else ""
+
+
+def statistic(takes: Takes, kind: str | Callable[[Mapping[str, Any]], str] = of_curve) -> Callable:
+    """Decorator: claim files may name this function; ``kind``: of quantity, by default that of the curve ``of``."""
 
     def add(function: Callable) -> Callable:
         if function.__name__ in _FOUND:
             raise ValueError(f"two statistics are named {function.__name__}")
-        _FOUND[function.__name__] = Statistic(takes, function)
+        _FOUND[function.__name__] = Statistic(takes, function, kind)
         return function
 
     return add

@@ -55,16 +55,20 @@ def first_reach(steps: Array, values: Array, level: float, open_: Array | None =
 
 
 def value_at_level(values: Array, clock: Array, level: float) -> float:
-    """``values`` when ``clock`` first falls through ``level`` after its peak, interpolated between records.
+    """``values`` when ``clock`` first is at or below ``level`` at or after its peak, interpolated between records.
 
-    NaN if the clock's peak is below the level or the clock never falls to it.
+    NaN if the clock's peak is below the level or it never falls to it.
     """
     peak = int(np.argmax(clock))
-    fallen = clock[peak:] <= level
-    if fallen[0] or not fallen.any():
+    slack = ROUNDING * abs(level)
+    reached = clock[peak:] <= level + slack
+    if clock[peak] < level - slack or not reached.any():
         return float("nan")
-    after = peak + int(np.argmax(fallen))
-    share = (clock[after - 1] - level) / (clock[after - 1] - clock[after])
+    after = peak + int(np.argmax(reached))
+    if after == peak:
+        return float(values[peak])
+    before, now = clock[after - 1], clock[after]
+    share = 1.0 if before == now else min(1.0, float((before - level) / (before - now)))
     return float(values[after - 1] + share * (values[after] - values[after - 1]))
 
 

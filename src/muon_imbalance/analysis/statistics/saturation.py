@@ -24,7 +24,7 @@ def _arrivals(run: Run) -> np.ndarray:
     return run.lr * times
 
 
-@statistic("run")
+@statistic("run", "steps")
 def saturation_error(run: Run) -> Measured:
     """Largest distance of a saturation time from ``r_c^(1/L) / lr`` (Props 1, 2, 4 for delta = inf), in steps."""
     expected = trajectories.saturation_time(run.moments.r, 1.0, run.layers)

@@ -10,7 +10,7 @@ from muon_imbalance.analysis.statistics.protocol import Measured, Number, statis
 from muon_imbalance.common.errors import UserError
 
 
-@statistic("experiment")
+@statistic("experiment", "ratio")
 def neighbour_ratio(experiment: Experiment, *, optimizer: str, split: str = "validation") -> Measured:
     """Smallest gated area of a cell next to the selected one (one lr or momentum away), over the selected cell's."""
     found = grids.cells(experiment.table, optimizer, split)

@@ -1,7 +1,8 @@
 """When a curve gets somewhere."""
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from muon_imbalance.analysis.statistics import reductions
 from muon_imbalance.analysis.statistics.curves import CurveOption, GateOption
@@ -9,7 +10,12 @@ from muon_imbalance.analysis.statistics.evidence import Run
 from muon_imbalance.analysis.statistics.protocol import Measured, NoValue, Number, statistic
 
 
-@statistic("run")
+def _kind(options: Mapping[str, Any]) -> str:
+    """A ratio of times, or what the option ``unit`` says."""
+    return "ratio" if options["over"] else {"steps": "steps", "horizon": "training"}[options["unit"]]
+
+
+@statistic("run", _kind)
 def time_to(
     run: Run,
     *,
@@ -36,7 +42,7 @@ def time_to(
     return Measured(float(value), censored)
 
 
-@statistic("pair")
+@statistic("pair", "training")
 def catch_up(a: Run, b: Run, *, of: CurveOption) -> Measured:
     """When a falling curve of ``a`` gets down to the last value of ``b``'s, as a share of the horizon; 1 if never."""
     (steps, first), (_, second) = of.of(a), of.of(b)

@@ -21,7 +21,7 @@ def largest(run: Run, *, of: CurveOption, window: WindowOption = ALL) -> Measure
     return Measured(float(np.max(values[window.shows(run, steps)])))
 
 
-@statistic("run")
+@statistic("run", "steps")
 def step_of_largest(run: Run, *, of: CurveOption) -> Measured:
     """First recorded step at which a curve has its largest value."""
     steps, values = of.of(run)
@@ -36,7 +36,7 @@ def every_value(run: Run, *, of: CurveOption, window: WindowOption = AFTER_START
     return steps[inside], values[inside]
 
 
-@statistic("run")
+@statistic("run", "ratio")
 def largest_drop(run: Run, *, of: CurveOption, window: WindowOption = AFTER_START) -> Measured:
     """Largest fall of a curve from one record to the next in a window, over the median one there: 1 for a straight
     line, large where the curve drops suddenly.
