@@ -149,4 +149,4 @@ def judged(claim: str, frame: pd.DataFrame | None = None, settings: bool = True)
     frame = MAKERS[name]() if frame is None else frame
     new = Experiment(name, frame, CONFIG[name] if settings else None)
     _, experiment = _EXPERIMENTS.setdefault((id(frame), settings), (frame, new))
-    return judging.judge(stated()[claim], experiment, "laptop")
+    return judging.judge(stated()[claim], {experiment.name: experiment}, "laptop")

@@ -177,4 +177,4 @@ def judged(claim: str, frame: pd.DataFrame | None = None, scale: str = "laptop")
     name = stated()[claim].experiment
     frame = MAKERS[name]() if frame is None else frame
     _, experiment = _EXPERIMENTS.setdefault(id(frame), (frame, Experiment(name, frame, CONFIG[name])))
-    return judging.judge(stated()[claim], experiment, scale)
+    return judging.judge(stated()[claim], {experiment.name: experiment}, scale)

@@ -238,7 +238,7 @@ def record(claim: str, frame: pd.DataFrame | None, scale: str = "laptop", **othe
     name = stated()[claim].experiment
     if name == "population_linear":
         other = {"settings": {"mixture": MIXTURE}, "theory": closed_forms()} | other
-    return judging.judge(stated()[claim], Experiment(name, frame, **other), scale, "real", figures)
+    return judging.judge(stated()[claim], {name: Experiment(name, frame, **other)}, scale, "real", figures)
 
 
 def measured(name: str, *runs, **options):

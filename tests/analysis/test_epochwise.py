@@ -85,7 +85,8 @@ def verdicts(kind, **levels):
     frame.loc[spread, "value"] += np.where(frame.loc[spread, "seed"] == 1, 0.05, 0.0)
     experiment = Experiment(f"fine_tune_{kind}", frame=frame, settings={"sweep": {}})
     family = [claim for claim in claim_records.read_all(ROOT / "claims") if claim.experiment == experiment.name]
-    return {claim.id: judging.judge(claim, experiment, "laptop", "generated")["verdict"] for claim in family}
+    evidence = {experiment.name: experiment}
+    return {claim.id: judging.judge(claim, evidence, "laptop", "generated")["verdict"] for claim in family}
 
 
 @pytest.mark.parametrize("kind", ["text", "images"])

@@ -33,13 +33,13 @@ def table(name):
 def verdicts(name):
     """Verdicts on a fresh table."""
     experiment = Experiment(name, settings=CONFIG[name], theory=table(name))
-    return {c.id: judging.judge(c, experiment, "laptop")["verdict"] for c in CLAIMS if c.experiment == name}
+    return {c.id: judging.judge(c, {name: experiment}, "laptop")["verdict"] for c in CLAIMS if c.experiment == name}
 
 
 @functools.cache
 def records():
     experiments = {name: Experiment(name, settings=CONFIG[name], theory=table(name)) for name in SMALLER}
-    return {claim.id: judging.judge(claim, experiments[claim.experiment], "laptop") for claim in CLAIMS}
+    return {claim.id: judging.judge(claim, experiments, "laptop") for claim in CLAIMS}
 
 
 def test_the_names():
@@ -146,11 +146,14 @@ def test_too_few_mixtures_are_inconclusive_and_none_is_not_run():
     frame = table("theorem_bounds")
     few = frame[frame["step"] % 40 == 0]
     (claim,) = [claim for claim in CLAIMS if claim.id == "T1.1"]
-    assert judging.judge(claim, Experiment("theorem_bounds", theory=few), "laptop")["verdict"] == "inconclusive"
+    assert (
+        judging.judge(claim, {"theorem_bounds": Experiment("theorem_bounds", theory=few)}, "laptop")["verdict"]
+        == "inconclusive"
+    )
     outside = frame[frame["curve"] == "fig_02"]
-    found = judging.judge(claim, Experiment("theorem_bounds", theory=outside), "laptop")
+    found = judging.judge(claim, {"theorem_bounds": Experiment("theorem_bounds", theory=outside)}, "laptop")
     assert found["verdict"] == "not-run" and "no mixture of theorem_bounds meets the conditions" in found["note"]
-    assert judging.judge(claim, Experiment("theorem_bounds"), "laptop")["verdict"] == "not-run"
+    assert judging.judge(claim, {"theorem_bounds": Experiment("theorem_bounds")}, "laptop")["verdict"] == "not-run"
 
 
 def test_a_curve_that_the_table_lacks_is_an_error():
@@ -158,7 +161,7 @@ def test_a_curve_that_the_table_lacks_is_an_error():
     (claim,) = [claim for claim in CLAIMS if claim.id == "A.uniform"]
     lacking = frame[frame["metric"] != "gap_gf"]
     with pytest.raises(UserError, match=r"claim A.uniform: .*uniform has no gap_gf \(minority\); there are: .*gap_ngf"):
-        judging.judge(claim, Experiment("controls", theory=lacking), "laptop")
+        judging.judge(claim, {"controls": Experiment("controls", theory=lacking)}, "laptop")
 
 
 def test_sampled_tables_say_generated():

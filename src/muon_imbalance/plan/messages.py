@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from muon_imbalance.plan import files
 from muon_imbalance.plan.planning import Plan
 
-VERDICTS = ("holds", "fails", "inconclusive", "not-run")
+VERDICTS = ("holds", "fails", "absent", "inconclusive", "not-run")
 
 
 def core_seconds(plan: Plan, experiment: str) -> float:

@@ -129,6 +129,12 @@ class Training(Experiment):
 
     dataset: str | None = Field(None, description="data set")
     seeds: int = Field(ge=1, le=10_000, description="repetitions of the final phase")
+    looks: list[Annotated[int, Field(ge=2)]] = Field(
+        [],
+        max_length=5,
+        description="numbers of repetitions at which claims are judged as more are added, ascending, planned before "
+        "the first of them was run; []: once, at what there is",
+    )
     grid_seeds: int = Field(1, ge=1, le=10_000, description="repetitions of each cell of a grid")
     sweep: dict[str, Any] = Field({}, description="grid of each optimizer: every combination of values is a cell")
     hyper: dict[str, dict[str, Any]] = Field({}, description="fixed hyperparameters by optimizer")

@@ -147,8 +147,9 @@ class Claim(Settings):
     min_seeds: int = Field(ge=1, description="Fewer usable repetitions make the verdict inconclusive.")
     evidence: Literal["interval", "every_seed"] = Field(
         "interval",
-        description="interval: that of the mean over seeds must clear the threshold (paired Student t). every_seed: for computations without sampling noise; every repetition must satisfy it, and "
-        "the range over repetitions stands in place of the interval.",
+        description="interval: that of the mean over seeds must clear the threshold (paired Student t). every_seed: "
+        "for computations without sampling noise; every repetition must satisfy it, and the range over repetitions "
+        "stands in place of the interval.",
     )
     treatment: Name = Field(
         "muon", description="The optimizer that variants replace, in each variant of the experiment."
@@ -179,7 +180,9 @@ class Claim(Settings):
         if self.evidence != "every_seed" and any(check.statistic.takes == "experiment" for check in self.checks):
             raise ValueError("a statistic of the experiment has no interval; set evidence: every_seed")
         if self.contrast and self.experiment not in self.contrast:
-            raise ValueError(f"contrast: the experiment {self.experiment} itself is not among {', '.join(self.contrast)}")
+            raise ValueError(
+                f"contrast: the experiment {self.experiment} itself is not among {', '.join(self.contrast)}"
+            )
         if self.contrast and any(check.statistic.takes == "experiment" for check in self.checks):
             raise ValueError("contrast: a statistic of the experiment has no seeds to be paired by")
         if (self.kind == "paper") == self.id.startswith("A"):

@@ -29,7 +29,7 @@ UNITS = {
         "points",
         100.0,
         0.01,
-        "One point: what two seeds of one optimizer differ by at these sizes; nobody would choose an optimizer for less.",
+        "One point: less than two seeds of one optimizer differ by; nobody would choose an optimizer for it.",
     ),
     "nats": Unit("nats", 1.0, 0.02, "0.02 nats: the mean probability of the right answer changes by 2 %."),
     "training": Unit("% of training", 100.0, 0.02, "2 % of training: less than the distance of two records."),

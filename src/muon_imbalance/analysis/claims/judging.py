@@ -132,9 +132,7 @@ def _needed(claim: Claim, check: Check, sample: Sample, found: Spread, alpha: fl
         return None
     column = sample.values if sample.values.ndim == 1 else sample.values[:, found.at]
     within = _smallest(check) if sample.values.ndim == 1 else None
-    needed = intervals.seeds_needed(
-        found.estimate - check.needed.threshold, float(column.std(ddof=1)), within, alpha
-    )
+    needed = intervals.seeds_needed(found.estimate - check.needed.threshold, float(column.std(ddof=1)), within, alpha)
     return None if needed is None else max(needed, claim.min_seeds)
 
 

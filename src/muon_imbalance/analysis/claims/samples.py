@@ -119,7 +119,9 @@ def of(check: Check, names: tuple[str, ...], experiment: Experiment) -> tuple[di
         sample = Sample(np.array([measured.value]), count=measured.count, origin=measured.note)
         return {0: measured}, sample
     tables, diverged = [experiment.runs(name) for name in names], {n: experiment.diverged(n) for n in names}
-    notes = [f"{n} diverged with seed {', '.join(map(str, seeds))} (left out)" for n, seeds in diverged.items() if seeds]
+    notes = [
+        f"{n} diverged with seed {', '.join(map(str, seeds))} (left out)" for n, seeds in diverged.items() if seeds
+    ]
     seeds = sorted(set.intersection(*map(set, tables)))
     if alone := sorted(set.union(*map(set, tables)) - set(seeds) - set(sum(diverged.values(), []))):
         notes.append(f"seed {', '.join(map(str, alone))} was not run with both (left out)")

@@ -20,7 +20,6 @@ class Shared(float):
     """A level that was chosen from the runs themselves; one whose worst record is beyond it is read at that record."""
 
 
-
 def _sign(clock: Curve) -> float:
     """1 for clocks that fall (losses), -1 for those that rise (accuracies): times this they fall."""
     return -1.0 if clock.unit == "accuracy" else 1.0

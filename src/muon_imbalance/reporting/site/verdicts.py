@@ -1,7 +1,7 @@
 """The judged claims as the report shows them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
@@ -12,7 +12,8 @@ from muon_imbalance.reporting.site import tables
 
 CLAIM_KEYS = (
     "id", "figure", "statement", "paper_ref", "verdict", "n", "estimate", "ci_low", "ci_high", "comparator",
-    "threshold", "data_kind", "note",
+    "threshold", "data_kind", "note", "kind", "family", "variant", "unit", "scale_factor", "reason", "seeds_needed",
+    "experiments", "datasets", "headline",
 )  # fmt: skip
 """Keys of a record in claims.json."""
 
@@ -29,9 +30,12 @@ class Verdict:
 VERDICTS = {
     "holds": Verdict("holds", "holds", "✓"),
     "fails": Verdict("fails", "fails", "✗"),
+    "absent": Verdict("absent", "absent", "∅"),
     "inconclusive": Verdict("inconclusive", "inconclusive", "≈"),
     "not-run": Verdict("not-run", "not run", "–"),
 }
+FINDINGS = {"holds": "confirmed", "fails": "refuted"}
+"""What the verdict on a finding of the audit is called; the others: open."""
 _SIGNS = {">=": "≥", "<=": "≤"}
 
 
@@ -52,8 +56,16 @@ def read_claims(path: str | Path) -> list[dict]:
             raise UserError(
                 f"{path}: claim {record['id']} has the verdict {record['verdict']!r}; allowed: {', '.join(VERDICTS)}"
             )
-        found.append({**record, "verdict": VERDICTS[record["verdict"]], "rule": _rule(record)})
+        found.append({**record, "verdict": _shown(record), "rule": _rule(record)})
     return found
+
+
+def _shown(record: Mapping) -> Verdict:
+    """The verdict; a finding of the audit is confirmed, refuted or open."""
+    verdict = VERDICTS[record["verdict"]]
+    if record["kind"] != "audit" or verdict.key == "not-run":
+        return verdict
+    return replace(verdict, label=FINDINGS.get(verdict.key, "open"))
 
 
 def _rule(record: Mapping) -> Markup:
