@@ -19,6 +19,7 @@ from muon_imbalance.plan.job import Job
 from muon_imbalance.runs import frames, tables
 from muon_imbalance.stages import train
 from muon_imbalance.training.checkpoints import Checkpoints
+from muon_imbalance.training.kept_runs import KeptRuns
 
 ROOT = Path(__file__).parents[2]
 DATA = {"classes": 3, "dimension": 6, "prior": "zipf", "mean_norm": 1.0, "means": "random", "noise": 0.2,
@@ -44,9 +45,10 @@ def job(**changes):
     return Job(**(described | changes))
 
 
-def run(job, data, folder, grid=(), **other):
+def run(job, data, folder, grid=(), kept=None, **other):
+    found = KeptRuns(kept, job, [], data) if kept else None
     with Checkpoints(folder, train.identity(job, data)) as checkpoints:
-        return train.run_job(job, data, grid, checkpoints, **other).to_pandas()
+        return train.run_job(job, data, grid, checkpoints, kept=found, **other).to_pandas()
 
 
 def test_table_has_the_contract_columns_and_one_row_per_measurement(data, tmp_path):
@@ -89,15 +91,66 @@ def test_optimizers_start_from_the_same_weights(data, tmp_path):
 
 def test_the_final_phase_reuses_the_grid(data, tmp_path):
     cells = [{"lr": "0.1", "momentum": "0.9"}, {"lr": "0.2", "momentum": "0.9"}]
-    grid = run(job(phase="grid", cells=cells, seeds=[0]), data, tmp_path / "grid")
+    kept = tmp_path / "kept"
+    grid = run(job(phase="grid", cells=cells, seeds=[0]), data, tmp_path / "grid", kept=kept)
     frames.write(tmp_path / "grid.parquet", grid)
-    frame = run(job(cells=cells[1:]), data, tmp_path / "final", grid=[tmp_path / "grid.parquet"])
+    frame = run(job(cells=cells[1:]), data, tmp_path / "final", grid=[tmp_path / "grid.parquet"], kept=kept)
     final = frame[frame["phase"] == "final"]
     assert set(final["seed"]) == {0, 1} and set(final["lr"]) == {"0.2"} and len(frame) > len(final)
     reused = final[final["seed"] == 0]["value"].to_numpy()
     np.testing.assert_array_equal(reused, grid[grid["lr"] == "0.2"]["value"].to_numpy())
     fresh = run(job(cells=cells[1:]), data, tmp_path / "fresh")
     np.testing.assert_allclose(final.sort_values(["run", "step"])["value"], fresh["value"], rtol=1e-9, atol=1e-12)
+
+
+def trained(monkeypatch):
+    """Seeds that are trained from here on."""
+    seeds, make = [], train.make_task
+    monkeypatch.setattr(
+        train, "make_task", lambda j, stack, d: seeds.extend(r.seed for r in stack) or make(j, stack, d)
+    )
+    return seeds
+
+
+def test_more_seeds_train_only_the_new_ones(tmp_path, monkeypatch):
+    """Also when the data set was built anew with more repetitions, and when the stack is another."""
+    few, many = tmp_path / "few", tmp_path / "many"
+    gaussian_mixture.build(DATA, {}, few)
+    gaussian_mixture.build(DATA | {"repetitions": 4}, {}, many)
+    described = job().settings | {"dataset": {"name": "mixture", "builder": "gaussian_mixture",
+                                              "config": DATA | {"repetitions": 4}}}  # fmt: skip
+    first = run(job(), few, tmp_path / "a", kept=tmp_path / "kept")
+    seeds = trained(monkeypatch)
+    frame = run(job(seeds=[0, 1, 2, 3], settings=described, stack=4), many, tmp_path / "b", kept=tmp_path / "kept")
+    assert seeds == [2, 3] and sorted(frame["seed"].unique()) == [0, 1, 2, 3]
+    pd.testing.assert_frame_equal(frame[frame["seed"] < 2].reset_index(drop=True), first)
+    whole = run(job(seeds=[0, 1, 2, 3], settings=described, stack=4), many, tmp_path / "c")
+    order = ["run", "step", "split", "group", "metric"]
+    pd.testing.assert_frame_equal(frame.sort_values(order, ignore_index=True),
+                                  whole.sort_values(order, ignore_index=True), rtol=1e-9)  # fmt: skip
+
+
+def test_kept_runs_are_those_of_this_code_data_and_settings(data, tmp_path, monkeypatch):
+    kept, source = tmp_path / "kept", tmp_path / "code.py"
+    other = tmp_path / "other"
+    gaussian_mixture.build(DATA | {"seed": 1}, {}, other)
+
+    def path(one, files=(), folder=data, version=""):
+        return KeptRuns(kept, one, list(files), folder, version).path(one.runs()[0])
+
+    source.write_text("a = 1")
+    before = path(job(), [source])
+    source.write_text("a = 2")
+    places = {before, path(job(), [source]), path(job()), path(job(), folder=other), path(job(), version="2"),
+              path(job(steps=9)), path(job(dtype="float32")), path(job(cells=[{"lr": "0.2", "momentum": "0.9"}]))}  # fmt: skip
+    assert len(places) == 8
+    assert path(job(phase="grid", seeds=[0], stack=1)) == path(job())
+    run(job(), data, tmp_path / "a", kept=kept)
+    run(job(steps=9), data, tmp_path / "b", kept=kept)  # other settings: the old ones go
+    assert len(list(kept.glob("*.parquet"))) == 2
+    next(kept.glob("*.parquet")).write_bytes(b"rubbish")
+    with pytest.raises(UserError, match="is not a parquet table"):
+        run(job(steps=9), data, tmp_path / "c", kept=kept)
 
 
 def test_shards_together_are_the_whole_job(data, tmp_path):

@@ -24,11 +24,12 @@ for name in plan.optimizers:
             job=lambda w, optimizer=name: jobs.text(plan, w.experiment, optimizer, "grid", w.shard),
             data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
             checkpoints=lambda w, optimizer=name: files.checkpoints(plan, w.experiment, optimizer, w.shard),
+            kept=lambda wildcards, optimizer=name: files.kept(plan, wildcards.experiment, optimizer),
         message:
             f"Tuning {name} on {{wildcards.experiment}}"
         shell:
             "python -m muon_imbalance.stages.train --job {params.job:q} {params.data} --checkpoints {params.checkpoints}"
-            " --output {output} --sources {input.src} 2>&1 | tee {log}"
+            " --kept {params.kept} --output {output} --sources {input.src} 2>&1 | tee {log}"
 
     rule:
         name:
@@ -54,11 +55,12 @@ for name in plan.optimizers:
             data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
             tuned=lambda w, optimizer=name: jobs.tuned_option(plan, w.experiment, optimizer, w.shard),
             checkpoints=lambda w, optimizer=name: files.checkpoints(plan, w.experiment, optimizer, w.shard),
+            kept=lambda wildcards, optimizer=name: files.kept(plan, wildcards.experiment, optimizer),
         message:
             f"Training {name} on {{wildcards.experiment}}"
         shell:
             "python -m muon_imbalance.stages.train --job {params.job:q} {params.data} {params.tuned}"
-            " --checkpoints {params.checkpoints} --output {output} --sources {input.src} 2>&1 | tee {log}"
+            " --checkpoints {params.checkpoints} --kept {params.kept} --output {output} --sources {input.src} 2>&1 | tee {log}"
 
 
 rule check_own:

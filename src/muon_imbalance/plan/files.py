@@ -67,6 +67,11 @@ def checkpoints(plan: Plan, experiment: str, optimizer: str, shard: int | str) -
     return f"{results(plan)}/checkpoints/{experiment}/{optimizer}.{shard}"
 
 
+def kept(plan: Plan, experiment: str, optimizer: str) -> str:
+    """Folder of an optimizer's runs, one by one (no output, as checkpoints)."""
+    return f"{results(plan)}/kept/{experiment}/{optimizer}"
+
+
 def run_tables(plan: Plan, experiment: str) -> list[str]:
     """Tables of an experiment, one for each of its optimizers and their shards (none without training)."""
     swept = plan.training[experiment].sweep if experiment in plan.training else {}

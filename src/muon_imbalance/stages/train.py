@@ -1,6 +1,6 @@
 """Stage: train one optimizer's sweep on one experiment and write its tidy table.
 
-Runs of the final phase that the grid phase trained already (same cell, same seed) are taken from its table.
+Runs that were trained before (in the grid phase, or when fewer seeds were asked for) are not trained again.
 """
 
 import argparse
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow
-import pyarrow.compute as compute
 import torch
 
 from muon_imbalance.common import closure, tokens
@@ -31,6 +30,7 @@ from muon_imbalance.runs import tables
 from muon_imbalance.training import registry as tasks
 from muon_imbalance.training.checkpoints import Checkpoints, key
 from muon_imbalance.training.engine import History, Saves, train
+from muon_imbalance.training.kept_runs import KeptRuns
 from muon_imbalance.training.task import Task
 
 
@@ -135,48 +135,41 @@ def rows(job: Job, run: Run, history: History, position: int, per_epoch: int = 1
     return pyarrow.table(columns)
 
 
-def trained_before(job: Job, grid: pyarrow.Table) -> dict[int, pyarrow.Table]:
-    """Rows of the grid table that are final runs as well, renamed so, by the number of the run."""
-    known = {}
-    for run in job.runs():
-        wanted = {"seed": run.seed, "hyper": job.details(run)}  # all but lr and momentum is in ``hyper``
-        wanted |= {name: run.cell[name] for name in ("lr", "momentum") if name in run.cell}
-        same = grid
-        for name, value in wanted.items():
-            same = same.filter(compute.equal(same[name], value))
-        if len(same):
-            for name, value in (("phase", "final"), ("run", run.index)):
-                column = pyarrow.array([value] * len(same))
-                same = same.set_column(same.column_names.index(name), name, column)
-            known[run.index] = same
-    return known
-
-
 def run_job(
-    job: Job, data: Path | None, grid: Sequence[Path], checkpoints: Checkpoints, keep_grid: bool = True
+    job: Job,
+    data: Path | None,
+    grid: Sequence[Path],
+    checkpoints: Checkpoints,
+    keep_grid: bool = True,
+    kept: KeptRuns | None = None,
 ) -> pyarrow.Table:
-    """Train what is missing and return the job's whole table; ``keep_grid``: with the rows of the grid's tables."""
+    """Train what is missing and return the job's whole table.
+
+    Args:
+        grid: tables of the grid, whose rows are part of the table with ``keep_grid``.
+        kept: runs that were trained before, and where those trained now are stored.
+    """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     if job.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device is 'cuda' but this machine offers no CUDA device; set device: cpu")
-    parts, missing = [], job.runs()
-    if grid:
-        grid_rows = pyarrow.concat_tables([tables.read(path) for path in grid], promote_options="permissive")
-        final = trained_before(job, grid_rows)
-        missing = [run for run in missing if run.index not in final]
-        parts += [*([grid_rows] if keep_grid else []), *final.values()]
-    groups = stacks(job, missing)
+    parts = [tables.read(path) for path in grid] if keep_grid else []
+    before = {run.index: kept.find(run) if kept else None for run in job.runs()}
+    parts += [table for table in before.values() if table is not None]
+    groups = stacks(job, [run for run in job.runs() if before[run.index] is None])
     progress = Progress(job.label, len(groups) * job.steps)
-    for number, stack in enumerate(groups):
+    for stack in groups:
         task = make_task(job, stack, data)
         plan = job.length(task.samples)
         progress.total = len(groups) * plan.steps
         optimizer = make_optimizer(job, stack, plan.steps)
         every = plan.per_epoch if job.checkpoint_epochs else 0
-        saves = Saves(checkpoints, f"stack_{number}", job.checkpoint_seconds, every)
+        saves = Saves(checkpoints, f"stack_{stack[0].index}", job.checkpoint_seconds, every)
         history = train(task, optimizer, plan, saves, progress)
-        parts += [rows(job, run, history, position, plan.per_epoch) for position, run in enumerate(stack)]
+        for position, run in enumerate(stack):
+            parts.append(rows(job, run, history, position, plan.per_epoch))
+            if kept:
+                kept.keep(run, parts[-1])
     progress.close()
     return pyarrow.concat_tables(parts, promote_options="permissive")
 
@@ -188,24 +181,30 @@ def with_selection(job: Job, selection: dict) -> Job:
     return replace(job, chosen={name: selection["variants"][name]["hyper"] for name in job.variants})
 
 
+def code(job: Job, files: list[Path] | None = None) -> tuple[list[Path], str]:
+    """Source files that decide the result (by default looked up, half a second's work), and the version of the package
+    that a torch class comes from."""
+    own, version = user_code.origin(job.own["class"], job.own.get("path")) if job.own else ([], "")
+    return (files or sources(job)) + own, version
+
+
 def identity(job: Job, data: Path | None, files: list[Path] | None = None) -> str:
-    """Key of the job's checkpoints: settings, source files (by default looked up, half a second's work), data."""
+    """Key of the job's checkpoints: settings, code, data."""
     settings = {name: value for name, value in asdict(job).items() if not name.startswith("checkpoint_")}
-    files = (files or sources(job)) + ([data / "manifest.json"] if data else [])
-    if job.own:
-        code, settings["version"] = user_code.origin(job.own["class"], job.own.get("path"))
-        files += code
-    return f"{job.phase}-{key(settings, files)}"
+    files, version = code(job, files)
+    settings |= {"version": version} if job.own else {}
+    return f"{job.phase}-{key(settings, files + ([data / 'manifest.json'] if data else []))}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--job", required=True, help="the job as JSON (see muon_imbalance.plan.job)")
     parser.add_argument("--data", type=Path, help="dataset folder")
-    parser.add_argument("--grid", type=Path, nargs="+", default=[], help="tables of the grid, whose runs are reused")
+    parser.add_argument("--grid", type=Path, nargs="+", default=[], help="tables of the grid")
     parser.add_argument("--without-grid", action="store_true", help="leave the grid's rows to another shard's table")
     parser.add_argument("--selection", type=Path, help="selection file that names the cell of the final phase")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder for checkpoints")
+    parser.add_argument("--kept", type=Path, help="folder of runs that were trained before")
     parser.add_argument("--output", type=Path, required=True, help="table to write (parquet)")
     parser.add_argument("--sources", type=Path, nargs="+", help="source files that key the checkpoints")
     arguments = parser.parse_args()
@@ -213,8 +212,10 @@ def main() -> None:
     job = Job.parse(arguments.job)
     if arguments.selection:
         job = with_selection(job, json.loads(arguments.selection.read_text(encoding="utf-8")))
+    files, version = code(job, arguments.sources)
+    kept = KeptRuns(arguments.kept, job, files, arguments.data, version) if arguments.kept else None
     with Checkpoints(arguments.checkpoints, identity(job, arguments.data, arguments.sources)) as checkpoints:
-        table = run_job(job, arguments.data, arguments.grid, checkpoints, not arguments.without_grid)
+        table = run_job(job, arguments.data, arguments.grid, checkpoints, not arguments.without_grid, kept)
         tables.write(arguments.output, table)
         checkpoints.clear()
 
