@@ -14,7 +14,7 @@ QUICK := $(addprefix tests/,common plan data models optimizers training theory r
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  SCALE=smoke|laptop|paper (laptop), CORES=n (all), ARGS='...' for Snakemake, pytest or uv, PYTHON=/path/to/python for setup"
+	@echo "  SCALE=smoke|laptop|reference|paper (laptop), CORES=n (all), ARGS='...' for Snakemake, pytest or uv, PYTHON=/path/to/python for setup"
 
 setup: ## the pinned environment in .venv: minutes the first time, then at once
 	@scripts/setup.sh
@@ -32,8 +32,8 @@ card: scale setup ## OPTIMIZER=name: how it learns the tail, against NMD, Adam a
 	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(ARGS) -- results/$(SCALE)/cards/$(OPTIMIZER)/index.html
 
 scale:
-	@case '$(SCALE)' in smoke|laptop|paper) ;; \
-	  *) echo "error: SCALE='$(SCALE)' is not a scale: use smoke, laptop or paper" >&2; exit 2 ;; esac
+	@case '$(SCALE)' in smoke|laptop|reference|paper) ;; \
+	  *) echo "error: SCALE='$(SCALE)' is not a scale: use smoke, laptop, reference or paper" >&2; exit 2 ;; esac
 
 test-quick: setup-dev ## for work in progress: ruff and the tests of single modules, at most 3 min on two cores
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ def test_paper_is_laptop_scale_on_all_cores():
 def test_unknown_scale_is_one_sentence(scale):
     result = make("paper", f"SCALE={scale}")
     assert result.returncode != 0
-    assert f"error: SCALE='{scale}' is not a scale: use smoke, laptop or paper" in result.stderr
+    assert f"error: SCALE='{scale}' is not a scale: use smoke, laptop, reference or paper" in result.stderr
     assert "snakemake" not in result.stdout and "setup" not in result.stdout
 
 

@@ -165,7 +165,7 @@ def test_what_tasks_models_builders_and_tables_read_is_checked(path, value, mess
 
 
 def test_an_unknown_scale_is_named():
-    with pytest.raises(UserError, match="'tiny'.* allowed: smoke, laptop, paper"):
+    with pytest.raises(UserError, match="'tiny'.* allowed: smoke, laptop, reference, paper"):
         planned(scale="tiny")
 
 

@@ -141,8 +141,9 @@ def test_kept_runs_are_those_of_this_code_data_and_settings(data, tmp_path, monk
     source.write_text("a = 1")
     before = path(job(), [source])
     source.write_text("a = 2")
-    places = {before, path(job(), [source]), path(job()), path(job(), folder=other), path(job(), version="2"),
-              path(job(steps=9)), path(job(dtype="float32")), path(job(cells=[{"lr": "0.2", "momentum": "0.9"}]))}  # fmt: skip
+    changed = [job(steps=9), job(dtype="float32"), job(cells=[{"lr": "0.2", "momentum": "0.9"}])]
+    places = {before, path(job(), [source]), path(job()), path(job(), folder=other), path(job(), version="2")}
+    places |= {path(one) for one in changed}
     assert len(places) == 8
     assert path(job(phase="grid", seeds=[0], stack=1)) == path(job())
     run(job(), data, tmp_path / "a", kept=kept)

@@ -24,7 +24,7 @@ from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.yaml_files import Node
 from muon_imbalance.plan.trees import below, dropped, map_of, overlaid, there
 
-SCALES = ("smoke", "laptop", "paper")
+SCALES = ("smoke", "laptop", "reference", "paper")
 """All scales; an entry's own keys are those of ``laptop``."""
 ORIGINS = ("paper", "source", "chosen")
 

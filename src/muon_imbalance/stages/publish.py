@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m muon_imbalance.stages.publish", description="Write the report.")
     parser.add_argument("--claims", required=True, type=Path, help="claims.json written by the stage judge")
     parser.add_argument("--figures", required=True, help="JSON object, or @file: id to files, executed, log")
-    parser.add_argument("--scale", required=True, help="smoke, laptop or paper")
+    parser.add_argument("--scale", required=True, help="smoke, laptop, reference or paper")
     parser.add_argument("--scale-note", default="", help="what a reader should know of this scale")
     parser.add_argument("--audit", type=Path, help="audit file (YAML), for the page audit.html")
     parser.add_argument("--command", help="the command that remakes it all (default: make paper SCALE=<scale>)")
