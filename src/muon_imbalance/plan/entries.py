@@ -46,12 +46,14 @@ class Entry:
         return overlaid(self.own, self.scales[scale]) if scale in self.scales else self.own
 
     def origins_at(self, scale: str, where: str) -> dict[str, str]:
-        """Origins at a scale, of settings that exist there."""
+        """Origins at a scale, of settings that exist there; where nothing is said of ``reference``, laptop's."""
         found, entry = {}, self.at(scale)
         for path, node in self.origins.items():
-            word = node.value if isinstance(node.value, str) else getattr(node.value.get(scale), "value", None)
-            if word and there(entry, path):
-                found[f"{where}.{path}"] = word
+            said = node.value
+            if not isinstance(said, str):
+                said = getattr(said.get(scale) or (said.get("laptop") if scale == "reference" else None), "value", None)
+            if said and there(entry, path):
+                found[f"{where}.{path}"] = said
         return found
 
 
