@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev paper card test-quick test test-conda test-processors lint bench bench-sweeps bench-machine lock \
+.PHONY: help setup setup-dev paper more card test-quick test test-conda test-processors lint bench bench-sweeps bench-machine lock \
   clean scale
 
 SCALE ?= laptop
 CORES ?= all
 ARGS ?=
+MORE = $(if $(wildcard results/$(SCALE)/more.yaml),--configfile results/$(SCALE)/more.yaml)
 BIN := .venv/bin
 QUICK := $(addprefix tests/,common plan data models optimizers training theory runs analysis reporting stages)
 
@@ -24,12 +25,17 @@ setup-dev: ## the same, with what the tests and linters need
 
 paper: scale setup ## every figure, table and claim: results/<scale>/report/index.html
 	@$(BIN)/python scripts/unlock.py
-	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(ARGS)
+	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(MORE) $(ARGS)
+
+more: scale setup ## CLAIM=C3.1.cifar10_r5 SEEDS=8: train the repetitions that a claim still needs, and judge again
+	@test -n '$(CLAIM)' -a -n '$(SEEDS)' || { echo "error: make more CLAIM=C3.1.cifar10_r5 SEEDS=8" >&2; exit 2; }
+	@$(BIN)/muon-imbalance more '$(CLAIM)' '$(SEEDS)' --scale $(SCALE)
+	@$(MAKE) paper SCALE=$(SCALE)
 
 card: scale setup ## OPTIMIZER=name: how it learns the tail, against NMD, Adam and Muon
 	@test -n '$(OPTIMIZER)' || { echo "error: name an optimizer: make card OPTIMIZER=shampoo" >&2; exit 2; }
 	@$(BIN)/python scripts/unlock.py
-	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(ARGS) -- results/$(SCALE)/cards/$(OPTIMIZER)/index.html
+	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(MORE) $(ARGS) -- results/$(SCALE)/cards/$(OPTIMIZER)/index.html
 
 scale:
 	@case '$(SCALE)' in smoke|laptop|reference|paper) ;; \

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.plan.families import SCALES, load
+from muon_imbalance.plan.messages import VERDICTS
 
 
 def repository() -> Path:
@@ -73,7 +74,7 @@ def show_claims(options: argparse.Namespace) -> None:
         rows.append([*texts[:3], *counts, texts[3], record.get("statement") or ""])
     print(table(rows))
     verdicts = [record.get("verdict") for record in records]
-    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in ("holds", "fails", "inconclusive", "not-run")]
+    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS]
     print(f"\nscale {options.scale}: {', '.join(counts)}")
 
 
@@ -121,6 +122,14 @@ def show_job(options: argparse.Namespace) -> None:
     print(f"\nWith its inputs:\n.venv/bin/snakemake --cores all --force {target.path}{plan.scale_option()}")
 
 
+def add_seeds(options: argparse.Namespace) -> None:
+    from muon_imbalance.plan import more_seeds
+    from muon_imbalance.plan.planning import Plan
+
+    plan = Plan.read(repository(), {"scale": options.scale})
+    print(f"{more_seeds.write(plan, options.claim, options.seeds)}: {options.seeds} repetitions for {options.claim}")
+
+
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(prog="muon-imbalance", description=__doc__.partition(": ")[2])
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -130,6 +139,7 @@ def parser() -> argparse.ArgumentParser:
         ("claims", show_claims, "verdicts on the paper's claims"),
         ("compare", show_differences, "verdicts and numbers that differ between two runs (status 1 if a verdict does)"),
         ("where", show_paths, "where report, figures and downloads lie"),
+        ("more", add_seeds, "ask for more repetitions for a claim (`make more` then trains them)"),
         ("job", show_job, "what the job behind a file is given, and from where"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -141,7 +151,10 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "file", help="results/laptop/runs/cifar10_r20/muon.0.parquet, figures/fig_01_....pdf ..."
             )
-        if run in (show_claims, show_paths, show_job):
+        if run is add_seeds:
+            command.add_argument("claim", help="id of a claim, such as C3.1.cifar10_r5")
+            command.add_argument("seeds", type=int, help="one of the looks that its experiments plan")
+        if run in (show_claims, show_paths, show_job, add_seeds):
             command.add_argument("--scale", choices=SCALES, default="laptop", help="default: laptop")
     return main
 
