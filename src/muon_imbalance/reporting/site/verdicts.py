@@ -13,7 +13,7 @@ from muon_imbalance.reporting.site import tables
 CLAIM_KEYS = (
     "id", "figure", "statement", "paper_ref", "verdict", "n", "estimate", "ci_low", "ci_high", "comparator",
     "threshold", "data_kind", "note", "kind", "family", "variant", "unit", "scale_factor", "reason", "seeds_needed",
-    "experiments", "datasets", "headline",
+    "experiments", "datasets", "headline", "tolerance_reason", "set_by", "set_when",
 )  # fmt: skip
 """Keys of a record in claims.json."""
 
