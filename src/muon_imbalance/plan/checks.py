@@ -143,6 +143,8 @@ def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
                 f"{where}.seeds: {one.seeds} repetitions are wanted, but the data set {one.dataset!r} has "
                 f"{repetitions}; raise datasets.{one.dataset}.config.repetitions"
             )
+    if one.looks != sorted(set(one.looks)):
+        raise UserError(f"{where}.looks = {one.looks}; allowed: numbers of repetitions, each once, the smallest first")
     if one.grid_seeds > one.seeds:
         raise UserError(f"{where}.grid_seeds: {one.grid_seeds} is more than seeds ({one.seeds})")
     for optimizer, grid in one.sweep.items():
