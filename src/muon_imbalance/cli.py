@@ -137,7 +137,11 @@ def parser() -> argparse.ArgumentParser:
         ("optimizers", show_optimizers, "names of the optimizers"),
         ("figures", show_figures, "figures and tables of experiments/"),
         ("claims", show_claims, "verdicts on the paper's claims"),
-        ("compare", show_differences, "verdicts and numbers that differ between two runs (status 1 if a verdict does)"),
+        (
+            "compare",
+            show_differences,
+            "verdicts and numbers that differ between two runs (status 1 if a decided verdict turned around)",
+        ),
         ("where", show_paths, "where report, figures and downloads lie"),
         ("more", add_seeds, "ask for more repetitions for a claim (`make more` then trains them)"),
         ("job", show_job, "what the job behind a file is given, and from where"),
