@@ -140,7 +140,7 @@ def parser() -> argparse.ArgumentParser:
         (
             "compare",
             show_differences,
-            "verdicts and numbers that differ between two runs (status 1 if a decided verdict turned around)",
+            "what differs between two runs (status 1 if a decided verdict turned around)",
         ),
         ("where", show_paths, "where report, figures and downloads lie"),
         ("more", add_seeds, "ask for more repetitions for a claim (`make more` then trains them)"),
