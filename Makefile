@@ -8,7 +8,13 @@ SHELL := /bin/bash
 SCALE ?= laptop
 CORES ?= all
 ARGS ?=
+FROM ?=
+ifeq ($(FROM),reference)
+SCALE = reference
+MORE = results_from=reference
+else
 MORE = $(if $(wildcard results/$(SCALE)/more.yaml),--configfile results/$(SCALE)/more.yaml)
+endif
 BIN := .venv/bin
 QUICK := $(addprefix tests/,common plan data models optimizers training theory runs analysis reporting stages)
 
@@ -23,7 +29,7 @@ setup: ## the pinned environment in .venv: minutes the first time, then at once
 setup-dev: ## the same, with what the tests and linters need
 	@scripts/setup.sh --dev
 
-paper: scale setup ## every figure, table and claim: results/<scale>/report/index.html
+paper: scale setup ## every figure, table and claim: results/<scale>/report/index.html (FROM=reference: from the runs kept here)
 	@$(BIN)/python scripts/unlock.py
 	$(BIN)/snakemake --cores $(CORES) --config scale=$(SCALE) $(MORE) $(ARGS)
 

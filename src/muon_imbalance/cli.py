@@ -130,6 +130,14 @@ def add_seeds(options: argparse.Namespace) -> None:
     print(f"{more_seeds.write(plan, options.claim, options.seeds)}: {options.seeds} repetitions for {options.claim}")
 
 
+def keep_run(options: argparse.Namespace) -> None:
+    from muon_imbalance.plan import archive
+    from muon_imbalance.plan.planning import Plan
+
+    plan = Plan.read(repository(), {"scale": options.scale})
+    print(archive.keep(plan, plan.root / "reference"))
+
+
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(prog="muon-imbalance", description=__doc__.partition(": ")[2])
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -144,6 +152,7 @@ def parser() -> argparse.ArgumentParser:
         ),
         ("where", show_paths, "where report, figures and downloads lie"),
         ("more", add_seeds, "ask for more repetitions for a claim (`make more` then trains them)"),
+        ("keep", keep_run, "store a finished run, compact, in reference/ (what `make paper FROM=reference` shows)"),
         ("job", show_job, "what the job behind a file is given, and from where"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -158,8 +167,9 @@ def parser() -> argparse.ArgumentParser:
         if run is add_seeds:
             command.add_argument("claim", help="id of a claim, such as C3.1.cifar10_r5")
             command.add_argument("seeds", type=int, help="one of the looks that its experiments plan")
-        if run in (show_claims, show_paths, show_job, add_seeds):
-            command.add_argument("--scale", choices=SCALES, default="laptop", help="default: laptop")
+        if run in (show_claims, show_paths, show_job, add_seeds, keep_run):
+            usual = "reference" if run is keep_run else "laptop"
+            command.add_argument("--scale", choices=SCALES, default=usual, help=f"default: {usual}")
     return main
 
 

@@ -22,8 +22,8 @@ rule build_dataset:
         unpack(lambda wildcards: datasets.inputs(plan, wildcards.dataset)),
         src=lambda wildcards: sources.building(plan, wildcards.dataset),
     output:
-        arrays=f"{files.dataset(plan, '{dataset}')}/arrays.npz",
-        manifest=files.manifest(plan, "{dataset}"),
+        arrays=f"{files.built(plan, '{dataset}')}/arrays.npz",
+        manifest=f"{files.built(plan, '{dataset}')}/manifest.json",
     log:
         f"{LOGS}/build_dataset/{{dataset}}.log",
     benchmark:
@@ -34,7 +34,7 @@ rule build_dataset:
         builder=lambda wildcards: plan.datasets[wildcards.dataset].builder,
         config=lambda wildcards: datasets.config(plan, wildcards.dataset),
         inputs=lambda wildcards: datasets.inputs_option(plan, wildcards.dataset),
-        folder=lambda wildcards: files.dataset(plan, wildcards.dataset),
+        folder=lambda wildcards: files.built(plan, wildcards.dataset),
     message:
         "Building data set {wildcards.dataset}"
     shell:

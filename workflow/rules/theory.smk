@@ -6,7 +6,7 @@ rule solve:
         data=lambda wildcards: files.manifests(plan, wildcards.experiment),
         src=lambda wildcards: sources.solving(plan, wildcards.experiment),
     output:
-        files.theory_table(plan, "{experiment}"),
+        f"{RESULTS}/theory/{{experiment}}.parquet",
     log:
         f"{LOGS}/solve/{{experiment}}.log",
     benchmark:

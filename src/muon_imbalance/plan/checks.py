@@ -11,7 +11,7 @@ from typing import Any
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import checked
-from muon_imbalance.plan import rooms, sweeps
+from muon_imbalance.plan import files, rooms, sweeps
 from muon_imbalance.plan.figures import given_parameters, notebook_file, stand_ins
 from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan, placed
@@ -43,6 +43,7 @@ def check(plan: Plan) -> None:
     sweeps.check(plan)
     for name in plan.figures:
         _check_figure(plan, name)
+    _check_archive(plan)
     if plan.run.require_real and (lacking := stand_ins(plan)):
         told = "; ".join(
             f"{figure}: " + ", ".join(f"{name} stands in for {whose}" for name, whose in found.items())
@@ -51,6 +52,21 @@ def check(plan: Plan) -> None:
         raise UserError(
             f"require_real: figures without the paper's data: {told}. Allowed: a configuration without stand-ins, as "
             "scale: paper (official hosts, or your own folder), or one without these figures"
+        )
+
+
+def _check_archive(plan: Plan) -> None:
+    """An archive holds all that figures and claims of this scale read."""
+    folder = plan.run.results_from
+    if not folder:
+        return
+    wanted = [table for name in plan.experiments for table in files.run_tables(plan, name)]
+    wanted += [files.theory_table(plan, name) for name, one in plan.experiments.items() if one.theory]
+    wanted += [path for name in plan.experiments for path in files.manifests(plan, name) if path.startswith(folder)]
+    if missing := [path for path in wanted if not (plan.root / path).is_file()]:
+        raise UserError(
+            f"results_from = {folder!r}: {missing[0]} is not there ({len(missing)} of {len(wanted)} files missing); "
+            f"allowed: an archive of a whole run at scale {plan.scale}, which `muon-imbalance keep` writes"
         )
 
 

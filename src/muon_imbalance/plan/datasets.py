@@ -17,9 +17,10 @@ def inputs(plan: Plan, name: str) -> dict[str, str]:
     """Stamp of the source, or manifests of the parents, by the names of a rule's inputs."""
     dataset = plan.datasets[name]
     if dataset.parents:
-        return {f"parent_{role}": files.manifest(plan, parent) for role, parent in dataset.parents.items()}
+        given = dataset.parents.items()
+        return {f"parent_{role}": f"{files.built(plan, parent)}/manifest.json" for role, parent in given}
     if dataset.parent:
-        return {"parent": files.manifest(plan, dataset.parent)}
+        return {"parent": f"{files.built(plan, dataset.parent)}/manifest.json"}
     return {"source": files.stamp(found)} if (found := source(plan, name)) else {}
 
 
@@ -28,7 +29,7 @@ def inputs_option(plan: Plan, name: str) -> str:
     dataset = plan.datasets[name]
     if dataset.made_from:
         given = {dataset.parent: dataset.parent} if dataset.parent else dataset.parents
-        return json.dumps({role: files.dataset(plan, parent) for role, parent in given.items()})
+        return json.dumps({role: files.built(plan, parent) for role, parent in given.items()})
     return json.dumps({found: files.stamp(found)} if (found := source(plan, name)) else {})
 
 

@@ -151,7 +151,7 @@ def command(plan: Plan, target: Target) -> list[str]:
         given = ["--name", x, "--config", datasets.theory_config(plan, x), *jobs.data_option(plan, x).split(), *output]
     elif target.stage == "build_dataset":
         given = ["--name", x, "--builder", plan.datasets[x].builder, "--config", datasets.config(plan, x)]
-        given += ["--inputs", datasets.inputs_option(plan, x), "--output", files.dataset(plan, x)]
+        given += ["--inputs", datasets.inputs_option(plan, x), "--output", files.built(plan, x)]
     else:
         given = ["--id", x, "--notebook", figures.notebook_file(plan, x)]
         given += ["--parameters", json.dumps(figures.given_parameters(plan, x))]

@@ -21,9 +21,21 @@ def logs(plan: Plan) -> str:
     return f"logs/{plan.scale}"
 
 
-def dataset(plan: Plan, name: str) -> str:
-    """Folder of a data set."""
+def evidence(plan: Plan) -> str:
+    """Folder of the tables that figures and claims read: the run's own, or an archive's."""
+    return plan.run.results_from or results(plan)
+
+
+def built(plan: Plan, name: str) -> str:
+    """Folder in which a data set is built."""
     return f"data/datasets/{plan.scale}/{name}"
+
+
+def dataset(plan: Plan, name: str) -> str:
+    """Folder of a data set; in an archive, which has manifests alone, of one whose samples no figure shows."""
+    shown = {one for figure in plan.figures.values() if figure.pictures for one in figure.datasets or ()}
+    archived = plan.run.results_from and name not in shown
+    return f"{plan.run.results_from}/datasets/{name}" if archived else built(plan, name)
 
 
 def manifest(plan: Plan, name: str) -> str:
@@ -45,7 +57,7 @@ def final_shards(plan: Plan, experiment: str) -> range:
 def final_tables(plan: Plan, experiment: str, optimizer: str) -> list[str]:
     """Tables of an optimizer's final runs."""
     return [
-        f"{results(plan)}/runs/{experiment}/{optimizer}.{shard}.parquet" for shard in final_shards(plan, experiment)
+        f"{evidence(plan)}/runs/{experiment}/{optimizer}.{shard}.parquet" for shard in final_shards(plan, experiment)
     ]
 
 
@@ -80,7 +92,7 @@ def run_tables(plan: Plan, experiment: str) -> list[str]:
 
 def theory_table(plan: Plan, experiment: str) -> str:
     """Table of an experiment's closed forms."""
-    return f"{results(plan)}/theory/{experiment}.parquet"
+    return f"{evidence(plan)}/theory/{experiment}.parquet"
 
 
 def dataset_of(plan: Plan, experiment: str) -> str | None:

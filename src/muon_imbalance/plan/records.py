@@ -31,6 +31,9 @@ class Configuration(Settings):
     scale_note: str = Field(description="what a reader should know of this scale; shown at the top of the report")
     figures_dir: str = Field(min_length=1, description="folder of the finished figures")
     data_dir: str | None = Field(None, min_length=1, description="folder of the user's own official data files")
+    results_from: str | None = Field(
+        None, min_length=1, description="archive (reference) whose runs are shown and judged; then nothing is trained"
+    )
     require_real: bool = Field(description="whether a stand-in for data or weights stops the run")
     device: Literal["cpu", "cuda"] = Field(description="where networks are trained")
     checkpoint_seconds: float = Field(ge=0, le=86_400, description="seconds between two checkpoints of a training job")
@@ -183,6 +186,7 @@ class Figure(Settings):
     experiments: Names = Field(description="experiments whose runs it shows")
     theory: Names = Field([], description="experiments whose closed forms it shows")
     datasets: Few | None = Field(None, description="data sets that it shows examples of")
+    pictures: bool = Field(False, description="whether it shows samples of its data sets, which are built for it")
     settings: bool = Field(False, description="whether its notebook needs the settings of its experiments")
     topic: Literal["theory"] | None = Field(None, description="target that makes this figure besides its own")
     parameters: dict[str, Any] = Field({}, description="further parameters of its notebook")
