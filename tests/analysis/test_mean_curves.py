@@ -67,7 +67,7 @@ def test_levels_of_a_control_end_where_the_slowest_run_ends():
     for name, gain in (("muon", 2.0), ("nmd", 1.0)):
         values = {}
         for seed in (0, 1):
-            speed = np.arange(4) * gain * (1 + 0.1 * seed)
+            speed = np.arange(5) * gain * (1 + 0.1 * seed)
             values |= curve(seed, loss, 4 - 0.4 * speed) | curve(seed, majority, 0.1 * speed)
             values |= curve(seed, ACCURACY, 0.1 * speed) | curve(seed, TRAINED, 0 * speed + 0.3 * (name == "muon"))
         parts.append(frame(values).assign(optimizer=name))
@@ -75,7 +75,7 @@ def test_levels_of_a_control_end_where_the_slowest_run_ends():
     found = equal_progress.control(table, ACCURACY, points=5)
     by_clock = dict(list(found.groupby("clock")))
     falling, rising = (by_clock[clock.name] for clock in equal_progress.THREE[:2])
-    assert falling["level"].min() == pytest.approx(4 - 0.4 * 3) and rising["level"].max() == pytest.approx(0.3)
+    assert falling["level"].min() == pytest.approx(4 - 0.4 * 4) and rising["level"].max() == pytest.approx(0.4)
     assert (found["n"] == 2).all() and set(found["optimizer"]) == {"muon", "nmd"} and len(falling) == 2 * 5
     assert rising["mean"].to_numpy() == pytest.approx(rising["level"].to_numpy())  # neither is better, one is earlier
     assert equal_progress.THREE[2].name not in by_clock  # minority: no run makes progress

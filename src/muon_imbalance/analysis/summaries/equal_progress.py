@@ -77,13 +77,15 @@ def control(
 ) -> pd.DataFrame:
     """:func:`mean_curves.against_clock` of the final runs of an experiment on every clock, at their common levels.
 
+    Runs are read from their first update on: before it, a network is right by chance.
+
     Args:
         optimizers: those that are compared; none: all.
 
     Returns:
         Columns ``optimizer, clock, level, mean, sd, n``.
     """
-    frame = frame[frame["phase"] == "final"]
+    frame = frame[(frame["phase"] == "final") & (frame["step"] > 0)]
     parts = [pd.DataFrame(columns=COLUMNS).astype({"level": float, "mean": float, "sd": float, "n": int})]
     names = optimizers or frame["optimizer"].unique()
     for clock in clocks:

@@ -33,7 +33,8 @@ LOSS, MAJORITY, MINORITY = (
 class Progress:
     """One optimizer's runs, each a table ``[steps, seeds]`` without runs that diverged; ``majority`` is a share.
 
-    ``clocks`` are named ``LOSS``, ``MAJORITY``, ``MINORITY``.
+    ``clocks`` are named ``LOSS``, ``MAJORITY``, ``MINORITY``, from the first update on: before it, a
+    network is right by chance.
     """
 
     optimizer: str
@@ -73,8 +74,8 @@ def _curves(
     clocks |= {MAJORITY: mean("train", majority), MINORITY: mean("train", minority)}
     tables = [mean(split, minority), mean(split, majority), *clocks.values()]
     finished = tables[0].columns[np.logical_and.reduce([np.isfinite(table).all() for table in tables])]
-    kept = [table[finished] for table in tables]
-    return Progress(optimizer, *kept[:2], dict(zip(clocks, kept[2:], strict=True)))
+    clocks = {name: table.loc[table.index > 0, finished] for name, table in clocks.items()}
+    return Progress(optimizer, *(table[finished] for table in tables[:2]), clocks)
 
 
 def levels(entries: Sequence[Progress]) -> dict[str, np.ndarray]:
@@ -94,8 +95,9 @@ def levels(entries: Sequence[Progress]) -> dict[str, np.ndarray]:
 
 def at_levels(entry: Progress, clock: str, values: np.ndarray) -> pd.DataFrame:
     """Minority accuracy when a clock first gets to each level, ``[levels, seeds]``; NaN where it does not."""
-    sign = 1 if clock == LOSS else -1
-    return mean_curves.at_levels(entry.minority, sign * entry.clocks[clock], sign * values).set_axis(values)
+    sign, times = 1 if clock == LOSS else -1, entry.clocks[clock]
+    found = mean_curves.at_levels(entry.minority.loc[times.index], sign * times, sign * values)
+    return found.set_axis(values)
 
 
 def areas(entry: Progress) -> pd.Series:

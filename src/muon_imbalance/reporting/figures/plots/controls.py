@@ -21,6 +21,7 @@ def draw(axes: Sequence[Axes], table: pd.DataFrame, ylabel: str, clocks: Sequenc
         ax.set_xlabel("loss (falls to the right)" if clock.falls else "training accuracy (%)")
         if own.empty:
             ax.text(0.5, 0.5, "no level that\nall runs pass", transform=ax.transAxes, ha="center", va="center")
+            ax.set(xticks=[], yticks=[])
         elif clock.falls:
             ax.set_xscale("log" if own["level"].max() > 10 * own["level"].min() else "linear")
             ax.invert_xaxis()
