@@ -54,13 +54,15 @@ def test_group_losses_and_accuracies(folder):
     values = task.evaluate(params)
     for model, repetition in enumerate((2, 0)):
         data = barcoded_mnist.load(folder, "train", [repetition])
-        losses, _ = losses_of(params, model, data)
+        losses, fitted = losses_of(params, model, data)
         assert float(loss[model]) == pytest.approx(float(losses.mean()))
         held_out = barcoded_mnist.load(folder, "validation", [repetition])
         _, right = losses_of(params, model, held_out)
         for number, group in enumerate(("majority", "minority")):
             chosen = torch.from_numpy(data["group"][0] == number)
             assert float(measured["train", group, "loss"][model]) == pytest.approx(float(losses[chosen].mean()))
+            accuracy = float(fitted[chosen].double().mean())
+            assert float(measured["train", group, "accuracy"][model]) == pytest.approx(accuracy)
             shown = torch.from_numpy(held_out["group"][0] == number)
             accuracy = float(right[shown].double().mean())
             assert float(values["validation", group, "accuracy"][model]) == pytest.approx(accuracy)
@@ -74,21 +76,26 @@ def test_exchanged_groups_are_noticed(folder, monkeypatch):
         test_group_losses_and_accuracies(folder)
 
 
-def run(folder, checkpoints, **changes):
+def job(**changes) -> Job:
     described = {
         "experiment": "barcoded", "optimizer": "shampoo", "phase": "final", "task": "stacked_classification",
         "rule": "shampoo", "cells": [{"lr": "0.003"}], "seeds": [0, 1], "steps": 3, "record": {"every": 1}, "stack": 2,
         "hyper": {"grafting": "adam", "epsilon": 1e-8, "precondition_frequency": 2}, "dtype": "float64",
         "settings": SETTINGS | {"evaluate": []},
     }  # fmt: skip
-    job = Job(**(described | changes))
-    with Checkpoints(checkpoints, train.identity(job, folder)) as kept:
-        return train.run_job(job, folder, [], kept).to_pandas()
+    return Job(**(described | changes))
+
+
+def run(folder, checkpoints, **changes):
+    described = job(**changes)
+    with Checkpoints(checkpoints, train.identity(described, folder)) as kept:
+        return train.run_job(described, folder, [], kept).to_pandas()
 
 
 def test_training_loss_falls_and_stack_and_chunk_change_speed_only(folder, tmp_path):
     whole = run(folder, tmp_path / "a")
-    assert set(whole["group"]) == {"all", "majority", "minority"} and set(whole["split"]) == {"train"}
+    assert set(whole["group"]) == {"all", "majority", "minority", "balanced", "worst"}
+    assert set(whole["split"]) == {"train"}
     total = whole[whole["group"] == "all"].groupby("step")["value"].mean()
     assert total.iloc[-1] < total.iloc[0]
     for name, changes in {"b": {"stack": 1}, "c": {"chunk": 37}}.items():

@@ -166,8 +166,27 @@ def test_metrics_are_recounted_from_the_logits(toy):
     found = made.evaluate(params)
     made.module.eval()
     held = array_files.read_arrays(toy)
+    totals = recounted(made, held, *(corpus.load(toy, "validation", [0])[key] for key in ("windows", "best_1")))
+    for name, rows in totals.items():
+        accuracy, top5, loss, count, known = np.sum(rows, axis=0)
+        assert found["validation", name, "tokens"].item() == count == len(rows)
+        for metric, value in (("accuracy", accuracy), ("top5", top5), ("loss", loss)):
+            assert found["validation", name, metric].item() == pytest.approx(value / count, rel=1e-5)
+        assert found["validation", name, "ceiling_share"].item() == pytest.approx(accuracy / known, rel=1e-6)
+    assert {key[1] for key in found} == set(totals) >= {"all", "rare", "middle", "frequent", "lower_half"}
+    windows = corpus.load(toy, "train", [0])["windows"]
+    totals = recounted(made, held, windows, np.ones_like(windows[:, 1:]))
+    assert {key[1] for key in found if key[0] == "train"} == set(totals)
+    for name, rows in totals.items():
+        accuracy, _, loss, _, _ = np.mean(rows, axis=0)
+        assert found["train", name, "accuracy"].item() == pytest.approx(accuracy, rel=1e-6)
+        assert found["train", name, "loss"].item() == pytest.approx(loss, rel=1e-5)
+
+
+def recounted(made, held, windows, limits):
+    """Of each target in a group: is it first, is it in the first five, ``-ln p``, 1, its limit."""
     totals = {}
-    for window, best in zip(*(corpus.load(toy, "validation", [0])[key] for key in ("windows", "best_1")), strict=True):
+    for window, best in zip(windows, limits, strict=True):
         logits = made.module(torch.from_numpy(window[None, :-1].clip(0)))[0].detach().numpy().astype(float)
         for scores, target, known in zip(logits, window[1:], best, strict=True):
             if target <= 0:
@@ -178,13 +197,17 @@ def test_metrics_are_recounted_from_the_logits(toy):
             names = ["all"] + [name for name in corpus.BUCKETS if corpus.in_bucket(held, name)[target]]
             for name in names:
                 totals.setdefault(name, []).append(row)
-    for name, rows in totals.items():
-        accuracy, top5, loss, count, known = np.sum(rows, axis=0)
-        assert found["validation", name, "tokens"].item() == count == len(rows)
-        for metric, value in (("accuracy", accuracy), ("top5", top5), ("loss", loss)):
-            assert found["validation", name, metric].item() == pytest.approx(value / count, rel=1e-5)
-        assert found["validation", name, "ceiling_share"].item() == pytest.approx(accuracy / known, rel=1e-6)
-    assert {key[1] for key in found} == set(totals) >= {"all", "rare", "middle", "frequent", "lower_half"}
+    return totals
+
+
+def test_the_clock_reads_the_same_windows_for_all_optimizers(toy):
+    few = job().settings | {"clock_windows": 7}
+    one = task(toy, settings=few)
+    two = task(toy, settings=few, rule="adam", optimizer="adam", cells=[{"lr": "0.1"}], hyper={})
+    assert torch.equal(one.clock, two.clock) and len(one.clock) == 7
+    own, whole = one.evaluate(one.init()), task(toy).evaluate(one.init())
+    assert own["train", "all", "loss"].item() == pytest.approx(whole["train", "all", "loss"].item(), rel=0.05)
+    assert own["train", "all", "loss"] != whole["train", "all", "loss"]
 
 
 def test_exact_match_is_greedy_decoding(mixture):

@@ -75,7 +75,7 @@ def test_a_job_writes_rows_by_epoch(pictures, tmp_path):
     assert set(frame["seed"]) == {0, 1} and not frame["diverged"].any()
     groups = {f"class_{c}" for c in range(4)} | {"balanced", "worst", "majority", "minority"}
     found = frame[frame["metric"] == "accuracy"]
-    assert set(found["split"]) == {"validation", "test"} and set(found["group"]) == groups
+    assert set(found["split"]) == {"train", "validation", "test"} and set(found["group"]) == groups
     last = frame[(frame["step"] == 12) & (frame["seed"] == 0)].set_index(["split", "group", "metric"])["value"]
     classes = [last["test", f"class_{c}", "accuracy"] for c in range(4)]
     assert last["test", "balanced", "accuracy"] == pytest.approx(np.mean(classes))

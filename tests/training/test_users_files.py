@@ -87,7 +87,7 @@ def test_a_task_by_path(data, own, tmp_path):
     described = job(config, "own/denoising.py", model=MODEL, noise=0.2)
     assert registry.needs("own/denoising.py").minibatch
     frame = run(described, folder, tmp_path / "c")
-    error = frame[frame["metric"] == "error"]["value"]
+    error = frame[frame["metric"] == "loss"]["value"]
     assert error.iloc[-1] < error.iloc[0]
     assert {own / "denoising.py", own / "wide_mlp.py"} <= set(train.sources(described))
 
@@ -109,7 +109,7 @@ def test_another_text_is_another_job(data, own):
             {"model": {"name": "own/none.py"}},
             r"model 'own/none.py' is unknown \(nor is it a file or",
         ),
-        ({"mixture": {}}, "unknown key 'mixture'; allowed: augment, evaluate, logit_share, metrics"),
+        ({"mixture": {}}, "unknown key 'mixture'; allowed: augment, clock_samples, evaluate, logit_share, metrics"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(data, own, changes, message):

@@ -11,6 +11,7 @@ from muon_imbalance.stages import measure
 
 from .test_torch_class import job
 
+CLOCKS = (report_card.LOSS, report_card.MAJORITY, report_card.MINORITY)
 STEPS = np.arange(0, 101, 2)
 
 
@@ -19,6 +20,8 @@ def rows(optimizer, minority, majority, loss, seed):
     for split, group, metric, values in (
         ("test", "minority", "accuracy", minority),
         ("test", "majority", "accuracy", majority),
+        ("train", "minority", "accuracy", 0.9 * minority),
+        ("train", "majority", "accuracy", majority),
         ("train", "all", "loss", loss),
     ):
         names = {"optimizer": optimizer, "phase": "final", "split": split, "group": group, "metric": metric}
@@ -50,16 +53,25 @@ def entries(table):
 def test_being_faster_shows_by_step_alone():
     compared = report_card.compare(*_first_and_rest(entries(frame(fast=(2.0,), slow=(1.0,))))).set_index("clock")
     assert compared.loc[report_card.STEP, "low"] > 0.05
-    for clock in (report_card.LOSS, report_card.MAJORITY):
+    for clock in CLOCKS:
         assert abs(compared.loc[clock, "difference"]) < 0.01, clock
         assert compared.loc[clock, "n"] == 4 and compared.loc[clock, "levels"] > 10
 
 
-def test_being_better_shows_on_every_clock():
+def test_being_better_shows_on_the_clocks_of_loss_and_majority_not_on_that_of_the_minority_itself():
     compared = report_card.compare(*_first_and_rest(entries(frame(better=(1.0, 0.1), plain=(1.0,)))))
     learned = (learner(1.0)[1][1:] >= report_card.SHARE_OF_BEST).mean()  # share of the steps that count
-    np.testing.assert_allclose(compared["difference"], [0.1 * learned, 0.1, 0.1], atol=0.002)
-    assert (compared["low"] > 0.05).all()
+    np.testing.assert_allclose(compared["difference"][:3], [0.1 * learned, 0.1, 0.1], atol=0.002)
+    assert (compared["low"][:3] > 0.05).all()
+    assert compared.set_index("clock").loc[report_card.MINORITY, "difference"] == pytest.approx(0, abs=0.002)
+
+
+def test_generalising_better_from_the_same_training_accuracy_shows_on_the_minoritys_clock():
+    table = frame(better=(1.0, 0.1), plain=(1.0,))
+    trained = (table["optimizer"] == "better") & (table["split"] == "train") & (table["group"] == "minority")
+    table.loc[trained, "value"] -= 0.09  # it fits as many of the minority's training samples as the plain one
+    compared = report_card.compare(*_first_and_rest(entries(table))).set_index("clock")
+    assert compared.loc[report_card.MINORITY, "difference"] == pytest.approx(0.1, abs=0.002)
 
 
 def test_a_collapsed_model_scores_nothing_by_step():
@@ -110,9 +122,8 @@ def test_the_majority_counts_as_a_share_of_the_best_of_all():
 
 def test_what_is_drawn():
     curves = report_card.curves(entries(frame(a=(1.0,), b=(2.0,))))
-    assert set(curves["clock"]) == {report_card.STEP, report_card.LOSS, report_card.MAJORITY} and set(
-        curves["optimizer"]
-    ) == {"a", "b"}
+    assert set(curves["clock"]) == {report_card.STEP, *CLOCKS} and set(curves["optimizer"]) == {"a", "b"}
+    assert (curves.loc[curves["clock"] == report_card.LOSS, "n"] == 4).all()
     by_step = curves[(curves["clock"] == report_card.STEP) & (curves["optimizer"] == "a")]
     assert by_step["x"].min() == 2 and (by_step["n"] == 4).all() and by_step["majority"].notna().all()
 

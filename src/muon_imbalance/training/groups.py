@@ -59,18 +59,25 @@ class Totals:
             values.append(losses.view(targets.shape))
         add_by_group(self.sums, groups, *values)
 
+    def weigh(self, sizes: Tensor) -> None:
+        """Let each group count as if it had ``sizes [G]`` samples like those that were added."""
+        self.sums *= sizes / self.sums[0].clamp(min=1)
+
     def measured(self, split: str, groups: Groups) -> dict[Key, Tensor]:
-        """Accuracy of each group, their mean (``balanced``), the worst, and of each set; losses of the groups."""
-        count, correct, *loss = self.sums
+        """Accuracy of each group, their mean (``balanced``), the worst, and of each set."""
+        count, correct = self.sums[:2]
         accuracy = correct / count
         values = {(split, group, "accuracy"): accuracy[:, i] for i, group in enumerate(groups.names)}
         values[split, "balanced", "accuracy"] = accuracy.mean(1)
         values[split, "worst", "accuracy"] = accuracy.amin(1)
         for name, members in groups.sets.items():
             values[split, name, "accuracy"] = correct[:, members].sum(1) / count[:, members].sum(1)
-        for total in loss:
-            values |= {(split, group, "loss"): (total / count)[:, i] for i, group in enumerate(groups.names)}
         return values
+
+    def losses(self, split: str, groups: Groups) -> dict[Key, Tensor]:
+        """Mean cross-entropy of each group."""
+        means = self.sums[2] / self.sums[0]
+        return {(split, group, "loss"): means[:, i] for i, group in enumerate(groups.names)}
 
     def mean_loss(self) -> Tensor:
         """Mean cross-entropy of all samples, ``[S]``."""

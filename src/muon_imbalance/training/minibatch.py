@@ -61,8 +61,8 @@ class Minibatch(Task):
 
     Parameters are those of the module that require a gradient, each as ``[1, ...]`` under its own name. Buffers (of
     BatchNorm) belong to the task and to its checkpoints; metrics recorded after ``t`` updates are computed with the
-    buffers of that moment. The training loss (``train, all, loss``) is the mean over the samples of the epoch so far,
-    at the end of an epoch that of the whole epoch, at step 0 that of the first batch.
+    buffers of that moment, in evaluation mode: also the training loss (``train, all, loss``), which is no mean over
+    batches of an epoch.
 
     An epoch is a random order of all samples, cut into ``ceil(samples / batch)`` batches whose sizes differ by one at
     most. A job's ``epochs``, ``batch``, ``clip`` (largest norm of the gradient, 0: any), ``autocast`` (name of a dtype,
@@ -84,7 +84,6 @@ class Minibatch(Task):
         self.initial = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.at_record = self._copied_buffers()
         self.step = 0
-        self.total = torch.zeros(2, dtype=torch.float64, device=self.device)  # summed loss and samples of the epoch
         self._epoch, self._batches = -1, ()
 
     # --- what a sub-class says ---------------------------------------------------------------------------
@@ -108,7 +107,11 @@ class Minibatch(Task):
 
     @abc.abstractmethod
     def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
-        """Metrics at a recorded step, each ``[1]``; the module is in evaluation mode and keeps no graph."""
+        """Metrics at a recorded step, each ``[1]``; the module is in evaluation mode and keeps no graph.
+
+        The training loss is one of them (``train, all, loss``, without random changes of the inputs): selection and
+        controls at equal progress read it.
+        """
 
     # --- what the training loop calls --------------------------------------------------------------------
 
@@ -117,32 +120,24 @@ class Minibatch(Task):
         return {name: value.unsqueeze(0).clone() for name, value in self.initial.items()}
 
     def gradients(self, params: Tensors, measure: bool) -> tuple[Tensor, Tensors, dict[Key, Tensor]]:
-        """Loss ``[1]`` and gradients of the next batch; after the last update there is none and they are zero.
+        """Loss ``[1]`` and gradients of the next batch, nothing measured; after the last update both are zero.
 
         A weight that is not finite then gives a gradient that is not, so that the run counts as diverged.
         """
         if measure:
             self.at_record = self._copied_buffers()
-        before = self.total.clone()
         if self.step >= self.steps:
-            loss = before[:1] / before[1:]
-            return loss, {name: value * 0 for name, value in params.items()}, {("train", "all", "loss"): loss}
+            return torch.zeros(1, device=self.device), {name: value * 0 for name, value in params.items()}, {}
         epoch, place = divmod(self.step, self.per_epoch)
-        if place == 0:
-            self.total.zero_()
         which = self.batches(epoch)[place]
         self._bind(params)
         with seeded(self.device, *self.names, "dropout", self.seed, self.step):
             rng = generator(*self.names, "step", self.seed, self.step)
             loss = self.loss(self.outputs_of, which, rng)
             grads = torch.autograd.grad(loss, list(self.parameters.values()), materialize_grads=True)
-        loss = loss.detach().double().reshape(1)
-        self.total += torch.cat([loss * len(which), torch.full_like(loss, len(which))])
         self.step += 1
-        clipped = self._clipped(grads)
-        shown = before[:1] / before[1:] if before[1] else loss
-        measured = {("train", "all", "loss"): shown} if measure else {}
-        return loss, {name: g.unsqueeze(0) for name, g in zip(self.parameters, clipped, strict=True)}, measured
+        named = {name: g.unsqueeze(0) for name, g in zip(self.parameters, self._clipped(grads), strict=True)}
+        return loss.detach().reshape(1), named, {}
 
     @torch.no_grad()
     def evaluate(self, params: Tensors) -> dict[Key, Tensor]:
@@ -159,15 +154,11 @@ class Minibatch(Task):
 
     def stored(self) -> Tensors:
         """What a checkpoint holds beside parameters and the optimizer's state."""
-        return {f"buffer:{k}": v for k, v in self.buffers.items()} | {
-            "step": torch.tensor(self.step),
-            "total": self.total,
-        }
+        return {f"buffer:{k}": v for k, v in self.buffers.items()} | {"step": torch.tensor(self.step)}
 
     def restored(self, tensors: Tensors) -> None:
         """Take up what :meth:`stored` gave."""
         self.step = int(tensors["step"])
-        self.total = tensors["total"].to(self.device)
         self._set_buffers({k: tensors[f"buffer:{k}"] for k in self.buffers})
 
     # --- parts -------------------------------------------------------------------------------------------

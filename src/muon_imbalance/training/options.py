@@ -62,7 +62,18 @@ class Augment(Settings):
     flip: bool = Field(False, description="whether half of the images are mirrored")
 
 
-class OnImages(Settings):
+class Clocked(Settings):
+    """What is evaluated of the training split at a record."""
+
+    clock_samples: int = Field(
+        200,
+        ge=0,
+        le=10_000_000,
+        description="samples of each group, at most, that training loss and accuracies are measured on; 0: all",
+    )
+
+
+class OnImages(Clocked):
     """What is measured on a network, and how its training images change."""
 
     metrics: list[Literal["group_loss", "logit_kl"]] = Field([], description="measured beside accuracies")

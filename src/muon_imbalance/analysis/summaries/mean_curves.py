@@ -50,7 +50,9 @@ def against_clock(
     clock: tuple[str, str, str],
     levels: np.ndarray,
 ) -> pd.DataFrame:
-    """A metric read off when another one first falls to each level (after its peak), instead of at a step.
+    """A metric read off when another one first gets to each level, instead of at a step.
+
+    A loss has to fall to it, after its peak; an accuracy has to rise to it, after its lowest value.
 
     Args:
         value, clock: ``(split, group, metric)``, for example minority test accuracy against minority training loss.
@@ -60,8 +62,15 @@ def against_clock(
         Columns ``optimizer, level, mean, sd, n``; ``n`` counts the seeds whose clock reached the level.
     """
     values, clocks = (frames.curves(frame, optimizer, metric, split, group) for split, group, metric in (value, clock))
-    rows = [(optimizer, level, *spread(row)) for level, *row in at_levels(values, clocks, levels).itertuples()]
+    sign = 1 if falls(clock) else -1
+    found = at_levels(values, sign * clocks, sign * np.asarray(levels))
+    rows = [(optimizer, sign * level, *spread(row)) for level, *row in found.itertuples()]
     return pd.DataFrame(rows, columns=["optimizer", "level", "mean", "sd", "n"])
+
+
+def falls(clock: tuple[str, str, str]) -> bool:
+    """Whether a clock falls as training goes on."""
+    return clock[2] != "accuracy"
 
 
 def at_levels(values: pd.DataFrame, clocks: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from muon_imbalance.analysis.summaries import mean_curves
+from muon_imbalance.analysis.summaries import equal_progress, mean_curves
 from muon_imbalance.data.store import manifest
 
 Key = tuple[str, str, str]  # split, group, metric
@@ -19,6 +19,12 @@ def by_epoch(frame: pd.DataFrame, curves: Sequence[Key]) -> pd.DataFrame:
         epochs = part.drop_duplicates("step").set_index("step")["epoch"]
         table = mean_curves.over_seeds(part, curves)
         parts.append(table.assign(experiment=name, epoch=table["step"].map(epochs)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def control(frame: pd.DataFrame, value: Key) -> pd.DataFrame:
+    """:func:`equal_progress.control` of every experiment, with the column ``experiment``."""
+    parts = [equal_progress.control(own, value).assign(experiment=name) for name, own in frame.groupby("experiment")]
     return pd.concat(parts, ignore_index=True)
 
 

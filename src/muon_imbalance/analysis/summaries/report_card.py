@@ -1,8 +1,8 @@
 """A report card: how one optimizer learns the tail, against others, by step and at equal progress.
 
 Majority and minority are means of accuracy over given groups; the majority's counts as a share of the best that any of
-the compared optimizers reaches. Besides the step there are two clocks that do not reward being earlier: the training
-loss, and how much the majority lacks of that best. Differences are paired by seed.
+the compared optimizers reaches. Besides the step there are three clocks that do not reward being earlier: the training
+loss, and the training accuracy of the majority and of the minority. Differences are paired by seed.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import pandas as pd
 
 from muon_imbalance.analysis.claims import intervals
 from muon_imbalance.analysis.statistics import reductions
-from muon_imbalance.analysis.summaries import mean_curves
+from muon_imbalance.analysis.summaries import equal_progress, mean_curves
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.runs import frames
 
@@ -21,17 +21,26 @@ SHARE_OF_BEST = 0.9
 """Share of the best majority accuracy from which the minority's counts: a model that predicts one class is right on
 some of it. (The gate of figures and claims, ``reductions.MAJORITY_GATE``, is an accuracy, not a share.)"""
 LEVELS = 25
-STEP, LOSS, MAJORITY = "by step", "equal training loss", "equal majority accuracy"
+STEP = "by step"
+LOSS, MAJORITY, MINORITY = (
+    "equal training loss",
+    "equal training accuracy, majority",
+    "equal training accuracy, minority",
+)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One optimizer's runs, each a table ``[steps, seeds]`` without runs that diverged; ``majority`` is a share."""
+    """One optimizer's runs, each a table ``[steps, seeds]`` without runs that diverged; ``majority`` is a share.
+
+    ``clocks`` are named ``LOSS``, ``MAJORITY``, ``MINORITY``, from the first update on: before it, a
+    network is right by chance.
+    """
 
     optimizer: str
     minority: pd.DataFrame
     majority: pd.DataFrame
-    loss: pd.DataFrame
+    clocks: dict[str, pd.DataFrame]
 
     @property
     def seeds(self) -> set[int]:
@@ -58,29 +67,37 @@ def progress(
 def _curves(
     frame: pd.DataFrame, optimizer: str, majority: Sequence[str], minority: Sequence[str], split: str
 ) -> Progress:
-    def mean(groups: Sequence[str]) -> pd.DataFrame:
+    def mean(split: str, groups: Sequence[str]) -> pd.DataFrame:
         return sum(frames.curves(frame, optimizer, "accuracy", split, group) for group in groups) / len(groups)
 
-    tables = mean(minority), mean(majority), frames.curves(frame, optimizer, "loss", "train")
-    finished = tables[2].columns[np.logical_and.reduce([np.isfinite(table).all() for table in tables])]
-    return Progress(optimizer, *(table[finished] for table in tables))
+    clocks = {LOSS: frames.curves(frame, optimizer, "loss", "train")}
+    clocks |= {MAJORITY: mean("train", majority), MINORITY: mean("train", minority)}
+    tables = [mean(split, minority), mean(split, majority), *clocks.values()]
+    finished = tables[0].columns[np.logical_and.reduce([np.isfinite(table).all() for table in tables])]
+    clocks = {name: table.loc[table.index > 0, finished] for name, table in clocks.items()}
+    return Progress(optimizer, *(table[finished] for table in tables[:2]), clocks)
 
 
 def levels(entries: Sequence[Progress]) -> dict[str, np.ndarray]:
-    """Levels of the two clocks: the loss from half its start to the smallest at the end; what the majority lacks of the
-    best from 10 % to 0.5 %."""
+    """Levels of the clocks that every run of the entries passes, see :func:`equal_progress.levels`.
+
+    Raises:
+        UserError: all runs diverged.
+    """
     finished = [entry for entry in entries if entry.seeds]
     if not finished:
         raise UserError("every run of every optimizer diverged; there is nothing to compare")
-    start = min(entry.loss.iloc[0].min() for entry in finished)
-    end = min(entry.loss.to_numpy().min() for entry in finished)
-    low = min(max(end, 1e-4 * start), start / 4)
-    return {LOSS: np.geomspace(start / 2, low, LEVELS), MAJORITY: np.geomspace(1 - SHARE_OF_BEST, 0.005, LEVELS)}
+    return {
+        clock: equal_progress.levels([entry.clocks[clock] for entry in finished], clock == LOSS, LEVELS)
+        for clock in (LOSS, MAJORITY, MINORITY)
+    }
 
 
 def at_levels(entry: Progress, clock: str, values: np.ndarray) -> pd.DataFrame:
-    """Minority accuracy when a clock first falls through each level, ``[levels, seeds]``; NaN where it does not."""
-    return mean_curves.at_levels(entry.minority, entry.loss if clock == LOSS else 1 - entry.majority, values)
+    """Minority accuracy when a clock first gets to each level, ``[levels, seeds]``; NaN where it does not."""
+    sign, times = 1 if clock == LOSS else -1, entry.clocks[clock]
+    found = mean_curves.at_levels(entry.minority.loc[times.index], sign * times, sign * values)
+    return found.set_axis(values)
 
 
 def areas(entry: Progress) -> pd.Series:
@@ -117,9 +134,11 @@ def difference(one: Progress, other: Progress, clock: str, values: dict[str, np.
 
 
 def compare(one: Progress, others: Sequence[Progress]) -> pd.DataFrame:
-    """:func:`difference` on every clock against each of ``others``."""
-    values = levels([one, *others])
-    rows = [difference(one, other, clock, values) for other in others for clock in (STEP, LOSS, MAJORITY)]
+    """:func:`difference` on every clock against each of ``others``, at the levels that both get to."""
+    rows = []
+    for other in others:
+        values = levels([one, other])
+        rows += [difference(one, other, clock, values) for clock in (STEP, LOSS, MAJORITY, MINORITY)]
     return pd.DataFrame(rows)
 
 
@@ -131,7 +150,7 @@ def curves(entries: Sequence[Progress]) -> pd.DataFrame:
     values, parts = levels(entries), []
     for entry in entries:
         tables = {STEP: entry.minority.loc[entry.minority.index > 0]}
-        tables |= {clock: at_levels(entry, clock, values[clock]) for clock in (LOSS, MAJORITY)}
+        tables |= {clock: at_levels(entry, clock, values[clock]) for clock in values}
         for clock, table in tables.items():
             summary = pd.DataFrame({"mean": table.mean(axis=1), "sd": table.std(axis=1), "n": table.count(axis=1)})
             summary["majority"] = entry.majority.mean(axis=1).reindex(table.index) if clock == STEP else np.nan

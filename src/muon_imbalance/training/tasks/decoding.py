@@ -134,7 +134,9 @@ class Decoding(Network):
         }
 
     def counted(self, outputs_of: OutputsOf, name: str) -> Totals:
-        """As the network's; what the last layer reads is kept."""
+        """As the network's; what the last layer reads is kept (not of the training split)."""
+        if name == "train":
+            return super().counted(outputs_of, name)
         seen: list[Tensor] = []
         hook = self.last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from muon_imbalance.common.settings import Field, Settings
+from muon_imbalance.common.settings import Field
 from muon_imbalance.data.photos.celeba import decoded
 from muon_imbalance.models.modules import pretrained_weights
 from muon_imbalance.training.groups import Groups
 from muon_imbalance.training.minibatch import Split
-from muon_imbalance.training.options import Evaluated, Needs
+from muon_imbalance.training.options import Clocked, Evaluated, Needs
 from muon_imbalance.training.tasks.minibatch_classification import Network
 
 NEEDS = Needs(minibatch=True, dataset=True, builders=["image_features", "portraits", "text_features"], models="modules")
@@ -24,7 +24,7 @@ DRAWN = ("classifier.weight", "classifier.bias", "fc.weight", "fc.bias")
 """What is new in every run: its classes are not those of the pretraining."""
 
 
-class Options(Settings):
+class Options(Clocked):
     """Fine-tuning the upper part of a pretrained network on features."""
 
     metrics: list[Literal["group_loss"]] = Field([], description="measured beside accuracies")

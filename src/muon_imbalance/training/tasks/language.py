@@ -6,16 +6,20 @@ on the validation windows, over all tokens and over those of each bucket (``rare
 many there are); for a generated language also ``ceiling_share``, accuracy over that of a predictor that knows the
 grammar. Tokens that the training text did not have are left out. Additions are the group ``additions``:
 ``exact_match``, and ``accuracy`` and ``loss`` over the tokens of the answers.
+
+Measured on ``clock_windows`` windows of the training text, drawn once: ``accuracy`` and ``loss`` of the same groups,
+without dropout; ``train, all, loss`` is the training loss, the mean over these windows' tokens.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from muon_imbalance.common.settings import Settings
+from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.data import registry as data_sets
 from muon_imbalance.training.minibatch import Minibatch, OutputsOf
 from muon_imbalance.training.options import Needs
+from muon_imbalance.training.randomness import generator
 from muon_imbalance.training.task import Key
 
 NEEDS = Needs(minibatch=True, dataset=True, builders=["addk", "tales", "tinystories", "toystories"], models="modules")
@@ -25,6 +29,13 @@ UNKNOWN, PADDING = 0, -1
 
 class Options(Settings):
     """Next-token prediction; what is measured follows from the data set."""
+
+    clock_windows: int = Field(
+        200,
+        ge=0,
+        le=10_000_000,
+        description="windows of the training text, at most, that training loss and accuracies are measured on; 0: all",
+    )
 
 
 class CrossEntropy(torch.autograd.Function):
@@ -61,12 +72,11 @@ class Language(Minibatch):
         self.train = torch.from_numpy(train["windows"]).to(self.device)
         self.held = {key: torch.from_numpy(value).to(self.device) for key, value in held.items()}
         self.samples, self.vocabulary = len(self.train), len(train["count"])
-        bucket, targets = self.held["bucket"], self.held["windows"][:, 1:]
-        counted = (targets != PADDING) & (targets != UNKNOWN)
-        of_target, lower = bucket[targets.clamp(min=0)], self.held["lower_half"][targets.clamp(min=0)]
-        groups = {"all": counted, "lower_half": counted & lower}
-        groups |= {name: counted & (of_target == number) for name, number in BUCKETS.items()}
-        self.groups = {name: members for name, members in groups.items() if bool(members.any())}
+        order = torch.randperm(self.samples, generator=generator(*self.names, "clock", self.seed))
+        self.clock = self.train[order[: self.options.clock_windows or None].sort().values.to(self.device)]
+        self.groups = self._groups(self.held["windows"][:, 1:])
+        targets = self.clock[:, 1:]
+        self.clock_groups = self._groups(targets) | {"all": targets != PADDING}  # as the loss counts them
 
     def make(self) -> nn.Module:
         """The model for windows of this length and this vocabulary."""
@@ -80,9 +90,12 @@ class Language(Minibatch):
         return CrossEntropy.apply(outputs_of(inputs, there).float(), targets[there])
 
     def measure(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
-        """Accuracy, top 5, loss and number of tokens by group; shares of the ceiling and additions where known."""
+        """Accuracy, top 5, loss and number of tokens by group; shares of the ceiling and additions where known.
+
+        Of training windows accuracy and loss by group.
+        """
         rank, losses = self._scored(outputs_of, self.held["windows"])
-        values: dict[Key, Tensor] = {}
+        values = self._training(outputs_of)
         for name, members in self.groups.items():
             found = {"accuracy": rank[members] == 0, "top5": rank[members] < 5, "loss": losses[members]}
             values |= {("validation", name, key): value.double().mean() for key, value in found.items()}
@@ -97,6 +110,22 @@ class Language(Minibatch):
             found = {"exact_match": solved, "accuracy": rank[asked] == 0, "loss": losses[asked]}
             values |= {("validation", "additions", key): value.double().mean() for key, value in found.items()}
         return {key: value.reshape(1) for key, value in values.items()}
+
+    def _groups(self, targets: Tensor) -> dict[str, Tensor]:
+        """Which of the targets ``[N, T]`` count in each group that has some."""
+        counted, token = (targets != PADDING) & (targets != UNKNOWN), targets.clamp(min=0)
+        groups = {"all": counted, "lower_half": counted & self.held["lower_half"][token]}
+        groups |= {name: counted & (self.held["bucket"][token] == number) for name, number in BUCKETS.items()}
+        return {name: members for name, members in groups.items() if bool(members.any())}
+
+    def _training(self, outputs_of: OutputsOf) -> dict[Key, Tensor]:
+        """Accuracy and loss by group on the windows of the clock."""
+        rank, losses = self._scored(outputs_of, self.clock)
+        values: dict[Key, Tensor] = {}
+        for name, members in self.clock_groups.items():
+            found = {"accuracy": rank[members] == 0, "loss": losses[members]}
+            values |= {("train", name, key): value.double().mean() for key, value in found.items()}
+        return values
 
     def _scored(self, outputs_of: OutputsOf, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Of each target ``[N, T]``: how many tokens are more probable, and ``-ln p``; without meaning at padding."""

@@ -89,24 +89,25 @@ class Classification(Task):
         return {name: value.to(self.device) for name, value in params.items()}
 
     def gradients(self, params: Tensors, measure: bool) -> tuple[Tensor, Tensors, dict[Key, Tensor]]:
-        """Loss ``[S]`` and its gradient, chunk by chunk; the metrics of the training split."""
+        """Loss ``[S]`` and its gradient, chunk by chunk; the metrics of the training split, accuracy by group."""
         grads = {name: torch.zeros_like(value) for name, value in params.items()}
-        groups = len(self.train.groups.names)
-        totals = torch.zeros(2, self.stack, groups, dtype=torch.float64, device=self.device)  # loss, samples
+        totals = Totals(self.stack, len(self.train.groups.names), True, self.device)
         margins: list[Tensor] = []
         spectrum: list[Tensor] = []  # logits of all samples, kept only where they are measured
         for block, weights in zip(self.train.blocks, self.weights or repeat(None)):  # noqa: B905 (repeat is endless)
 
             def visit(part: slice, logits: Tensor, losses: Tensor, block: Block = block) -> None:
-                add_by_group(totals, block.groups[:, part], losses, torch.ones_like(losses))
+                targets = block.targets[:, part]
+                right = logits.argmax(2) == targets if measure else torch.zeros_like(targets)
+                add_by_group(totals.sums, block.groups[:, part], torch.ones_like(losses), right, losses)
                 if measure and self.metrics & set(MARGIN_NORMS):
-                    margins.append(margin(logits, block.targets[:, part]))
+                    margins.append(margin(logits, targets))
                 if measure and "logit_kl" in self.metrics:
                     spectrum.append(logits)
 
             share = 1 / self.train.samples
             self.model.accumulate(params, block.inputs, block.targets, share, self.chunk, grads, visit, weights)
-        loss = totals[0].sum(1) / self.train.samples if self.weights is None else (totals[0] / totals[1]).mean(1)
+        loss = totals.mean_loss() if self.weights is None else (totals.sums[2] / totals.sums[0]).mean(1)
         if not measure:
             return loss, grads, {}
         measured = self._train_metrics(params, grads, loss, totals, margins)
@@ -114,13 +115,12 @@ class Classification(Task):
             measured["train", "all", "logit_kl"] = logit_kl(torch.cat(spectrum, 1))
         return loss, grads, measured
 
-    def _train_metrics(self, params, grads, loss, totals, margins) -> dict[Key, Tensor]:
-        values: dict[Key, Tensor] = {("train", "all", "loss"): totals[0].sum(1) / self.train.samples}
+    def _train_metrics(self, params, grads, loss, totals: Totals, margins) -> dict[Key, Tensor]:
+        values = {("train", "all", "loss"): totals.mean_loss()} | totals.measured("train", self.train.groups)
         if self.weights is not None:
             values["train", "balanced", "loss"] = loss
         if "group_loss" in self.metrics:
-            for index, group in enumerate(self.train.groups.names):
-                values["train", group, "loss"] = totals[0, :, index] / totals[1, :, index]
+            values |= totals.losses("train", self.train.groups)
         if "grad_norm" in self.metrics:
             squares = sum(grad.double().square().flatten(1).sum(1) for grad in grads.values())
             values["train", "all", "grad_norm"] = squares.sqrt()
@@ -139,6 +139,8 @@ class Classification(Task):
                 for part, logits in self.model.logits(params, block.inputs, self.chunk):
                     totals.add(logits, block.targets[:, part], block.groups[:, part])
             values |= totals.measured(name, split.groups)
+            if "group_loss" in self.metrics:
+                values |= totals.losses(name, split.groups)
         return values
 
 

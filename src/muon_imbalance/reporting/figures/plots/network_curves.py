@@ -1,18 +1,18 @@
-"""Training loss and test accuracies by epoch, and the minority at equal majority accuracy (Figs 18, 19)."""
+"""Training loss and test accuracies by epoch, and the minority's at equal progress (Figs 18, 19)."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from muon_imbalance.analysis.summaries import mean_curves, network_summary
 from muon_imbalance.reporting.figures import figure, style
+from muon_imbalance.reporting.figures.plots import controls
 
 LOSS, MAJORITY, MINORITY = (
     ("train", "all", "loss"),
     ("test", "majority", "accuracy"),
     ("test", "minority", "accuracy"),
 )
-HEADINGS = ("training loss", "majority (%)", "minority (%)", "control: minority (%)")
+HEADINGS = ("training loss", "test accuracy, majority (%)", "test accuracy, minority (%)")
 
 
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
@@ -21,41 +21,33 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def control(frame: pd.DataFrame) -> pd.DataFrame:
-    """Minority accuracy when majority accuracy has risen to each ``level``."""
-    clock = frame.assign(value=frame["value"].where(frame["group"] != "majority", -frame["value"]))  # clocks must fall
-    table = network_summary.at_equal(clock, MINORITY, MAJORITY, -np.linspace(0.02, 0.98, 49))
-    return table.assign(level=-table["level"])
+    """Minority accuracy at equal progress, on three clocks."""
+    return network_summary.control(frame, MINORITY)
 
 
 def draw(
     by_epoch: pd.DataFrame, equal: pd.DataFrame, panels: dict[str, str], title: str
 ) -> tuple[Figure, pd.DataFrame]:
-    """A row for each experiment of ``panels`` (its name as shown); and what is drawn, as a table."""
-    fig, axes = figure.subplots(len(panels), len(HEADINGS), row_height=1.75)
-    for row, (experiment, name) in zip(axes, panels.items(), strict=True):
+    """Two rows for each experiment of ``panels`` (its name as shown), curves and controls; and what is drawn."""
+    fig, axes = figure.subplots(2 * len(panels), len(HEADINGS), row_height=1.6)
+    for place, (experiment, name) in enumerate(panels.items()):
         own, same = (table[table["experiment"] == experiment] for table in (by_epoch, equal))
-        for optimizer in style.in_order(by_epoch["optimizer"].unique()):
-            for ax, key, factor in zip(row, (LOSS, MAJORITY, MINORITY), (1, 100, 100), strict=False):
+        for ax, key, heading in zip(axes[2 * place], (LOSS, MAJORITY, MINORITY), HEADINGS, strict=True):
+            factor = 1 if key == LOSS else 100
+            for optimizer in style.in_order(by_epoch["optimizer"].unique()):
                 curve = mean_curves.pick(own, optimizer, *key).query("step > 0")
                 style.band(ax, curve["epoch"], factor * curve["mean"], factor * curve["sd"], optimizer)
-            curve = same[(same["optimizer"] == optimizer) & (same["n"] > 0)]
-            style.band(row[-1], 100 * curve["level"], 100 * curve["mean"], 100 * curve["sd"], optimizer)
-        row[0].set_ylabel(name)
-        for ax in row:
-            ax.set_ylim(0, None)
-    for ax, name in zip(axes[0], HEADINGS, strict=True):
-        ax.set_title(name)
-    for ax in axes[-1, :-1]:
-        ax.set_xlabel("epoch")
-    axes[-1, -1].set_xlabel("majority (%)")
+            ax.set(title=heading, xlabel="epoch", ylim=(0, None))
+        axes[2 * place, 0].set_ylabel(name)
+        controls.draw(axes[2 * place + 1], same, f"{name}:\nminority (%)")
     figure.legend(fig, axes)
     style.heading(fig, title)
-    equal = equal.rename(columns={"level": "majority_accuracy"}).assign(panel="equal majority accuracy")
+    equal = equal.assign(panel="equal progress")
     return fig, pd.concat([by_epoch.assign(panel="by epoch"), equal], ignore_index=True)
 
 
 def at_end(by_epoch: pd.DataFrame) -> pd.DataFrame:
-    """Training loss of the last epoch and accuracies in percent at the end, means over seeds."""
+    """Training loss and test accuracies in percent at the end, means over seeds."""
     end = by_epoch[by_epoch["epoch"] == by_epoch["epoch"].max()]
     end = end.pivot(index=["experiment", "optimizer"], columns="group", values="mean")
     end = end.assign(majority=100 * end["majority"], minority=100 * end["minority"])
