@@ -125,10 +125,10 @@ def test_neighbours_are_one_step_away():
 
 
 def test_flatness_is_judged_on_the_neighbours():
-    assert verdict("C14.2", all_optimizers(), settings=SETTINGS) == "holds"
+    assert verdict("A14.2", all_optimizers(), settings=SETTINGS) == "holds"
     steep = pd.concat([all_optimizers().query("optimizer != 'muon'"), muon_grid((0.30, 0.32, 0.2))], ignore_index=True)
-    found = record("C14.2", steep, settings=SETTINGS)
+    found = record("A14.2", steep, settings=SETTINGS)
     assert (found["verdict"], found["n"]) == ("fails", 3) and "at lr 0.12, momentum 0.9" in found["note"]
-    assert verdict("C14.2", all_optimizers().query("phase == 'final'"), settings=SETTINGS) == "not-run"
+    assert verdict("A14.2", all_optimizers().query("phase == 'final'"), settings=SETTINGS) == "not-run"
     dead = changed(steep, lambda t, v: 0.0, optimizer="muon", phase="grid", group="minority", metric="accuracy")
-    assert verdict("C14.2", dead, settings=SETTINGS) == "not-run"
+    assert verdict("A14.2", dead, settings=SETTINGS) == "not-run"
