@@ -89,11 +89,12 @@ MUTATIONS = {
         checks.test_accuracies_rise_and_losses_fall_after_their_worst_record
     ),
     "times at a ceiling": (
-        samples, "_flat", ' and check.statistic.unit(check.options) == "accuracy"', "", checks.test_times_have_no_ceiling
+        samples, "_flat", ' and check.statistic.unit(check.options) == "accuracy"', "",
+        checks.test_times_have_no_ceiling
     ),
     "no floor": (
         samples, "_flat", "len(sides[0]) != 2 or", "True or",
-        lambda: checks.test_at_the_floor_or_the_ceiling_nothing_shows("a minus b >= 0", 0.0)
+        lambda: checks.test_at_the_floor_or_the_ceiling_nothing_shows(needed="a minus b >= 0", level=0.0)
     ),
     "a contrast that forgets its weights": (
         samples, "contrast", "weight * parts", "parts", checks.test_a_contrast_is_a_weighted_sum_by_seed
