@@ -102,15 +102,17 @@ def test_muon_must_be_early(frames):
 
 @pytest.mark.parametrize("optimizer", ["muon", "shampoo", "adam"])
 def test_each_decoded_accuracy_counts(frames, optimizer):
-    low = changed(frames["dominoes"], lambda t, v: v - 0.12, optimizer=optimizer, metric="decoded")
+    low = changed(frames["dominoes"], lambda t, v: v - 0.15, optimizer=optimizer, metric="decoded")
     assert verdict("C7.3", low) == "fails"
 
 
-@pytest.mark.parametrize("gap", [0.06, -0.06])
+@pytest.mark.parametrize("gap", [0.12, -0.12])
 @pytest.mark.parametrize("optimizer", ["muon", "signum", "adam"])
 def test_majorities_must_be_close(frames, optimizer, gap):
     moved = changed(frames["finetuning"], lambda t, v: v + gap, optimizer=optimizer, group="majority")
     assert verdict("C22.1", moved) == "fails"
+    nearer = changed(frames["finetuning"], lambda t, v: v + gap / 2, optimizer=optimizer, group="majority")
+    assert verdict("C22.1", nearer) in ("fails", "inconclusive")  # each of its six comparisons is at a stricter level
 
 
 def test_nmd_must_be_slower(frames):
