@@ -9,7 +9,7 @@ import pandas as pd
 from .synthetic import rows
 
 GRID = {"lr": ["0.03", "0.06", "0.12"], "momentum": ["0.9", "0.95"]}
-SELECTION = {"metric": "accuracy", "split": "validation", "group": "balanced", "at": "end", "goal": "max"}
+SELECTION = {"metric": "accuracy", "split": "validation", "group": "minority", "at": "end", "goal": "max"}
 
 
 def accuracies(steps, centre, height, start=8, splits=("test",)) -> dict:
@@ -17,7 +17,10 @@ def accuracies(steps, centre, height, start=8, splits=("test",)) -> dict:
     progress = 1 / (1 + np.exp(-(steps - centre) / 5))
     early = steps < start
     curves = {
-        ("train", "minority", "loss"): np.where(steps < 12, np.minimum(0.69 + 0.3 * steps, 4.0), 4 * (1 - progress))
+        ("train", "minority", "loss"): np.where(steps < 12, np.minimum(0.69 + 0.3 * steps, 4.0), 4 * (1 - progress)),
+        ("train", "all", "loss"): 0.7 * np.exp(-steps / 10) + 0.08 * (1 - progress),
+        ("train", "majority", "accuracy"): np.where(early, 0.5, np.minimum(0.9 + steps / 800, 1.0)),
+        ("train", "minority", "accuracy"): np.where(early, 0.5, progress),
     }
     for split in splits:
         curves[split, "majority", "accuracy"] = np.where(early, 0.5, 1.0)

@@ -64,6 +64,9 @@ def colored_run(optimizer: str, seed: int, centre: float, height: float) -> pd.D
         ("test", "majority", "accuracy"): np.where(early, 0.5, 1.0),
         ("test", "minority", "accuracy"): np.where(early, 0.5, height * progress),
         ("train", "minority", "loss"): np.where(steps < 12, rise, 4 * (1 - progress)),
+        ("train", "all", "loss"): 0.7 * np.exp(-steps / 10) + 0.08 * (1 - progress),
+        ("train", "majority", "accuracy"): np.where(early, 0.5, np.minimum(0.9 + steps / 800, 1.0)),
+        ("train", "minority", "accuracy"): np.where(early, 0.5, progress),
     }
     return rows("colored_mnist", optimizer, seed, steps, curves)
 
@@ -178,7 +181,7 @@ def spectrum(seeds: int = 5) -> pd.DataFrame:
             minority = end / (1 + np.exp(-(steps - centre) / 2.0)) + draw.normal(0, 0.003)
             curves = {
                 ("train", "all", "logit_kl"): 0.06 + hump * fall + draw.normal(0, 0.0005),
-                ("train", "all", "loss"): 2.3 * np.exp(-steps / slow),
+                ("train", "all", "loss"): np.maximum(2.3 * np.exp(-steps / slow), 0.1),
                 ("test", "majority", "accuracy"): np.where(steps == 0, 0.1, 1.0),
                 ("test", "minority", "accuracy"): np.where(steps == 0, 0.1, minority),
             }
@@ -238,7 +241,11 @@ def record(claim: str, frame: pd.DataFrame | None, scale: str = "laptop", **othe
     name = stated()[claim].experiment
     if name == "population_linear":
         other = {"settings": {"mixture": MIXTURE}, "theory": closed_forms()} | other
-    return judging.judge(stated()[claim], {name: Experiment(name, frame, **other)}, scale, "real", figures)
+    evidence = {name: Experiment(name, frame, **other)}
+    if stated()[claim].contrast and frame is not None:
+        evidence = {one: Experiment(one, part, **other) for one, part in frame.groupby("experiment")}
+    evidence = {one: Experiment(one) for one in stated()[claim].experiments} | evidence
+    return judging.judge(stated()[claim], evidence, scale, "real", figures)
 
 
 def measured(name: str, *runs, **options):

@@ -94,7 +94,7 @@ MISTAKES = {
     "unknown scale": (
         lambda c: c.update(scales=["huge"]),
         "- huge",
-        "scales.0 = 'huge'; allowed: a list of smoke, laptop, paper",
+        "scales.0 = 'huge'; allowed: a list of smoke, laptop, reference, paper",
     ),
     "no seeds": (lambda c: c.update(min_seeds=0), "min_seeds", "min_seeds = 0; allowed: a whole number from 1"),
     "text for seeds": (
@@ -188,6 +188,12 @@ MISTAKES = {
         r"checks = \[\]; allowed: a list of maps.* with at least 1 entry",
     ),
     "a check that is text": (lambda c: c.update(checks=["x"]), "- x", "checks.0 = 'x'; allowed: "),
+    "contrast without itself": (
+        lambda c: c.update(contrast={"other": 1.0}),
+        "id: C1.1",
+        "contrast: the experiment colored_mnist itself is not among other",
+    ),
+    "kind of a paper's statement": (lambda c: c.update(kind="audit"), "id: C1.1", "kind = 'audit'; allowed: paper for"),
     "bad stop": (
         lambda c: c.update(stop={"optimizer": "muon", "curve": "loss", "below": 1}),
         "curve: loss",
@@ -298,8 +304,8 @@ def test_the_repository_names_known_experiments_and_optimizers():
     config = load_settings(ROOT).config
     claim_records.check_names(list(stated().values()), config["experiments"], config["figures"])
     for claim in stated().values():
-        experiment = config["experiments"][claim.experiment]
-        for name in {name for check in claim.checks for names in check.comparisons() for name in names}:
+        named = {name for check in claim.checks for names in check.comparisons() for name in names}
+        for experiment, name in ((config["experiments"][one], name) for one in claim.experiments for name in named):
             optimizer, _, variant = name.partition(".")
             assert optimizer in (experiment.get("sweep") or experiment["optimizers"]), f"{claim.id} names {name}"
             assert variant in (experiment.get("variants") or {"": {}}), f"{claim.id} names {name}"

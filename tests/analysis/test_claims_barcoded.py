@@ -11,8 +11,8 @@ from muon_imbalance.analysis.summaries import mean_curves
 from .synthetic import changed, diverged, measured, record, rows, stated, swapped, verdict, without
 
 NAMES = [name for name, claim in stated().items() if claim.experiment == "barcoded_mnist"]
-MUON = ["C30.2", "C30.3", "A30.1", "A30.1.half", "A30.1.tenth", "A30.2"]
-CLOCKS = ["A30.1", "A30.1.half", "A30.1.tenth", "A30.2"]
+MUON = ["C30.2", "C30.3", "A30.1", "A30.2"]
+CLOCKS = ["A30.1", "A30.2"]
 FIRST = np.log(650)
 STEPS = np.arange(0, 101, 2)
 
@@ -104,15 +104,15 @@ def test_a_faster_copy_of_gd_is_earlier_and_not_better(frame):
     assert verdict("C30.3", both) == "holds"
     for claim in CLOCKS:
         found = record(claim, both)
-        assert found["verdict"] == "inconclusive" and abs(found["estimate"]) < 0.02, found["note"]
+        assert found["verdict"] in ("absent", "inconclusive") and abs(found["estimate"]) < 0.02, found["note"]
 
 
 @pytest.mark.parametrize("claim", CLOCKS)
-def test_a_clock_that_does_not_get_there_leaves_the_control_open(frame, claim):
+def test_a_slow_clock_is_compared_at_the_level_it_gets_to(frame, claim):
     late = scaled(scaled(frame, "sgd", "majority", 0.9), "sgd", "all", 0.9)
     found = record(claim, late)
-    assert (found["verdict"], found["n"]) == ("inconclusive", 0)
-    assert "of its first value" in found["note"]
+    assert (found["verdict"], found["n"]) == ("fails", 3), found["note"]  # its minority has moved more by then
+    assert f"at {0.9 * FIRST:.3g}, the furthest that all compared runs get to" in found["note"]
 
 
 @pytest.mark.parametrize("claim", NAMES)

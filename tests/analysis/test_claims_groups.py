@@ -31,7 +31,7 @@ def test_not_judged_at_smoke_scale_or_without_runs(claim):
     assert verdict(claim, None) == "not-run"
 
 
-@pytest.mark.parametrize("claim", [*MUON, "A15.1"])
+@pytest.mark.parametrize("claim", [*MUON, "A15.1", "A15.1.loss", "A15.1.majority", "A15.1.minority"])
 @pytest.mark.parametrize("control", ["nmd", "signum"])
 def test_swapping_muon_and_a_control_fails(claim, control):
     assert verdict(claim, swapped(all_optimizers(), "muon", control)) == "fails"

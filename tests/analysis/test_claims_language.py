@@ -51,7 +51,12 @@ def curves(
     known = (1 - np.exp(-t / 4)) ** power * (0.5 if optimizer == "sgd" else 0.8) + noise * (t > 0)
     found |= {("additions", "exact_match"): known, ("additions", "accuracy"): known}
     used = USED[experiment]
-    return {("validation", group, metric): values for (group, metric), values in found.items() if metric in used}
+    kept = {("validation", group, metric): values for (group, metric), values in found.items() if metric in used}
+    if experiment in ("stories", "toystories"):
+        kept["train", "frequent", "accuracy"] = 0.3 * u
+        kept["train", "rare", "accuracy"] = (0.2 if optimizer == "muon" else 0.4) * v
+        kept["train", "all", "loss"] = 7 - 3 * u
+    return kept
 
 
 def language(seeds: int = 3) -> pd.DataFrame:
@@ -75,7 +80,7 @@ def of(frame: pd.DataFrame, claim: str) -> pd.DataFrame:
 
 
 def test_the_names():
-    assert len(NAMES) == 24 and {stated()[name].figure for name in NAMES} == {"fig_09", "fig_25", "fig_26", "fig_28"}
+    assert len(NAMES) == 25 and {stated()[name].figure for name in NAMES} == {"fig_09", "fig_25", "fig_26", "fig_28"}
 
 
 @pytest.mark.parametrize("claim", NAMES)
@@ -113,7 +118,7 @@ def test_a_faster_copy_is_earlier_and_not_better(claim):
             parts.append(rows(experiment, name, seed, STEPS, curves(experiment, name, extra, speed, 0.3)))
     both = pd.concat(parts, ignore_index=True)
     found = record(claim, both)
-    assert found["verdict"] == "inconclusive" and abs(found["estimate"]) < 0.02, found["note"]
+    assert found["verdict"] == "absent" and abs(found["estimate"]) < 0.001, found["note"]
     earlier = "C9.1" if experiment == "stories" else "C9.1.toystories"
     assert verdict(earlier, both) == "holds"
 
@@ -137,7 +142,8 @@ def test_additions_that_nobody_solves_are_no_verdict_on_progress(frame):
     own = changed(of(frame, "C28.2"), lambda t, v: 0 * t, metric="exact_match")
     found = record("C28.2", own)
     assert (found["verdict"], found["n"]) == ("inconclusive", 0) and "is 0 at the end" in found["note"]
-    assert verdict("C28.1", own) == "fails"
+    none = record("C28.1", own)
+    assert (none["verdict"], none["reason"]) == ("inconclusive", "at_floor")
 
 
 # --- the statistics, by hand ------------------------------------------------------------------------------------
@@ -160,23 +166,12 @@ def test_area_and_last_difference():
     assert measured("last", run, of={"difference": [LOSS, RARE]}).value == -1
 
 
-def test_catch_up_is_interpolated_and_1_if_never():
+def test_catch_up_is_interpolated_and_a_bound_if_never():
     slow, fast = one(loss=[8, 7, 6, 5, 4]), one(loss=[8, 5, 3, 3, 3])
     assert measured("catch_up", fast, slow, of=LOSS).value == pytest.approx(1.5 / 4)
-    assert measured("catch_up", slow, fast, of=LOSS).value == 1
+    never = measured("catch_up", slow, fast, of=LOSS)
+    assert (never.value, never.censored) == (5 / 4, True)
     assert measured("catch_up", slow, slow, of=LOSS).value == 1
-
-
-def test_difference_at_equal_progress():
-    """Loss falls to 4 in the slow run: the fast one is there after 1.5 records, with 1.5 against 4."""
-    slow, fast = one(loss=[8, 7, 6, 5, 4], rare=[0, 1, 2, 3, 4]), one(loss=[8, 5, 3, 3, 3], rare=[0, 1, 2, 2, 2])
-    name, rare = "difference_at_equal_progress", {"of": RARE, "clock": LOSS}
-    assert measured(name, fast, slow, **rare).value == pytest.approx(1.5 - 4)
-    assert measured(name, fast, slow, **rare, share=0.5).value == pytest.approx(2 / 3 - 2)  # at 6
-    assert measured(name, fast, slow, of=LOSS, clock=RARE).value == pytest.approx(3 - 6)  # both reach 2
-    stuck = one(loss=[8, 8, 8, 8, 8], rare=[0, 0, 0, 0, 0])
-    with pytest.raises(NoValue, match="does not pass 8 after its first value"):
-        measured(name, stuck, slow, **rare)
 
 
 def test_largest_drop():

@@ -30,7 +30,7 @@ def test_the_names():
     assert {name.partition("@")[0] for name in NAMES} == {
         "C5.1", "C5.2", "C5.3", "C5.4", "C5.5", "P1.1", "P2.1", "P3.1", "P4.1", "P4.2", "P4.3", "A.depth",
         "A.depth.gap",
-        "C10.1", "C10.1.muon", "C10.1.leaves", "C10.2", "C10.2.ngd", "C10.3", "C10.3.overshoot", "C10.4", "A10.1",
+        "C10.1", "C10.1.muon", "C10.1.leaves", "C10.2", "C10.2.ngd", "C10.3", "A10.3.overshoot", "C10.4", "A10.1",
         "C11.1", "C11.1.loss", "C12.1", "C13.1", "A.ns1", "A.ns1.tail", "A.ns1.recursion", "A.ns1.exact",
     }  # fmt: skip
 
@@ -47,7 +47,7 @@ MUTATIONS = {
     "five iterations everywhere": (made.newton_schulz, {"iterations": 5}, ["A.ns1", "A.ns1.tail", "A.ns1.recursion"]),
     "a loss without its 1/2": (made.sample_moments, {"half": 1.0}, ["C11.1.loss"]),
     "B that matters": (made.sample_moments, {"shift": 0.05}, ["C13.1"]),
-    "a Muon that overshoots": (made.eigenbasis, {"overshoot": 0.08}, ["C10.3.overshoot"]),
+    "a Muon that overshoots": (made.eigenbasis, {"overshoot": 0.08}, ["A10.3.overshoot"]),
 }
 
 

@@ -32,9 +32,9 @@ def test_tables_without_the_two_groups_have_no_areas():
 
 
 def test_a_cell_inside_its_grid_is_on_no_edge():
-    assert grids.edge(muon_grid(), "muon", GRID["lr"], "validation") is None
-    assert grids.edge(muon_grid(), "nmd", GRID["lr"], "validation") is None
-    assert grids.edge(muon_grid(), "muon", ["0.06"], "validation") is None
+    assert grids.edge(muon_grid(), "muon", GRID["lr"], SELECTION) is None
+    assert grids.edge(muon_grid(), "nmd", GRID["lr"], SELECTION) is None
+    assert grids.edge(muon_grid(), "muon", ["0.06"], SELECTION) is None
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_a_cell_inside_its_grid_is_on_no_edge():
         ("0.12", (0.2, 0.0, 0.1), "upper", True),
     ],
 )
-def test_an_edge_and_whether_the_area_still_rises(selected, heights, side, rising):
-    found = grids.edge(muon_grid(heights, selected), "muon", GRID["lr"], "validation")
+def test_an_edge_and_whether_the_score_still_improves(selected, heights, side, rising):
+    found = grids.edge(muon_grid(heights, selected), "muon", GRID["lr"], SELECTION)
     assert (found.side, found.lr, found.rising) == (side, selected, rising)
     assert f"selected lr {selected} is the {side} edge" in str(found)
 
@@ -62,10 +62,28 @@ def test_an_edge_is_compared_at_equal_other_hyperparameters():
     cells = [grid_run("adam", 0, 30, height, "grid", lr).assign(hyper=hyper) for (hyper, lr), height in heights.items()]
     for selected, rising in ((low, True), (high, False)):
         frame = pd.concat([*cells, grid_run("adam", 0, 30, 0.3, lr="0.12").assign(hyper=selected)], ignore_index=True)
-        assert grids.edge(frame, "adam", ["0.06", "0.12"], "validation").rising == rising
+        assert grids.edge(frame, "adam", ["0.06", "0.12"], SELECTION).rising == rising
         _, area = grids.cells(frame, "adam", "validation")
         near = grids.neighbour_ratios(("0.12", "0.9", selected), area)
         assert {cell[0] for cell in near.index} == {"0.06", "0.12"} and len(near) == 2
+
+
+@pytest.mark.parametrize(("inner", "score", "rising"), [(0.5, 0.44, True), (0.5, 0.46, False), (0.5, 0.6, False)])
+def test_losses_improve_downwards(inner, score, rising):
+    rule = SELECTION | {"metric": "loss", "split": "train", "group": "minority", "goal": "min"}
+    frame = muon_grid(selected="0.12")
+    for lr, level in (("0.06", inner), ("0.12", score)):
+        frame = changed(frame, lambda t, v, level=level: level, lr=lr, metric="loss", group="minority")
+    found = grids.edge(frame, "muon", GRID["lr"], rule)
+    assert (found.score, found.inner, found.goal, found.rising) == (score, inner, "min", rising)
+
+
+def test_a_group_that_no_cell_learns_leaves_the_edge_to_the_second_curve():
+    rule = SELECTION | {"ties": {"metric": "loss", "split": "train", "group": "minority", "goal": "min"}}
+    frame = changed(muon_grid(selected="0.12"), lambda t, v: 0.0, group="minority", metric="accuracy")
+    assert not grids.edge(frame, "muon", GRID["lr"], rule).rising
+    better = changed(frame, lambda t, v: 0.5 * v, lr="0.12", metric="loss", group="minority")
+    assert grids.edge(better, "muon", GRID["lr"], rule).rising
 
 
 def colored_grid(heights) -> pd.DataFrame:
@@ -92,10 +110,12 @@ def test_a_rising_edge_makes_claims_inconclusive(claim):
     assert verdict(claim, frame, settings=SETTINGS) == "holds"
     flat = pd.concat([others, muon_grid((0.2, 0.30, 0.32), "0.12")], ignore_index=True)
     found = record(claim, flat, settings=SETTINGS)
-    assert found["verdict"] == "holds" and "upper edge of its grid" in found["note"] and "not rising" in found["note"]
+    assert (
+        found["verdict"] == "holds" and "upper edge of its grid" in found["note"] and "not improving" in found["note"]
+    )
     rising = pd.concat([others, muon_grid((0.2, 0.30, 0.40), "0.12")], ignore_index=True)
     found = record(claim, rising, settings=SETTINGS)
-    assert found["verdict"] == "inconclusive" and "still rising" in found["note"]
+    assert found["verdict"] == "inconclusive" and "still improving" in found["note"]
 
 
 def test_a_failing_claim_is_inconclusive_at_a_rising_edge_as_well():
@@ -125,10 +145,10 @@ def test_neighbours_are_one_step_away():
 
 
 def test_flatness_is_judged_on_the_neighbours():
-    assert verdict("C14.2", all_optimizers(), settings=SETTINGS) == "holds"
+    assert verdict("A14.2", all_optimizers(), settings=SETTINGS) == "holds"
     steep = pd.concat([all_optimizers().query("optimizer != 'muon'"), muon_grid((0.30, 0.32, 0.2))], ignore_index=True)
-    found = record("C14.2", steep, settings=SETTINGS)
+    found = record("A14.2", steep, settings=SETTINGS)
     assert (found["verdict"], found["n"]) == ("fails", 3) and "at lr 0.12, momentum 0.9" in found["note"]
-    assert verdict("C14.2", all_optimizers().query("phase == 'final'"), settings=SETTINGS) == "not-run"
+    assert verdict("A14.2", all_optimizers().query("phase == 'final'"), settings=SETTINGS) == "not-run"
     dead = changed(steep, lambda t, v: 0.0, optimizer="muon", phase="grid", group="minority", metric="accuracy")
-    assert verdict("C14.2", dead, settings=SETTINGS) == "not-run"
+    assert verdict("A14.2", dead, settings=SETTINGS) == "not-run"

@@ -30,3 +30,10 @@ def test_a_changed_experiment_changes_the_name_of_the_judges_file():
     changed = replace(plan, config=plan.config | {"experiments": plan.config["experiments"] | {name: entry}})
     assert claims.option_file(changed, "judge") != claims.option_file(plan, "judge")
     assert Path(claims.option_file(changed, "publish")).name == Path(claims.option_file(plan, "publish")).name
+
+
+def test_the_judge_is_given_every_experiment_of_a_contrast():
+    plan = plan_of("laptop")
+    (trend,) = [claim for claim in plan.claims if claim.id == "C20.1"]
+    assert set(trend.experiments) <= set(claims.judged(plan)) and len(trend.experiments) == 4
+    assert all(claims.evidence(plan)["runs"][name] for name in trend.experiments)

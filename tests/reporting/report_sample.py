@@ -43,6 +43,16 @@ def claim(identifier, verdict="holds", **changes):
         **values,
         "data_kind": "real",
         "note": "muon minus nmd",
+        "kind": "control" if identifier.startswith("A") else "paper",
+        "family": "sample",
+        "variant": identifier.partition("@")[2],
+        "unit": "points",
+        "scale_factor": 100.0,
+        "reason": None,
+        "seeds_needed": None,
+        "experiments": ["sample"],
+        "datasets": [],
+        "headline": False,
     }
     return record | changes
 

@@ -138,3 +138,23 @@ def test_the_repositorys_own_file():
     assert stated_audit <= named, f"the page does not mention {sorted(stated_audit - named)}"
     for entry in content["entries"]:
         assert not re.search(r"holds|fails|inconclusive", entry["finding"].replace("does not hold", "")), entry["id"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "label"),
+    [
+        ("holds", "confirmed"),
+        ("fails", "refuted"),
+        ("absent", "open"),
+        ("inconclusive", "open"),
+        ("not-run", "not run"),
+    ],
+)
+def test_findings_of_the_audit_are_confirmed_refuted_or_open(tmp_path, verdict, label):
+    keys = dict.fromkeys(verdicts.CLAIM_KEYS) | {"statement": "x", "figure": "fig_01", "n": 5, "note": "x"}
+    kinds = {"A.k9": "audit", "A1.1": "control", "C1.1": "paper"}
+    made = [keys | {"id": name, "kind": kind, "verdict": verdict} for name, kind in kinds.items()]
+    (tmp_path / "claims.json").write_text(json.dumps(made), encoding="utf-8")
+    audit_, control, paper = verdicts.read_claims(tmp_path / "claims.json")
+    assert (audit_["verdict"].label, audit_["verdict"].key) == (label, verdict)
+    assert control["verdict"].label == paper["verdict"].label == verdict.replace("-", " ")

@@ -32,6 +32,7 @@ class Settings(BaseModel):
         """``Literal[14]`` is not 14.0, which Python holds to be the same."""
         kind = cls.model_fields[info.field_name].annotation
         kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+        kinds = [get_args(one)[0] if get_origin(one) is Annotated else one for one in kinds]
         if isinstance(value, float) and float not in kinds and any(get_origin(one) is Literal for one in kinds):
             raise PydanticCustomError("literal_error", "not one of the values")
         return value

@@ -39,7 +39,7 @@ def of_figure(plan: Plan, figure: str) -> list[str]:
 
 def judged(plan: Plan) -> list[str]:
     """Experiments that claims are judged on."""
-    return sorted({claim.experiment for claim in plan.claims})
+    return sorted({name for claim in plan.claims for name in claim.experiments})
 
 
 def evidence(plan: Plan) -> dict[str, Any]:

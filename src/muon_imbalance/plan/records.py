@@ -6,6 +6,8 @@ what the planner itself reads.
 
 from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator
+
 from muon_imbalance.common.schedules import SCHEDULES
 from muon_imbalance.common.settings import Field, Settings
 from muon_imbalance.plan.entries import SCALES
@@ -127,12 +129,18 @@ class Experiment(Settings):
     theory: dict[str, Any] = Field({}, description="closed forms that are evaluated")
 
 
+def _ascending(values: list[int]) -> list[int]:
+    if values != sorted(set(values)):
+        raise ValueError(f"{values} are not ascending")
+    return values
+
+
 class Training(Experiment):
     """An experiment in which models are trained."""
 
     dataset: str | None = Field(None, description="data set")
     seeds: int = Field(ge=1, le=10_000, description="repetitions of the final phase")
-    looks: list[Annotated[int, Field(ge=2)]] = Field(
+    looks: Annotated[list[Annotated[int, Field(ge=2)]], AfterValidator(_ascending)] = Field(
         [],
         max_length=5,
         description="numbers of repetitions at which claims are judged as more are added, ascending, planned before "

@@ -13,6 +13,7 @@ ALPHA = 0.05
 POCOCK = {1: 0.05, 2: 0.0294, 3: 0.0221, 4: 0.0182, 5: 0.0158}
 """Number of planned looks -> what each may miss, for ``ALPHA`` in all (Pocock 1977, Biometrika 64, table 1)."""
 POWER, MOST = 0.8, 1000
+FAR = 1e4  # noncentrality from which the power is 1 at every n; nctdtr has no value for much larger ones
 Array = np.ndarray
 Ends = tuple[float, float]
 
@@ -64,26 +65,32 @@ def look(n: int, looks: Sequence[int]) -> tuple[int, float]:
     return max((planned for planned in looks if planned <= n), default=n), alpha
 
 
-def seeds_needed(effect: float, sd: float, within: float | None = None, alpha: float = ALPHA) -> int | None:
+def seeds_needed(
+    effect: float, sd: float, within: float | None = None, alpha: float = ALPHA, comparisons: int = 1
+) -> int | None:
     """Smallest n at which a paired t interval would decide with 80 % power, were this mean and deviation the truth.
 
     Args:
-        effect: distance of the mean from the threshold; ``sd``: standard deviation of one difference.
+        effect: distance of the mean from the threshold, positive where the claim would hold.
+        sd: standard deviation of one difference.
         within: the smallest effect of interest; the interval may also decide by lying within it.
+        comparisons: number of the claim's comparisons; all decisions but ``holds`` are at ``alpha`` over it.
 
     Returns:
         None where no n up to 1,000 would.
     """
-    wanted = [(abs(effect), POWER)]
+    corrected = alpha / comparisons
+    wanted = [(abs(effect), POWER, alpha if effect > 0 else corrected)]
     if within is not None and abs(effect) < within:
-        wanted.append((within - abs(effect), (1 + POWER) / 2))  # both ends must lie inside
+        wanted.append((within - abs(effect), (1 + POWER) / 2, corrected))  # both ends must lie inside
     if sd == 0:
-        return 2 if any(size > 0 for size, _ in wanted) else None
+        return 2 if any(size > 0 for size, *_ in wanted) else None
     n = np.arange(2, MOST + 1)
-    critical = stdtrit(n - 1, 1 - alpha / 2)
     found = []
-    for size, power in wanted:
-        enough = 1 - nctdtr(n - 1, np.sqrt(n) * size / sd, critical) >= power
+    for size, power, level in wanted:
+        critical = stdtrit(n - 1, 1 - level / 2)
+        missed = nctdtr(n - 1, np.minimum(np.sqrt(n) * size / sd, FAR), critical)
+        enough = 1 - missed >= power
         if enough.any():
             found.append(int(n[np.argmax(enough)]))
     return min(found, default=None)

@@ -110,6 +110,9 @@ def decided(claim: Claim, check: Check, sample: Sample, found: Spread) -> tuple[
         smallest = _smallest(check)
         within = smallest is not None and sample.values.ndim == 1 and claim.evidence == "interval"
         same = threshold  # 0 of a difference, 1 of a ratio
+        if sample.at_least and sample.at_most:
+            return INCONCLUSIVE, "horizon", ["the horizon is too short to decide"]
+        within = within and not sample.at_least and not sample.at_most
         if within and same - smallest < found.wide[0] and found.wide[1] < same + smallest:
             return ABSENT, None, [f"the interval lies within {_amount(check, smallest)} of no difference"]
         return INCONCLUSIVE, "interval", []
@@ -126,13 +129,14 @@ def _amount(check: Check, value: float) -> str:
     return f"{unit.factor * value:.3g} {unit.shown}".strip()
 
 
-def _needed(claim: Claim, check: Check, sample: Sample, found: Spread, alpha: float) -> int | None:
+def _needed(claim: Claim, check: Check, sample: Sample, found: Spread, alpha: float, comparisons: int) -> int | None:
     """Repetitions that would decide, were this sample's mean and deviation the truth."""
     if claim.evidence != "interval" or len(sample.values) < 2:
         return None
     column = sample.values if sample.values.ndim == 1 else sample.values[:, found.at]
     within = _smallest(check) if sample.values.ndim == 1 else None
-    needed = intervals.seeds_needed(found.estimate - check.needed.threshold, float(column.std(ddof=1)), within, alpha)
+    effect = (found.estimate - check.needed.threshold) * (1 if check.needed.comparator.upward else -1)
+    needed = intervals.seeds_needed(effect, float(column.std(ddof=1)), within, alpha, comparisons)
     return None if needed is None else max(needed, claim.min_seeds)
 
 
@@ -173,7 +177,8 @@ def _judge(claim: Claim, check: Check, names: tuple[str, ...], evidence: Mapping
     if any(edge.rising for edge in edges):
         verdict, reason = INCONCLUSIVE, "grid_edge"
     notes = [*said, *sample.notes, *map(str, edges)]
-    needed = _needed(claim, check, sample, found, alpha) if reason in ("interval", "too_few_seeds") else None
+    short = reason in ("interval", "too_few_seeds")
+    needed = _needed(claim, check, sample, found, alpha, comparisons) if short else None
     return Outcome(check, subject, verdict, n, found.estimate, low, high, notes, sample.origin, reason, needed)
 
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from muon_imbalance.analysis.claims.claim import Check
 from muon_imbalance.analysis.claims.effects import UNITS
+from muon_imbalance.analysis.claims.intervals import look
 from muon_imbalance.analysis.statistics import equal_progress
 from muon_imbalance.analysis.statistics.curves import difference
 from muon_imbalance.analysis.statistics.evidence import Experiment, Run, Series, Unusable
 from muon_imbalance.analysis.statistics.protocol import Measured, NoValue
+from muon_imbalance.common.errors import UserError
 
 
 @dataclass
@@ -99,9 +101,9 @@ def _stacked(parts: list[Part]) -> np.ndarray:
 
 
 def _flat(check: Check, sides: list[list[Part]]) -> np.ndarray:
-    """Where both sides' means are within the smallest effect of 0, or of 1, of a curve that lies between these."""
-    curve = check.options.get("of")
-    if len(sides[0]) != 2 or not getattr(curve, "floored", False):
+    """Where both sides' means are within the smallest effect of 0, or of 1, of values of a curve that lies between."""
+    floored = getattr(check.options.get("of"), "floored", False) and check.statistic.unit(check.options) == "accuracy"
+    if len(sides[0]) != 2 or not floored:
         return np.zeros(1, dtype=bool)
     means = [np.atleast_1d(_stacked([parts[side] for parts in sides]).mean(0)) for side in (0, 1)]
     near = UNITS["accuracy"].smallest
@@ -146,14 +148,20 @@ def of(check: Check, names: tuple[str, ...], experiment: Experiment) -> tuple[di
         notes=notes,
         unreached=tally.unreached,
     )
-    if sides:
-        sample.flat = _flat(check, sides)
+    if len(sample.values):
+        sample.flat = _flat(check, sides[: look(len(sides), experiment.looks)[0]])
     return values, sample
 
 
 def contrast(parts: Mapping[str, tuple[dict[int, Part], Sample]], weights: Mapping[str, float]) -> Sample:
-    """Weighted sum over experiments of numbers paired by seed; remarks carry the experiment's name."""
+    """Weighted sum over experiments of numbers paired by seed; remarks carry the experiment's name.
+
+    Raises:
+        UserError: the statistic has a value at every record.
+    """
     seeds = sorted(set.intersection(*(set(values) for values, _ in parts.values())))
+    if not all(isinstance(part, Measured) for values, _ in parts.values() for part in values.values()):
+        raise UserError("contrast takes statistics that have one number a repetition")
     values = [sum(weight * parts[name][0][seed].value for name, weight in weights.items()) for seed in seeds]
     samples = [sample for _, sample in parts.values()]
     return Sample(

@@ -4,13 +4,14 @@ A clock is read after its worst record: a minority's loss rises before it falls,
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
 
 from muon_imbalance.analysis.statistics import reductions
 from muon_imbalance.analysis.statistics.curves import Curve, CurveOption, Relative, together
-from muon_imbalance.analysis.statistics.evidence import Experiment, Run
+from muon_imbalance.analysis.statistics.evidence import Experiment, Run, Unusable
 from muon_imbalance.analysis.statistics.protocol import Measured, NoValue, Number, statistic
 
 FURTHEST = "furthest"
@@ -21,7 +22,9 @@ class Shared(float):
 
 
 def _sign(clock: Curve) -> float:
-    """1 for clocks that fall (losses), -1 for those that rise (accuracies): times this they fall."""
+    """1 for clocks that fall (losses), -1 for those that rise (accuracies, shares of one): times this they fall."""
+    while isinstance(clock, Relative):
+        clock = clock.curve
     return -1.0 if clock.unit == "accuracy" else 1.0
 
 
@@ -45,13 +48,17 @@ def value_when(run: Run, *, of: CurveOption, clock: CurveOption, level: Number |
 
 
 def furthest(runs: Sequence[Run], of: Curve, clock: Curve) -> float:
-    """The furthest level of a clock that all runs get to after their worst records."""
+    """The furthest level of a clock that all runs get to after their worst records; NaN if none is usable.
+
+    A run that has no usable curves does not count: it is left out of the comparison as well.
+    """
     sign = _sign(clock)
     reached = []
     for run in runs:
-        times = sign * together(run, of, clock)[2]
-        reached.append(times[np.argmax(times) :].min())
-    return sign * max(reached)
+        with suppress(Unusable, NoValue):
+            times = sign * together(run, of, clock)[2]
+            reached.append(times[np.argmax(times) :].min())
+    return sign * max(reached, default=np.nan)
 
 
 def resolved(options: Mapping[str, Any], experiment: Experiment, names: Sequence[str]) -> tuple[Mapping[str, Any], str]:
@@ -63,7 +70,7 @@ def resolved(options: Mapping[str, Any], experiment: Experiment, names: Sequence
     if options.get("level") != FURTHEST:
         return options, ""
     runs = [run for name in names for run in experiment.runs(name).values()]
-    if not runs:
-        return options, ""
     level = Shared(furthest(runs, options["of"], options["clock"]))
+    if np.isnan(level):
+        return {**options, "level": level}, ""
     return {**options, "level": level}, f"{options['clock']} at {level:.3g}, the furthest that all compared runs get to"

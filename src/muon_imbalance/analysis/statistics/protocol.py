@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BeforeValidator, WithJsonSchema, create_model
 
-from muon_imbalance.analysis.statistics.evidence import Experiment, Run, Series
+from muon_imbalance.analysis.statistics.evidence import Curve, Experiment, Run, Series
 from muon_imbalance.common.discovery import everything
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.settings import Settings, checked
@@ -124,8 +124,9 @@ _FOUND: dict[str, Statistic] = {}
 
 
 def of_curve(options: Mapping[str, Any]) -> str:
-    """Kind of quantity of the curve that is measured; none without one."""
-    return options["of"].unit if "of" in options else ""
+    """Kind of quantity of the curve ``of`` that is measured; none without one (an option ``of`` may be a word)."""
+    curve = options.get("of")
+    return curve.unit if isinstance(curve, Curve) else ""
 
 
 def statistic(takes: Takes, kind: str | Callable[[Mapping[str, Any]], str] = of_curve) -> Callable:

@@ -44,7 +44,11 @@ def time_to(
 
 @statistic("pair", "training")
 def catch_up(a: Run, b: Run, *, of: CurveOption) -> Measured:
-    """When a falling curve of ``a`` gets down to the last value of ``b``'s, as a share of the horizon; 1 if never."""
+    """When a falling curve of ``a`` gets down to the last value of ``b``'s, as a share of the horizon.
+
+    If never: one record after the horizon, a lower bound, so that not getting there is more than being as late.
+    """
     (steps, first), (_, second) = of.of(a), of.of(b)
     step = reductions.first_through(steps, first, float(second[-1]))
-    return Measured(1.0 if math.isnan(step) else step / float(steps[-1]))
+    never = math.isnan(step)
+    return Measured(float(2 * steps[-1] - steps[-2] if never else step) / float(steps[-1]), never)
