@@ -61,6 +61,7 @@ STYLES: dict[str, Style] = {
     "specgd": Style("SpecGD", _shade(SPECTRAL, "black", 0.25), SOLID, "P"),
     "muon": Style("Muon", SPECTRAL, SOLID, "*"),
     "muon_ns1": Style("Muon (1 NS iteration)", _shade(SPECTRAL, "white", 0.35), (0, (1, 2.2)), "<", 1.1),
+    "muon_all": Style("Muon (all matrices)", _shade(SPECTRAL, "white", 0.35), (0, (3, 1, 1, 1)), "d", 1.1),
     "muon_exact": Style("Muon (exact polar)", _shade(SPECTRAL, "white", 0.35), (0, (7, 1.5)), ">", 1.1),
     "adam": Style("Adam", "#009E73", (0, (3, 1.2, 1, 1.2, 1, 1.2)), "h"),
     "shampoo": Style("Shampoo", "#CC79A7", (0, (2.4, 1.2)), "p"),
