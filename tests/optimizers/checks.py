@@ -72,7 +72,7 @@ VARIANTS = {
     ],
     "random_spectrum": [{}, {"lr": 0.1, "seed": 7, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
     "row_normalised": [{}, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
-    "muon_on": [{}, {"on": ".*"} | DECAY, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "kernel"}],
+    "muon_on": [{}, {"names": ".*"} | DECAY, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "kernel"}],
 }
 
 

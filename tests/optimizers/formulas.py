@@ -237,9 +237,9 @@ def spectral_power(w, grads, lr=0.02, power=0.5, **options):
     return muon_rule(w, grads, lr, lambda z: as_long(z, lambda s: s**power), **(MUON | options))
 
 
-def muon_on(w, grads, lr=0.02, on="", **options):
-    assert on in ("", ".*")  # a formula knows no names
-    return (muon_exact if on else partial(spectral_power, power=1))(w, grads, lr, **options)
+def muon_on(w, grads, lr=0.02, names="", **options):
+    assert names in ("", ".*")  # a formula knows no names
+    return (muon_exact if names else partial(spectral_power, power=1))(w, grads, lr, **options)
 
 
 def row_normalised(w, grads, lr=0.02, **options):

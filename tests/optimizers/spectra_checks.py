@@ -11,7 +11,7 @@ EQUAL_LENGTH = [
     *(("random_spectrum", {"seed": seed}) for seed in (0, 1)),
     ("row_normalised", {}),
     ("muon_on", {}),
-    ("muon_on", {"on": "w"}),
+    ("muon_on", {"names": "w"}),
     ("muon_exact", {}),
 ]
 SHAPES = [(6, 6), (4, 20), (20, 4), (1, 9), (9, 1)]
@@ -39,7 +39,7 @@ def check_lengths(build):
 def check_named_layers(build):
     """Muon on the matrices that are named, momentum normalised on the others, Adam on vectors."""
     params, grads = draw(shapes={"a.weight": (5, 8), "a.bias": (5,), "b.weight": (4, 5), "b.bias": (4,)})
-    mixed, _ = run(build("muon_on", on=r"^a\."), params, grads)
+    mixed, _ = run(build("muon_on", names=r"^a\."), params, grads)
     exact, _ = run(build("muon_exact"), params, grads)
     other, _ = run(build("spectral_power", power=1.0), params, grads)
     for key, expected in (("a.weight", exact), ("b.weight", other), ("a.bias", exact), ("b.bias", exact)):

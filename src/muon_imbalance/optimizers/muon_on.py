@@ -31,11 +31,11 @@ from muon_imbalance.optimizers.steepest import Steepest
 
 
 class ByName(ByShape):
-    """As :class:`ByShape`, but ``named`` updates the matrices whose names match ``on`` (a regular expression)."""
+    """As :class:`ByShape`, but ``named`` updates the matrices whose names match ``names`` (a regular expression)."""
 
-    def __init__(self, named: Optimizer, on: str, others: Optimizer, vectors: Optimizer):
+    def __init__(self, named: Optimizer, names: str, others: Optimizer, vectors: Optimizer):
         super().__init__(others, vectors)
-        self.muon, self.on = named, re.compile(on or r"(?!)")
+        self.muon, self.on = named, re.compile(names or r"(?!)")
 
     def _split(self, params: Tensors) -> Iterator[tuple[Optimizer, Tensors]]:
         for one, mine in super()._split(params):
@@ -55,15 +55,15 @@ def muon_on(
     weight_decay: Decay = 0.0,
     nesterov: Nesterov = True,
     scale: Scale = "original",
-    on: NamesForMuon = "",
+    names: NamesForMuon = "",
     beta2: Beta2 = 0.95,
     eps: Eps = 1e-10,
 ) -> ByName:
-    """Exact Muon on the matrices whose names match ``on``, momentum with steps as long as Muon's on the others."""
+    """Exact Muon on the matrices of these ``names``, momentum with steps as long as Muon's on the others."""
     steps = lr, momentum, weight_decay, nesterov
     return ByName(
         named=Steepest(Spectral(exact, scale), *steps),
-        on=on,
+        names=names,
         others=Steepest(AsLong(partial(reweighted, weights=lambda sizes: sizes), scale), *steps),
         vectors=Adam(lr, momentum, beta2, eps, weight_decay, decoupled=True),
     )
