@@ -91,7 +91,7 @@ def draw(frame: pd.DataFrame, title: str) -> tuple[Figure, pd.DataFrame]:
         own = frame[(frame["experiment"] == experiment) & (frame["phase"] == "final")]
         names = [name for name in LOOKS if name in set(own["optimizer"])]
         own = own[own["optimizer"].isin(names)]
-        times = own.drop_duplicates("step").set_index("step")[row.time]
+        times = own.drop_duplicates("step").set_index("step", drop=False)[row.time]
         curves = mean_curves.over_seeds(own, [MINORITY, LOSS])
         losses = own[(own["metric"] == "loss") & (own["split"] == "train") & (own["group"] == "all")]["value"]
         levels = np.linspace(losses.max(), losses.min(), 41)

@@ -30,8 +30,8 @@ def numbers(frame: pd.DataFrame, strengths: dict[str, float]) -> pd.DataFrame:
 def leads(table: pd.DataFrame) -> pd.DataFrame:
     """Muon's lead over each other optimizer, seed by seed, by share of the minority."""
     parts = [
-        minority_numbers.leads(part[["optimizer", "seed", "number", "value"]], "muon").assign(minority=share)
-        for share, part in table.groupby("minority")
+        minority_numbers.leads(part, "muon").assign(experiment=experiment, minority=part["minority"].iloc[0])
+        for experiment, part in table.groupby("experiment", sort=False)
     ]
     return pd.concat(parts, ignore_index=True)
 
