@@ -64,6 +64,15 @@ VARIANTS = {
         {"lr": 0.1, "K": "ky_fan", "k": 2} | DECAY,
         {"lr": 0.1, "K": "ky_fan", "k": 99},
     ],
+    "spectral_power": [
+        {},
+        {"power": 0.0} | DECAY,
+        {"lr": 0.1, "power": 1.0, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY,
+        {"power": 0.25, "scale": "kernel", "beta2": 0.8, "eps": 1e-3},
+    ],
+    "random_spectrum": [{}, {"lr": 0.1, "seed": 7, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
+    "row_normalised": [{}, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "none"} | DECAY],
+    "muon_on": [{}, {"names": ".*"} | DECAY, {"lr": 0.1, "momentum": 0.7, "nesterov": False, "scale": "kernel"}],
 }
 
 
@@ -115,7 +124,7 @@ def per_model(name):
     lists = {"lr": [0.1, 0.01, 0.05], "weight_decay": [0.0, 0.3, 0.1]}
     if name in ("adam", "shampoo", "lion_k"):
         lists["betas"] = [[0.9, 0.99], [0.8, 0.95], [0.0, 0.9]]
-    elif name in ("sgd", "nmd", "signum") or name.startswith("muon"):
+    elif name not in ("gd", "ngd", "signgd", "specgd"):
         lists["momentum"] = [0.9, 0.7, 0.0]
     stacked = {key: torch.tensor(values, dtype=torch.float64) for key, values in lists.items()}
     return stacked, [{key: values[i] for key, values in lists.items()} for i in range(3)]

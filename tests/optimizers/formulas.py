@@ -4,7 +4,13 @@ Every rule maps a start value and the gradients to the list of values after each
 [out, in], a kernel [out, in, kh, kw] (flattened to a matrix) or a vector [n] (an n x 1 matrix).
 """
 
+from functools import partial
+from itertools import count
+
 import numpy as np
+import torch
+
+from muon_imbalance.common.seeding import stable_seed
 
 
 def matrix(x):
@@ -219,6 +225,41 @@ def muon(w, grads, lr=0.02, ns_steps=5, polar="newton_schulz", **options):
     return muon_rule(w, grads, lr, factor_of, **(MUON | options))
 
 
+def as_long(z, values):
+    """U diag(values) V^T of z, brought to the Frobenius length of its polar factor; values: largest first."""
+    u, s, vt = np.linalg.svd(matrix(z), full_matrices=False)
+    kept = s > 1e-6 * s[0]
+    found = ((u * values(s))[:, kept] @ vt[kept]).reshape(z.shape)
+    return np.sqrt(kept.sum() / (found**2).sum()) * found
+
+
+def spectral_power(w, grads, lr=0.02, power=0.5, **options):
+    return muon_rule(w, grads, lr, lambda z: as_long(z, lambda s: s**power), **(MUON | options))
+
+
+def muon_on(w, grads, lr=0.02, names="", **options):
+    assert names in ("", ".*")  # a formula knows no names
+    return (muon_exact if names else partial(spectral_power, power=1))(w, grads, lr, **options)
+
+
+def row_normalised(w, grads, lr=0.02, **options):
+    def direction(z):
+        rows = matrix(z) / np.linalg.norm(matrix(z), axis=1, keepdims=True)
+        return (np.sqrt(np.linalg.matrix_rank(matrix(z)) / len(rows)) * rows).reshape(z.shape)
+
+    return muon_rule(w, grads, lr, direction, **(MUON | options))
+
+
+def random_spectrum(w, grads, lr=0.02, seed=0, **options):
+    steps = count(1)
+
+    def values(s):
+        draw = torch.Generator().manual_seed(stable_seed("random_spectrum", seed, next(steps), len(s)) % 2**63)
+        return np.abs(torch.randn(len(s), generator=draw, dtype=torch.float64).numpy())[::-1]
+
+    return muon_rule(w, grads, lr, lambda z: as_long(z, values), **(MUON | options))
+
+
 def muon_ns1(w, grads, lr=0.02, **options):
     return muon_rule(w, grads, lr, lambda z: newton_schulz(z, 1), **(MUON | options))
 
@@ -241,4 +282,8 @@ RULES = {
     "muon_exact": muon_exact,
     "shampoo": shampoo,
     "lion_k": lion_k,
+    "spectral_power": spectral_power,
+    "random_spectrum": random_spectrum,
+    "row_normalised": row_normalised,
+    "muon_on": muon_on,
 }

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from . import adapter_checks, checks, norm_checks, polar_checks, property_checks
+from . import adapter_checks, checks, norm_checks, polar_checks, property_checks, spectra_checks
 from .package_copies import copied
 from .plain_products import InTurn
 
@@ -75,6 +75,14 @@ def turning(module):
 
 def grouped(module):
     checks.check_grouping(module("registry").build, ("muon",))
+
+
+def low_rank(module):
+    spectra_checks.check_lengths(module("registry").build)
+
+
+def named_layers(module):
+    spectra_checks.check_named_layers(module("registry").build)
 
 
 def bound(module):
@@ -275,6 +283,19 @@ MUTANTS = {
     "Max norm in place of the spectral": (
         "norms.py", "self.factor([as_matrix(x) for x in xs])", "[as_matrix(x).sign() for x in xs]", turning
     ),
+    "length of another spectrum": (
+        "spectra.py", "wanted * _length(kept)", "wanted", reference("spectral_power")
+    ),
+    "power of another spectrum": ("spectral_power.py", "sizes ** power(sizes)", "sizes", reference("spectral_power")),
+    "rank of another spectrum": ("spectra.py", "RTOL**2 * values[..., -1:]", "1e-30 * values[..., -1:]", low_rank),
+    "one draw for all steps": (
+        "random_spectrum.py", "self._at(int(count))", "self._at(1)", reference("random_spectrum")
+    ),
+    "rows at their own lengths": (
+        "spectra.py", "whole / torch.where(lengths > 0, lengths, 1.0)", "whole", reference("row_normalised")
+    ),
+    "length of equal rows": ("spectra.py", " / count.double().sqrt()", "", reference("row_normalised")),
+    "Muon on the other layers": ("muon_on.py", "if self.on.search(name)", "if not self.on.search(name)", named_layers),
     "groups in the wrong order": (
         "gram.py", "zip(xs, _places(together, xs)", "zip(xs, _places(together, xs)[::-1]", grouped
     ),

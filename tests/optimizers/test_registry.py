@@ -17,9 +17,8 @@ from muon_imbalance.optimizers import registry
 from . import checks
 from .package_copies import SOURCE, copied
 
-NAMES = ["adam", "gd", "lion_k", "muon", "muon_exact", "muon_ns1", "ngd", "nmd", "sgd", "shampoo", "signgd"] + [
-    "signum",
-    "specgd",
+NAMES = ["adam", "gd", "lion_k", "muon", "muon_exact", "muon_ns1", "muon_on", "ngd", "nmd", "random_spectrum"] + [
+    *("row_normalised", "sgd", "shampoo", "signgd", "signum", "specgd", "spectral_power"),
 ]
 
 

@@ -53,6 +53,11 @@ Iterations = Annotated[int, Field(ge=1, le=99, description="iterations of the po
 NamesForAdam = Annotated[
     str, AfterValidator(_regular_expression), Field(description="matrices of these names take Adam; empty: none")
 ]
+NamesForMuon = Annotated[
+    str, AfterValidator(_regular_expression), Field(description="matrices of these names take Muon; empty: none")
+]
+Power = Annotated[float, Field(ge=0, le=1, description="power of the singular values: 0 all equal, 1 as they are")]
+SpectrumSeed = Annotated[int, Field(ge=0, le=10**9, description="seed of the draws of singular values")]
 AdamRate = Annotated[Rate | None, Field(description="learning rate of Adam; null: that of the matrices")]
 
 Ball = Annotated[
