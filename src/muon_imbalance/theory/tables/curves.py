@@ -76,8 +76,8 @@ def table(options: Options, data: Path | None = None) -> pd.DataFrame:
         }
         for metric, groups in by_metric.items():
             parts += [rows(curve, metric, group, values, every, lr * every) for group, values in groups.items()]
-    for theorem, applies in bounds.THEOREMS.items():
-        found = applies(mixture)
+    for theorem in bounds.THEOREMS:
+        found = bounds.applies(theorem, mixture)
         parts.append(rows(theorem, "applies", "all", found.applies))
         for condition, measured in found.conditions.items():
             for metric, value in zip(("value", "bound", "met"), measured, strict=True):
