@@ -12,7 +12,7 @@ from torch import Tensor
 
 from muon_imbalance.optimizers.base.hyperparameter_types import Betas, Decay, Decoupled, Eps, Rate
 from muon_imbalance.optimizers.base.hyperparameters import Hyper, decay, rule
-from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot
+from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot, zeros
 
 
 class Adam(Optimizer):
@@ -28,11 +28,7 @@ class Adam(Optimizer):
         self.eps_has_zero = not bool(eps.value.all())
 
     def init(self, params: Tensors) -> Tensors:
-        state = {"count": torch.zeros((), dtype=torch.int64)}
-        for name, param in params.items():
-            state[f"exp_avg/{name}"] = torch.zeros_like(param)
-            state[f"exp_avg_sq/{name}"] = torch.zeros_like(param)
-        return state
+        return {"count": torch.zeros((), dtype=torch.int64)} | zeros(params, "exp_avg", "exp_avg_sq")
 
     @torch.no_grad()
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
