@@ -1,16 +1,14 @@
 """Theorems 1-4: how far SpecGF is ahead of GF and NGF at equal time.
 
-Gaps are L(GF or NGF) - L(SpecGF) for the minority class and for the balanced loss, at ``0 < t <= t* = r_m``.
-With
+Gaps are L(GF or NGF) - L(SpecGF) for the minority class and for the balanced loss, at ``0 < t <= t* = r_m``. With
 
     x   = p_m (SNR + k) / (1 + p_m SNR)
     rho = p_m (1 + p_m SNR) / (p_M - p_m)
 
-every mixture has ``gap >= rate * mu * t`` with the rates of :func:`rates` (the proofs of App. B.3 and B.4
-with all constants kept); a rate at or below zero says nothing. The theorems are special cases: their
-conditions lift the rates above 1/4 or 1/2. Theorems 1 and 2 are the simplified statements, 3 and 4 the full
-ones. The paper's own wording is not available to us: the conditions are reconstructed, the constants follow
-from :func:`rates`.
+every mixture has ``gap >= rate * mu * t`` with the rates of :func:`rates` (the proofs of App. B.3 and B.4 with all
+constants kept); a rate at or below zero says nothing. The theorems are special cases: their conditions lift the rates
+above 1/4 or 1/2. Theorems 1 and 2 are the simplified statements, 3 and 4 the full ones. The paper's own wording is not
+available to us: the conditions are reconstructed, the constants follow from :func:`rates`.
 """
 
 import math

@@ -135,7 +135,7 @@ def _converter(key: str, annotation: Any) -> Callable[[Any], Any]:
     if get_origin(field.annotation) is tuple:
         each = [_limits(FieldInfo.from_annotation(part)) for part in get_args(field.annotation)]
         return lambda value: _two(key, value, each)
-    if float in _plain(field.annotation):  # a number or None
+    if float in (FieldInfo.from_annotation(part).annotation for part in get_args(field.annotation)):  # or None
         return lambda value: None if value is None else hyper(key, value)
     adapter = TypeAdapter(annotation, config=ConfigDict(strict=True))
 
@@ -155,11 +155,6 @@ def _limits(field: FieldInfo) -> tuple[float, bool]:
     """Upper limit, and whether it is allowed itself."""
     limits = [(getattr(one, name, None), name == "le") for one in field.metadata for name in ("lt", "le")]
     return next((limit for limit in limits if limit[0] is not None), (math.inf, False))
-
-
-def _plain(annotation: Any) -> list[Any]:
-    """The types of a union, without what is attached to them."""
-    return [FieldInfo.from_annotation(part).annotation for part in get_args(annotation)]
 
 
 def _two(key: str, value: Any, limits: list[tuple[float, bool]]) -> tuple[Hyper, Hyper]:

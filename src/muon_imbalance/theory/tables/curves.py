@@ -34,9 +34,8 @@ CURVES: dict[Curve, Callable[[Moments, np.ndarray, float], np.ndarray]] = {
 }
 """Curve name -> alpha [steps + 1, k].
 
-``specgd`` is the iterates, with their alternation around the targets; ``specgd_flow`` is Prop. 1 as worded
-(SpecGF at ``lr * step``); ``specgd_flow_slowed`` is SpecGF at speed 1/sqrt(k), the control of equal step
-length.
+``specgd`` is the iterates, with their alternation around the targets; ``specgd_flow`` is Prop. 1 as worded (SpecGF at
+``lr * step``); ``specgd_flow_slowed`` is SpecGF at speed 1/sqrt(k), the control of equal step length.
 """
 
 
