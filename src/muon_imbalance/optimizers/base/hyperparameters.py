@@ -31,9 +31,12 @@ class Hyper:
 
     def __call__(self, like: Tensor) -> Tensor:
         """Shape ``[S, 1, ...]``, in the dtype and on the device of ``like [S, ...]``."""
-        where = (like.shape[0], like.ndim, like.dtype, like.device)
+        where = models, ndim, dtype, device = like.shape[0], like.ndim, like.dtype, like.device
         if where not in self._cache:
-            self._cache[where] = self._place(*where)
+            value = self.value.repeat(models) if len(self.value) == 1 else self.value
+            if len(value) != models:
+                raise UserError(f"{self.key} has {len(value)} values, allowed: 1 or one per model, here {models}")
+            self._cache[where] = value.to(device, dtype).reshape(-1, *[1] * (ndim - 1))
         return self._cache[where]
 
     def __mul__(self, other: "Hyper | float") -> "Hyper":
@@ -47,12 +50,6 @@ class Hyper:
 
     def __pow__(self, exponent: int) -> "Hyper":
         return Hyper(self.value**exponent, self.key)
-
-    def _place(self, models: int, ndim: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        value = self.value.repeat(models) if len(self.value) == 1 else self.value
-        if len(value) != models:
-            raise UserError(f"{self.key} has {len(value)} values, allowed: 1 or one per model, here {models}")
-        return value.to(device, dtype).reshape(-1, *[1] * (ndim - 1))
 
     def number(self) -> float:
         """The one value, for steps of a single model.
