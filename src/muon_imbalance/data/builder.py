@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.common.settings import checked
 
 REQUIRED = ("build", "load", "describe")
 
@@ -71,8 +70,8 @@ class Builder:
         raise NotImplementedError
 
     def classes(self, config: Mapping[str, Any]) -> int:
-        """Number of classes: the option ``classes`` where there is one, else two."""
-        return getattr(checked(self.Options, config, self.__name__.rpartition(".")[2]), "classes", 2)
+        """Number of classes: two."""
+        return 2
 
     def class_sets(self, config: Mapping[str, Any]) -> dict[str, list[int]]:
         """Named sets of classes, such as majority and minority: none."""

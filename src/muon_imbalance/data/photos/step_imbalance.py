@@ -54,6 +54,11 @@ def class_sets(config: Mapping) -> dict[str, list[int]]:
     return {"majority": list(first), "minority": [c for c in every if c not in first]}
 
 
+def classes(config: Mapping) -> int:
+    """Number of classes."""
+    return checked(Options, config, "step_imbalance").classes
+
+
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the pictures that are used, and which of them belong to which split of each repetition.
 

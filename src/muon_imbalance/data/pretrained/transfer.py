@@ -33,6 +33,11 @@ class Options(Settings):
     )
 
 
+def classes(config: Mapping) -> int:
+    """Number of classes."""
+    return checked(Options, config, "transfer").classes
+
+
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write what the network reads, per repetition, and the weights it starts from.
 

@@ -117,6 +117,11 @@ def majority_classes(classes: int) -> int:
     return (classes + 1) // 2
 
 
+def classes(config: Mapping) -> int:
+    """Number of classes."""
+    return checked(Options, config, "gaussian_mixture").classes
+
+
 def class_sets(config: Mapping) -> dict[str, list[int]]:
     """Majority and minority classes of a config with a STEP prior; otherwise none."""
     options = checked(Options, config, "gaussian_mixture")
