@@ -61,14 +61,14 @@ for name in plan.optimizers:
             " --checkpoints {params.checkpoints} --output {output} --sources {input.src} 2>&1 | tee {log}"
 
 
-rule check_own:
+rule check_class:
     input:
         src=sources.stage(plan, "check_class"),
         own=lambda wildcards: sources.of_class(plan, wildcards.optimizer)[0],
     output:
         f"{RESULTS}/optimizers/{{optimizer}}.json",
     log:
-        f"{LOGS}/check_own/{{optimizer}}.log",
+        f"{LOGS}/check_class/{{optimizer}}.log",
     priority: 100
     conda:
         ENVIRONMENT
