@@ -12,7 +12,6 @@ rule measure:
         f"{LOGS}/measure/{{experiment}}/{{optimizer}}.log",
     conda:
         ENVIRONMENT
-    threads: 1
     params:
         job=lambda wildcards: jobs.text(plan, wildcards.experiment, wildcards.optimizer, "grid"),
         data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.errors import UserError, within
 from muon_imbalance.common.settings import checked
 from muon_imbalance.plan import rooms, sweeps
 from muon_imbalance.plan.figures import given_parameters, notebook_file, stand_ins
 from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan, placed
-from muon_imbalance.plan.records import Minibatch, Training
+from muon_imbalance.plan.records import Minibatch
 from muon_imbalance.plan.sweeps import joinable, known
 from muon_imbalance.reporting.notebooks import notebook_file as notebooks
 
@@ -30,17 +30,15 @@ def check(plan: Plan) -> None:
         UserError: naming place, value and what is allowed.
     """
     for name, dataset in plan.datasets.items():
-        try:
+        with within(f"datasets.{name}.builder"):
             rooms.builder_options(dataset.builder)
-        except UserError as error:
-            raise UserError(f"datasets.{name}.builder: {error}") from None
     options = {name: _check_dataset(plan, name) for name in plan.datasets}
     for name in plan.datasets:
         _check_ancestors(plan, name)
-    for name in plan.experiments:
+    sweeps.check(plan)
+    for name in plan.training:
         _check_experiment(plan, name, options)
     _check_card(plan)
-    sweeps.check(plan)
     for name in plan.figures:
         _check_figure(plan, name)
     if plan.run.require_real and (lacking := stand_ins(plan)):
@@ -127,13 +125,9 @@ def _check_ancestors(plan: Plan, name: str) -> None:
 
 def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
     """Data, sweep and repetitions of an experiment."""
-    one, where = plan.experiments[name], f"experiments.{name}"
-    if not isinstance(one, Training):
-        return
+    one, where = plan.training[name], f"experiments.{name}"
     if not one.sweep:
         raise UserError(f"{where}: key 'sweep' is missing (task {one.task} needs it)")
-    for optimizer in one.hyper:
-        known(optimizer, plan.optimizers, f"{where}.hyper")
     if one.optimizers and not one.frozen_from:
         raise UserError(f"{where}: key 'optimizers' is read with 'frozen_from' only")
     if one.dataset:
@@ -145,11 +139,8 @@ def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
             )
     if one.grid_seeds > one.seeds:
         raise UserError(f"{where}.grid_seeds: {one.grid_seeds} is more than seeds ({one.seeds})")
-    for optimizer, grid in one.sweep.items():
-        known(optimizer, plan.optimizers, f"{where}.sweep")
-        sweeps.check_grid(grid, f"{where}.sweep.{optimizer}")
-        if len(cells(grid)) > 1 and not one.selection and not one.frozen_from:
-            raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
+    if any(len(cells(grid)) > 1 for grid in one.sweep.values()) and not one.selection and not one.frozen_from:
+        raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
     if one.shards == "each" and one.variants:
         raise UserError(f"{where}.shards: 'each' is not possible with variants; allowed: one")
     length = one.epochs if isinstance(one, Minibatch) else one.steps

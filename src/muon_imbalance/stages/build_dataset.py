@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from muon_imbalance.common.arguments import json_argument
-from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.errors import UserError, run_stage, within
 from muon_imbalance.common.progress import duration, start_logging
 from muon_imbalance.data import registry
 from muon_imbalance.data.sources import stamps
@@ -38,10 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
     began = time.monotonic()
     module = registry.module(given.builder)
     config, inputs = json_argument(given.config, "--config"), json_argument(given.inputs, "--inputs")
-    try:
+    with within(f"data set {given.name}"):
         module.build(config, _files(inputs), given.output)
-    except UserError as error:
-        raise UserError(f"data set {given.name}: {error}") from error
     held = manifest.verify(given.output, module.describe)
     sizes = ", ".join(f"{split} {counts['all']:,}" for split, counts in held["counts"].items())
     log.info(f"{given.name}: {held['label']}: {sizes} ({duration(time.monotonic() - began)})")
