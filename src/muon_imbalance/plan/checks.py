@@ -5,6 +5,7 @@ Every refusal begins with the dotted place of the setting, so that file and line
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,10 @@ def check(plan: Plan) -> None:
     for name in plan.figures:
         _check_figure(plan, name)
     if plan.run.require_real and (lacking := stand_ins(plan)):
-        told = "; ".join(
-            f"{figure}: " + ", ".join(f"{name} stands in for {whose}" for name, whose in found.items())
-            for figure, found in lacking.items()
-        )
+        told = [f"{figure}: " + ", ".join(map(" stands in for ".join, x.items())) for figure, x in lacking.items()]
         raise UserError(
-            f"require_real: figures without the paper's data: {told}. Allowed: a configuration without stand-ins, as "
-            "scale: paper (official hosts, or your own folder), or one without these figures"
+            f"require_real: figures without the paper's data: {'; '.join(told)}. Allowed: a configuration without "
+            "stand-ins, as scale: paper (official hosts, or your own folder), or one without these figures"
         )
 
 
@@ -61,8 +59,8 @@ def writable(plan: Plan) -> None:
     if not re.fullmatch(r"[\w./+@%=-]+", plan.run.figures_dir):
         message = f"figures_dir = {plan.run.figures_dir!r}; allowed: a folder without spaces or special characters"
         raise UserError(placed(message, plan.loaded.places))
-    for key, folder in {"figures_dir": plan.run.figures_dir, **dict.fromkeys(("results", "data", "logs"))}.items():
-        there = plan.root / (folder or key)
+    for folder in (plan.run.figures_dir, "results", "data", "logs"):
+        there = plan.root / folder
         while not there.exists() and there != there.parent:
             there = there.parent
         try:
@@ -70,18 +68,17 @@ def writable(plan: Plan) -> None:
                 raise NotADirectoryError(20, f"{there} is a file")
             tempfile.TemporaryFile(dir=there).close()
         except OSError as error:
-            what = f"figures_dir = {folder!r}" if folder else f"the folder {key}/"
-            message = f"{what}: nothing can be written there ({error.strerror}); allowed: a folder of your own"
-            raise UserError(placed(message, plan.loaded.places) if folder else message) from None
+            message = f"nothing can be written there ({error.strerror}); allowed: a folder of your own"
+            if folder != plan.run.figures_dir:
+                raise UserError(f"the folder {folder}/: {message}") from None
+            raise UserError(placed(f"figures_dir = {folder!r}: {message}", plan.loaded.places)) from None
 
 
 def _once(values: Iterable[Any], where: str) -> None:
     """Refuse a repeated entry of a list of names."""
-    seen = set()
-    for value in values:
-        if value in seen:
+    for value, count in Counter(values).items():
+        if count > 1:
             raise UserError(f"{where}: {value!r} is there twice; allowed: each name once")
-        seen.add(value)
 
 
 def _check_dataset(plan: Plan, name: str) -> Any:

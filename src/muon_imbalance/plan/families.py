@@ -182,24 +182,18 @@ def _ordered(tree: Node, scale: str) -> Node:
 
 def _loaded(tree: Node, origins: dict[str, str]) -> Loaded:
     """Plain settings and their places; what is null is noted and left out."""
-    lines, left_out = {}, set()
+    nodes = dict(tree.within())
+    config = tree.plain()
+    config = {key: None for key in KEPT_NULLS if key in config} | _without_nulls(config)
+    left_out = frozenset(path for path, node in nodes.items() if node.value is None and path not in KEPT_NULLS)
+    found = {path: word for path, word in origins.items() if path in nodes}
+    return Loaded(config, Places({path: node.place for path, node in nodes.items()}), found, left_out)
 
-    def plain(node: Node, path: str) -> Any:
-        if path:
-            lines[path] = node.place
-        if isinstance(node.value, list):
-            return [plain(inner, f"{path}.{number}") for number, inner in enumerate(node.value)]
-        if not isinstance(node.value, dict):
-            return node.value
-        found = {}
-        for name, inner in node.value.items():
-            inside = f"{path}.{name}" if path else name
-            if inner.value is None and inside not in KEPT_NULLS:
-                left_out.add(inside)
-            else:
-                found[name] = plain(inner, inside)
-        return found
 
-    config = plain(tree, "")
-    found = {path: word for path, word in origins.items() if path in lines}
-    return Loaded(config, Places(lines), found, frozenset(left_out))
+def _without_nulls(value: Any) -> Any:
+    """A plain value without keys that are null."""
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}

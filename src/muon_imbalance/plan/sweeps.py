@@ -56,9 +56,8 @@ def optimizer(name: str, entry: Mapping[str, Any]) -> Optimizer:
                         "allowed: one of them")  # fmt: skip
     if "class" in entry and not re.fullmatch(CLASS, str(entry["class"])):
         raise UserError(f"{where}.class = {entry['class']!r}; allowed: package.module:Class")
-    for key in ("path", "only_matrices"):
-        if key in entry and "rule" in entry:
-            raise UserError(f"{where}: key {key!r} is read for a class only")
+    if "rule" in entry and (unread := [key for key in ("path", "only_matrices") if key in entry]):
+        raise UserError(f"{where}: key {unread[0]!r} is read for a class only")
     grid = default_grid(entry)
     if "lr" not in grid and (grid or "class" in entry):
         raise UserError(f"{where}: key 'lr' is missing" + (f" (it sweeps {', '.join(map(str, grid))})" if grid else ""))
