@@ -9,8 +9,8 @@ import textwrap
 from pathlib import Path
 
 from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.plan import messages
 from muon_imbalance.plan.families import SCALES, load
-from muon_imbalance.plan.messages import VERDICTS
 
 
 def repository() -> Path:
@@ -73,9 +73,7 @@ def show_claims(options: argparse.Namespace) -> None:
         counts = ["-" if record.get("n") is None else str(record["n"]), number(record.get("estimate")), interval]
         rows.append([*texts[:3], *counts, texts[3], record.get("statement") or ""])
     print(table(rows))
-    verdicts = [record.get("verdict") for record in records]
-    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS]
-    print(f"\nscale {options.scale}: {', '.join(counts)}")
+    print(f"\nscale {options.scale}: {messages.counted(records)}")
 
 
 def show_paths(options: argparse.Namespace) -> None:

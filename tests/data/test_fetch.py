@@ -187,7 +187,7 @@ def test_two_processes_fetch_once(make_source, fake_npm, start_fetch, tmp_path):
 
 
 def test_waiting_for_another_process_is_said(make_source, fake_npm, start_fetch, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("muon_imbalance.data.sources.fetch._Lock.__init__.__defaults__", (0.1,))
+    monkeypatch.setattr("muon_imbalance.data.sources.fetch._locked.__defaults__", (0.1,))
     source, archive = make_source()
     pid = tmp_path / "pid"
     fake_npm.set(archive, hang=str(pid))

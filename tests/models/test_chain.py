@@ -104,12 +104,12 @@ def test_a_wrong_gradient_is_noticed(tinted, monkeypatch):
     """Mutation: a dropped ReLU mask must break the comparison above."""
     from muon_imbalance.models.stacked import chain
 
-    def wrong(layers, activations, delta, sums):
+    def wrong(_, layers, activations, delta, sums, grads):
         for i in range(len(layers) - 1, -1, -1):
             sums[i][0].baddbmm_(delta.mT, activations[i])
             sums[i][1].add_(delta.sum(1))
             delta = torch.bmm(delta, layers[i][0])
 
-    monkeypatch.setattr(chain, "_backward", wrong)
+    monkeypatch.setattr(chain.Chain, "_backward", wrong)
     with pytest.raises(AssertionError):
         test_gradient_is_that_of_autograd(models()[0], tinted, True)

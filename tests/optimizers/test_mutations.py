@@ -226,7 +226,7 @@ MUTANTS = {
     "always the first quintic": (
         "newton_schulz.py", "repeat(coefficients[-1])", "repeat(coefficients[0])", polar_express
     ),
-    "one singular value too many": ("norms.py", "(x, rank=self.k)", "(x, rank=self.k + 1)", norms),
+    "one singular value too many": ("norms.py", "exact, rank=k)", "exact, rank=k + 1)", norms),
     "Ky Fan without the sum": ("norms.py", "s.sum(-1) / self.k", "s.sum(-1) / 99", norms),
     "dual of Ky Fan": ("norms.py", "[..., : self.k].sum(-1)", "[..., : self.k + 1].sum(-1)", norms),
     "power of Shampoo": ("shampoo.py", "power = -0.25", "power = -0.5", SHAMPOO),

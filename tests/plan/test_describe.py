@@ -1,17 +1,15 @@
-"""``muon-imbalance job``: settings with their places, and the commands that the rules run."""
+"""``muon-imbalance job``: settings with their places, and the command that the rule runs."""
 
-import re
+import json
 import shlex
-import subprocess
-import sys
 
 import pytest
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.plan import describe
+from muon_imbalance.plan import describe, jobs
 from muon_imbalance.plan.describe import Target
 
-from .configurations import ROOT, plan_of
+from .configurations import plan_of
 
 FILES = [
     "results/smoke/grid/colored_mnist/muon.0.parquet",
@@ -26,19 +24,21 @@ FILES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def commands() -> list[list[str]]:
-    """Command lines of a dry run of all these files, without source files and the log."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "-n", "-p", "--forceall", *FILES]
-    done = subprocess.run([*command, "--config", "scale=smoke"], cwd=ROOT, capture_output=True, text=True, check=True)
-    lines = re.findall(r"python (-m muon_imbalance.*?)(?: --sources .*?)? 2>&1 \| tee", done.stdout + done.stderr)
-    return [shlex.split(line) for line in lines]
+def test_the_command_by_hand_is_the_one_of_the_rule():
+    """The last one of a dry run, without source files and the log."""
+    plan, target = plan_of("smoke"), Target.of(FILES[2])
+    line = describe.by_hand(plan, target)
+    assert line.startswith("PYTHONPATH=src OMP_NUM_THREADS=1 .venv/bin/python -m muon_imbalance.stages.train --job ")
+    words = shlex.split(line)
+    assert json.loads(words[words.index("--job") + 1]) == jobs.job(plan, "colored_mnist", "muon", "final")
+    assert words[-2:] == ["--output", FILES[2]] and "--selection" in words
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_the_command_is_the_one_of_the_rule(path, commands):
-    target = Target.of(path)
-    assert describe.command(plan_of("smoke"), target) in commands
+def test_every_file_of_a_job_has_its_settings(path):
+    plan, target = plan_of("smoke"), Target.of(path)
+    target.check(plan)
+    assert describe.rows(plan, target)
 
 
 def test_every_setting_of_a_job_has_a_place():

@@ -221,12 +221,7 @@ def test_a_users_settings_lie_on_top(project):
         "  third: {like: first, origin: {seeds: chosen}, seeds: 4}\n"
         "optimizers: {adam: {rule: adam, hyper: {eps: 1e-9}}}\nfigures: {fig_02: null}\n"
     )
-    read_by_snakemake = {
-        "experiments": {"first": {"steps": 7, "sweep": {"muon": None, "adam": {"lr": ["1e-3"]}}},
-                        "third": {"like": "first", "origin": {"seeds": "chosen"}, "seeds": 4}},
-        "optimizers": {"adam": {"rule": "adam", "hyper": {"eps": "1e-9"}}}, "figures": {"fig_02": None},
-    }  # fmt: skip
-    loaded = load(project, read_by_snakemake | {"scale": "paper"}, [mine])
+    loaded = load(project, {"scale": "paper"}, [mine])
     experiments = loaded.config["experiments"]
     assert experiments["first"]["steps"] == 7 and experiments["first"]["sweep"] == {"adam": {"lr": ["1e-3"]}}
     assert experiments["third"]["seeds"] == 4 and experiments["third"]["dataset"] == "digits"

@@ -177,7 +177,7 @@ def test_a_failed_write_keeps_the_old_table(tmp_path, monkeypatch):
 
 
 def test_theory_starts_without_torch():
-    code = "import sys; from muon_imbalance.theory import controls, trajectories; print('torch' in sys.modules)"
+    code = "import sys; from muon_imbalance.theory.tables import controls, curves; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

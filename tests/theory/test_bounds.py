@@ -5,7 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from muon_imbalance.theory import bounds, controls, losses, moments
+from muon_imbalance.theory import bounds, losses, moments
+from muon_imbalance.theory.tables import controls
 from tests.theory.theory_draws import BOUNDED, FIG2, UNIFORM, mixtures, rare_minorities
 
 FLOW = {"theorem1": "gf", "theorem2": "ngf", "theorem3": "gf", "theorem4": "ngf"}
@@ -25,10 +26,10 @@ def worst(mixture, reference, slowed=False):
 @example(mixture=TWO_MAJORITIES)
 @example(mixture=moments.Mixture(16, 16, (*[0.062 + 0.008 / 15] * 15, 0.062), 1.0, 100.0))
 def test_no_theorem_is_violated_inside_its_conditions(mixture):
-    for theorem, applies in bounds.THEOREMS.items():
+    for theorem in bounds.THEOREMS:
         found = worst(mixture, FLOW[theorem])
         for part in bounds.PARTS:
-            if applies(mixture, part).applies:
+            if bounds.applies(theorem, mixture, part).applies:
                 assert found[part] >= bounds.CONSTANTS[theorem][part] - 1e-9
 
 
@@ -47,7 +48,7 @@ def test_the_proved_rates_hold_for_every_mixture(mixture):
 @given(mixture=rare_minorities())
 @example(mixture=TWO_MAJORITIES)
 def test_rates_inside_the_conditions_give_the_constants(mixture):
-    assert bounds.theorem1_applies(mixture).applies
+    assert bounds.applies("theorem1", mixture).applies
     rates = bounds.rates(mixture)
     assert rates["gf"]["minority"] >= 7 / 9 - 1e-9
     assert rates["gf"]["balanced"] >= 1 / 2 - 1e-9
@@ -66,39 +67,39 @@ def test_the_odd_constant_is_one_sixth(mixture):
 
 
 def test_balanced_gap_to_ngf_needs_nine_classes():
-    assert bounds.theorem2_applies(TWO_MAJORITIES, "minority").applies
-    assert not bounds.theorem2_applies(TWO_MAJORITIES).applies
+    assert bounds.applies("theorem2", TWO_MAJORITIES, "minority").applies
+    assert not bounds.applies("theorem2", TWO_MAJORITIES).applies
     assert worst(TWO_MAJORITIES, "ngf")["balanced"] == pytest.approx(0.447, abs=1e-3)
 
 
 def test_fig_2_lies_outside_the_theorems():
-    value, bound, met = bounds.theorem1_applies(FIG2).conditions["p_m <= 1/(5 SNR + 6 k)"]
+    value, bound, met = bounds.applies("theorem1", FIG2).conditions["p_m <= 1/(5 SNR + 6 k)"]
     assert (value, met) == (0.2, False) and bound == pytest.approx(1 / 68)
-    for applies in bounds.THEOREMS.values():
-        assert not applies(FIG2).applies
+    for theorem in bounds.THEOREMS:
+        assert not bounds.applies(theorem, FIG2).applies
     assert worst(FIG2, "gf") == pytest.approx({"minority": 0.405, "balanced": 0.320}, abs=1e-3)
     assert worst(FIG2, "ngf") == pytest.approx({"minority": 0.271, "balanced": 0.157}, abs=1e-3)
 
 
 def test_each_condition_is_reported_with_its_value():
     wide = moments.Mixture(12, 12, (*[1.002 / 12.024] * 11, 1.002 / 12.024), 6.0, 1.0)
-    found = bounds.theorem1_applies(wide)
+    found = bounds.applies("theorem1", wide)
     assert found.conditions["k >= 3 mu"] == (12, 18.0, False) and not found.applies
-    assert bounds.theorem1_applies(moments.Mixture(3, 3, FIG2.p, 0.5, 0.1)).conditions["mu >= 1"][2] is False
+    assert bounds.applies("theorem1", moments.Mixture(3, 3, FIG2.p, 0.5, 0.1)).conditions["mu >= 1"][2] is False
     with pytest.raises(ValueError, match="minority, balanced, both"):
-        bounds.theorem3_applies(FIG2, "worst")
+        bounds.applies("theorem3", FIG2, "worst")
 
 
 def test_theorem_4_has_alternatives():
     few = moments.Mixture(10, 10, (*[0.995 / 9] * 9, 0.005), 1.0, 1.0)
     assert bounds.saturation_fraction(few) < 1 / 6
-    assert bounds.theorem4_applies(few).applies
+    assert bounds.applies("theorem4", few).applies
     many = moments.Mixture(20, 20, (*[0.988 / 19] * 19, 0.012), 1.0, 10.0)
     assert 1 / 6 < bounds.saturation_fraction(many) < 1 / 4
-    assert "k >= 16" in bounds.theorem4_applies(many, "balanced").conditions
-    assert bounds.theorem4_applies(many, "balanced").applies
+    assert "k >= 16" in bounds.applies("theorem4", many, "balanced").conditions
+    assert bounds.applies("theorem4", many, "balanced").applies
     assert bounds.minority_share(UNIFORM) == np.inf
-    assert not bounds.theorem4_applies(UNIFORM, "minority").applies
+    assert not bounds.applies("theorem4", UNIFORM, "minority").applies
 
 
 def test_specgf_leads_at_equal_time_even_without_imbalance():
@@ -114,23 +115,23 @@ def test_slowed_specgf_leads_only_with_imbalance():
 
 def test_equal_total_loss_isolates_the_imbalance():
     progress = np.linspace(0.01, 0.99, 99)
-    found = controls.equal_loss(FIG2, progress)
-    assert found["minority_gap"].max() == pytest.approx(0.101, abs=1e-3)
-    assert found["minority_gap"].min() > 0
-    assert np.abs(controls.equal_loss(UNIFORM, progress)["minority_gap"]).max() <= 1e-12
+    gap = controls.equal_loss(FIG2, progress)[1]["gap"]["minority"]
+    assert gap.max() == pytest.approx(0.101, abs=1e-3)
+    assert gap.min() > 0
+    assert np.abs(controls.equal_loss(UNIFORM, progress)[1]["gap"]["minority"]).max() <= 1e-12
 
 
 @BOUNDED
 @given(mixture=mixtures())
 def test_equal_total_loss_is_equal_and_on_both_paths(mixture):
     progress = np.linspace(0.05, 0.95, 19)
-    found = controls.equal_loss(mixture, progress)
+    total, found = controls.equal_loss(mixture, progress)
     m = moments.population_moments(mixture)
     t = np.linspace(0, m.r.max(), 4001)
     spec = losses.class_losses(np.minimum(t[:, None], m.r), mixture)
-    at_level = np.interp(-found["total"], -losses.total(spec, mixture), losses.minority(spec, mixture))
-    assert found["specgf_minority"] == pytest.approx(at_level, abs=1e-3)
-    assert np.all(np.diff(found["total"]) < 0)
+    at_level = np.interp(-total, -losses.total(spec, mixture), losses.minority(spec, mixture))
+    assert found["specgf"]["minority"] == pytest.approx(at_level, abs=1e-3)
+    assert np.all(np.diff(total) < 0)
 
 
 def test_equal_loss_refuses_the_ends():

@@ -11,7 +11,8 @@ from muon_imbalance.analysis.statistics.evidence import Experiment
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.plan.families import load
 from muon_imbalance.stages import judge, solve
-from muon_imbalance.theory import bounds, controls, diagonalisation, flows, sweep
+from muon_imbalance.theory import bounds, diagonalisation, flows, sweep
+from muon_imbalance.theory.tables import controls
 from tests.theory.theory_draws import broken
 
 ROOT = Path(__file__).parents[2]
@@ -88,16 +89,16 @@ MUTATIONS = {
     ),
     "theorem 2 without k >= 9": (
         bounds,
-        '_at_least(mixture.k, 9)} if "balanced"',
-        '_at_least(mixture.k, 0)} if "balanced"',
+        '"k >= 9": lambda m: _at_least(m.k, 9)',
+        '"k >= 9": lambda m: _at_least(m.k, 0)',
         "theorem_bounds",
         {"T2.2"},
     ),
     "rates without x": (bounds, "1 - k**-0.5 - x", "1 - x / 9", "theorem_bounds", {"A.rates"}),
     "a condition turned round": (
         bounds,
-        '"p_m <= 1/(5 SNR + 6 k)": _at_most',
-        '"p_m <= 1/(5 SNR + 6 k)": _at_least',
+        '"p_m <= 1/(5 SNR + 6 k)": lambda m: _at_most',
+        '"p_m <= 1/(5 SNR + 6 k)": lambda m: _at_least',
         "theorem_bounds",
         {"T1.2", "T2.1"},
     ),
@@ -105,15 +106,15 @@ MUTATIONS = {
     "not slowed": (flows, "speed=len(np.atleast_1d(r)) ** -0.5", "speed=1.0", "controls", {"A.step", "A.share"}),
     "gaps to the wrong flow": (
         controls,
-        'flow = flows.gf if reference == "gf" else flows.ngf',
-        "flow = flows.gf",
+        '"ngf": lambda t, m: flows.ngf',
+        '"ngf": lambda t, m: flows.gf',
         "controls",
         {"A.step"},
     ),
     "equal time in place of equal loss": (
         controls,
-        "gf, spec = on_gf(x), on_specgf(t)",
-        "gf, spec = on_gf(t / m.r.max() * 0.1), on_specgf(t)",
+        "(on_gf(x), on_specgf(t))",
+        "(on_gf(t / m.r.max() * 0.1), on_specgf(t))",
         "controls",
         {"A.loss"},
     ),

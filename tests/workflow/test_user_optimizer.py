@@ -12,7 +12,7 @@ import yaml
 TEXT = (Path(__file__).parents[2] / "docs/adding-an-optimizer.md").read_text(encoding="utf-8")
 SOAP, HALFGD = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 AFTER = {"judge": 1, "publish": 1, "all": 1}
-TRAINED = {"check_own": 1, "tune_my_soap": 5, "select_cell": 5, "train_my_soap": 5}
+TRAINED = {"check_class": 1, "tune_my_soap": 5, "select_cell": 5, "train_my_soap": 5}
 REDRAWN = ("01", "03", "14", "15", "16", "18", "20", "29", "30", "32")
 ADDED = TRAINED | {f"render_fig_{name}": 1 for name in REDRAWN} | AFTER
 MINE = 'optimizers:\n  mine: {class: "mine:Heavy", lr: ["0.05"], experiments: [colored_mnist]}\n'
@@ -55,14 +55,14 @@ def test_the_documented_rule_is_one_file_and_one_entry(fresh):
     (fresh.folder / "src/muon_imbalance/optimizers/halfgd.py").write_text(code)
     add(fresh, HALFGD)
     jobs = fresh.planned("fig_01")
-    assert jobs["tune_halfgd"] == jobs["train_halfgd"] == 1 and "check_own" not in jobs
+    assert jobs["tune_halfgd"] == jobs["train_halfgd"] == 1 and "check_class" not in jobs
 
 
 def test_a_changed_class_is_trained_anew_and_no_other(finished):
     with_own_file(finished)
     finished.run("fig_01")
     finished.edit("mine.py", "0.01 * self.seen", "0.02 * self.seen")
-    assert finished.planned("fig_01") == {"check_own": 1, "train_mine": 1, "render_fig_01": 1, "fig_01": 1}
+    assert finished.planned("fig_01") == {"check_class": 1, "train_mine": 1, "render_fig_01": 1, "fig_01": 1}
 
 
 def test_a_broken_class_is_named_and_harms_nobody(finished):

@@ -4,7 +4,7 @@
 rule measure:
     input:
         data=lambda wildcards: files.manifests(plan, wildcards.experiment),
-        src=lambda wildcards: sources.measuring(plan, wildcards.experiment, wildcards.optimizer),
+        src=lambda w: sources.training(plan, w.experiment, w.optimizer) + sources.stage(plan, "measure"),
         checked=lambda wildcards: jobs.class_check(plan, wildcards.optimizer),
     output:
         f"{RESULTS}/measured/{{experiment}}/{{optimizer}}.json",
@@ -12,7 +12,6 @@ rule measure:
         f"{LOGS}/measure/{{experiment}}/{{optimizer}}.log",
     conda:
         ENVIRONMENT
-    threads: 1
     params:
         job=lambda wildcards: jobs.text(plan, wildcards.experiment, wildcards.optimizer, "grid"),
         data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
@@ -25,15 +24,13 @@ rule measure:
 rule card:
     input:
         notebook=report_card.NOTEBOOK,
-        runs=lambda wildcards: report_card.run_tables(plan, wildcards.optimizer),
+        runs=lambda wildcards: sum(report_card.runs(plan, wildcards.optimizer).values(), []),
         measured=lambda wildcards: report_card.measured(plan, wildcards.optimizer),
-        manifests=report_card.manifests(plan),
+        manifests=files.all_manifests(plan, plan.card.experiments),
         src=sources.of_notebook(plan, report_card.NOTEBOOK),
         templates=files.templates(plan),
     output:
-        files=expand(
-            f"{RESULTS}/cards/{{{{optimizer}}}}/card_optimizer.{{ending}}", ending=["pdf", "png", "csv", "json"]
-        ),
+        files=multiext(f"{RESULTS}/cards/{{optimizer}}/card_optimizer", ".pdf", ".png", ".csv", ".json"),
         executed=f"{RESULTS}/cards/{{optimizer}}/card_optimizer.ipynb",
         page=f"{RESULTS}/cards/{{optimizer}}/index.html",
     log:

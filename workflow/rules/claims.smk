@@ -7,17 +7,17 @@ rule judge:
         claims=claims.claim_files(plan),
         src=sources.stage(plan, "judge"),
     output:
-        f"{RESULTS}/claims.json",
+        f"{RESULTS}/claims{{strict}}.json",
     log:
-        f"{LOGS}/judge.log",
+        f"{LOGS}/judge{{strict}}.log",
     benchmark:
-        f"{BENCHMARKS}/judge.tsv"
+        f"{BENCHMARKS}/judge{{strict}}.tsv"
     conda:
         ENVIRONMENT
     params:
         options=claims.option_file(plan, "judge"),
         scale=plan.scale,
-        strict="",
+        strict=lambda wildcards: "--strict" if wildcards.strict else "",
     message:
         "Judging the paper's claims"
     shell:
@@ -27,32 +27,17 @@ rule judge:
 
 rule claims:
     input:
-        rules.judge.output,
-
-
-use rule judge as judge_strict with:
-    output:
-        f"{RESULTS}/claims_strict.json",
-    log:
-        f"{LOGS}/judge_strict.log",
-    benchmark:
-        f"{BENCHMARKS}/judge_strict.tsv"
-    params:
-        options=claims.option_file(plan, "judge"),
-        scale=plan.scale,
-        strict="--strict",
-    message:
-        "Judging the paper's claims; one that fails stops the run"
+        f"{RESULTS}/claims.json",
 
 
 rule claims_strict:
     input:
-        rules.judge_strict.output,
+        f"{RESULTS}/claims_strict.json",
 
 
 rule publish:
     input:
-        claims=rules.judge.output,
+        claims=f"{RESULTS}/claims.json",
         figures=[files.figure_files(plan, figure) for figure in plan.figures],
         notebooks=[files.executed_notebook(plan, figure) for figure in plan.figures],
         audit=claims.AUDIT,

@@ -1,76 +1,50 @@
 # Training: one rule per optimizer (`tune_<name>` for the grid, `train_<name>` for the selected cell with all seeds).
-# The rules are made in a loop; a default argument binds the loop variable.
-for name in plan.optimizers:
+# The rules are made in a loop; default arguments bind the loop's variables.
+PHASES = {"tune": ("Tuning", "grid", "grid"), "train": ("Training", "runs", "final")}
+
+for name, (verb, (doing, folder, phase)) in product(plan.optimizers, PHASES.items()):
 
     rule:
         name:
-            f"tune_{name}"
+            f"{verb}_{name}"
         input:
+            unpack(lambda w, optimizer=name, phase=phase: jobs.tuned(plan, w.experiment, optimizer, phase)),
             data=lambda wildcards: files.manifests(plan, wildcards.experiment),
             src=lambda wildcards, optimizer=name: sources.training(plan, wildcards.experiment, optimizer),
             checked=jobs.class_check(plan, name),
         output:
-            f"{RESULTS}/grid/{{experiment}}/{name}.{{shard}}.parquet",
+            f"{RESULTS}/{folder}/{{experiment}}/{name}.{{shard}}.parquet",
         log:
-            f"{LOGS}/tune/{{experiment}}/{name}.{{shard}}.log",
+            f"{LOGS}/{verb}/{{experiment}}/{name}.{{shard}}.log",
         benchmark:
-            f"{BENCHMARKS}/tune/{{experiment}}/{name}.{{shard}}.tsv"
+            f"{BENCHMARKS}/{verb}/{{experiment}}/{name}.{{shard}}.tsv"
         conda:
             ENVIRONMENT
-        threads: 1
         resources:
             gpu=GPUS,
         params:
-            job=lambda w, optimizer=name: jobs.text(plan, w.experiment, optimizer, "grid", w.shard),
+            job=lambda w, optimizer=name, phase=phase: jobs.text(plan, w.experiment, optimizer, phase, w.shard),
             data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
+            tuned=lambda w, optimizer=name, phase=phase: jobs.tuned_option(
+                plan, w.experiment, optimizer, phase, w.shard
+            ),
             checkpoints=lambda w, optimizer=name: files.checkpoints(plan, w.experiment, optimizer, w.shard),
             kept=lambda wildcards, optimizer=name: files.kept(plan, wildcards.experiment, optimizer),
         message:
-            f"Tuning {name} on {{wildcards.experiment}}"
-        shell:
-            "python -m muon_imbalance.stages.train --job {params.job:q} {params.data} --checkpoints {params.checkpoints}"
-            " --kept {params.kept} --output {output} --sources {input.src} 2>&1 | tee {log}"
-
-    rule:
-        name:
-            f"train_{name}"
-        input:
-            unpack(lambda wildcards, optimizer=name: jobs.tuned(plan, wildcards.experiment, optimizer)),
-            data=lambda wildcards: files.manifests(plan, wildcards.experiment),
-            src=lambda wildcards, optimizer=name: sources.training(plan, wildcards.experiment, optimizer),
-            checked=jobs.class_check(plan, name),
-        output:
-            f"{RESULTS}/runs/{{experiment}}/{name}.{{shard}}.parquet",
-        log:
-            f"{LOGS}/train/{{experiment}}/{name}.{{shard}}.log",
-        benchmark:
-            f"{BENCHMARKS}/train/{{experiment}}/{name}.{{shard}}.tsv"
-        conda:
-            ENVIRONMENT
-        threads: 1
-        resources:
-            gpu=GPUS,
-        params:
-            job=lambda w, optimizer=name: jobs.text(plan, w.experiment, optimizer, "final", w.shard),
-            data=lambda wildcards: jobs.data_option(plan, wildcards.experiment),
-            tuned=lambda w, optimizer=name: jobs.tuned_option(plan, w.experiment, optimizer, w.shard),
-            checkpoints=lambda w, optimizer=name: files.checkpoints(plan, w.experiment, optimizer, w.shard),
-            kept=lambda wildcards, optimizer=name: files.kept(plan, wildcards.experiment, optimizer),
-        message:
-            f"Training {name} on {{wildcards.experiment}}"
+            f"{doing} {name} on {{wildcards.experiment}}"
         shell:
             "python -m muon_imbalance.stages.train --job {params.job:q} {params.data} {params.tuned}"
             " --checkpoints {params.checkpoints} --kept {params.kept} --output {output} --sources {input.src} 2>&1 | tee {log}"
 
 
-rule check_own:
+rule check_class:
     input:
         src=sources.stage(plan, "check_class"),
         own=lambda wildcards: sources.of_class(plan, wildcards.optimizer)[0],
     output:
         f"{RESULTS}/optimizers/{{optimizer}}.json",
     log:
-        f"{LOGS}/check_own/{{optimizer}}.log",
+        f"{LOGS}/check_class/{{optimizer}}.log",
     priority: 100
     conda:
         ENVIRONMENT

@@ -1,10 +1,16 @@
 """JSON on a stage's command line."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from muon_imbalance.common.errors import UserError
+
+
+def as_json(option: str, *kinds: type) -> partial:
+    """``type=`` of an argparse option that takes JSON (an object unless ``kinds`` say otherwise)."""
+    return partial(json_argument, option=option, kinds=kinds or (dict,))
 
 
 def json_argument(text: str, option: str, kinds: tuple[type, ...] = (dict,)) -> Any:

@@ -86,10 +86,9 @@ class Room:
 
     def files(self, name: str) -> list[Path]:
         """Source files that importing a module can run; of an installed package only the named module."""
-        homes = self.homes()
-        if name in homes:
-            return closure(homes[name])
         path = self.file(name)
+        if home := self.homes().get(name):
+            return closure(home)
         return sorted({path, *closure(*filter(module_file, imported(path)))})
 
     def load(self, name: str) -> ModuleType:

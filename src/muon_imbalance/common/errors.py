@@ -4,12 +4,22 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
 class UserError(Exception):
     """A mistake in config, data or environment. The message names the key, the value and what is allowed."""
+
+
+@contextmanager
+def within(place: str) -> Iterator[None]:
+    """Put a place in front of what is refused inside the block."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from error
 
 
 def refusal(owner: str, key: str, value: Any, allowed: str) -> UserError:

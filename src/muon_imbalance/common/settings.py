@@ -86,6 +86,7 @@ def explain(error: ValidationError, kind: type[Settings], where: str) -> str:
 
 
 NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "a map", list: "a list"}
+LIMITS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
 
 def described(field: FieldInfo) -> str:
@@ -106,38 +107,24 @@ def _words(kind: Any, metadata: Sequence[Any] = ()) -> str:
         return "null"
     if isinstance(kind, type) and issubclass(kind, Settings):
         return f"a map of {', '.join(kind.model_fields)}"
-    limits = {
-        key: getattr(one, key)
-        for one in _flat(metadata)
-        for key in ("ge", "gt", "le", "lt", "multiple_of")
-        if hasattr(one, key)
-    }
-    least, most = (
-        next((getattr(one, key) for one in _flat(metadata) if getattr(one, key, None)), 0)
-        for key in ("min_length", "max_length")
-    )
+    parts = [part for one in metadata for part in (one.metadata if isinstance(one, FieldInfo) else [one])]
+    limits = {key: value for one in parts for key in LIMITS if (value := getattr(one, key, None)) is not None}
     if origin is list:
+        least, most = limits.get("min_length"), limits.get("max_length")
         bound = "at least " if most != least else ""
         few = f" with {bound}{least} entr{'y' if least == 1 else 'ies'}" if least else ""
         return f"a list of {_plural(_words(inner[0]))}{few}"
     if origin is tuple:
         return f"a list of {len(inner)}: {', '.join(_words(one) for one in inner)}"
-    if origin is dict and inner[1] is Any:
-        return "a map"
     if origin is dict:
-        return f"a map of names to {_plural(_words(inner[1]))}"
-    if pattern := next((one.pattern for one in _flat(metadata) if getattr(one, "pattern", None)), None):
-        return f"text of the form {pattern}"
+        return "a map" + ("" if inner[1] is Any else f" of names to {_plural(_words(inner[1]))}")
+    if "pattern" in limits:
+        return f"text of the form {limits['pattern']}"
     words = NAMES.get(kind, getattr(kind, "__name__", str(kind)))
     low = f" from {limits['ge']:g}" if "ge" in limits else f" above {limits['gt']:g}" if "gt" in limits else ""
     high = f" to {limits['le']:g}" if "le" in limits else f" below {limits['lt']:g}" if "lt" in limits else ""
     steps = f", a multiple of {limits['multiple_of']:g}" if "multiple_of" in limits else ""
     return words + low + (high if low or "lt" in limits else high.replace(" to ", " up to ")) + steps
-
-
-def _flat(metadata: Sequence[Any]) -> list[Any]:
-    """Limits, whether given one by one or within a ``Field``."""
-    return [part for one in metadata for part in (one.metadata if isinstance(one, FieldInfo) else [one])]
 
 
 def _plural(words: str) -> str:

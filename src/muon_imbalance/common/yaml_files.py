@@ -21,8 +21,8 @@ MOST = 100_000
 """Levels of a file, and values in it, aliases counted as often as they are used."""
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-BOOLEANS = {"true": True, "false": False}
-MISREAD = (
+CONSTANTS = {"true": True, "false": False, "null": None, "~": None}
+MISREAD = [
     (r"(?i)yes|no|on|off|true|false", "write true or false, or quotes for text"),
     (r"(?i)null", "write null"),
     (r"(?i)[-+]?\.(nan|inf)", "a number must be finite"),
@@ -31,9 +31,8 @@ MISREAD = (
     (r"[-+]?[0-9][0-9_]*_[0-9_.]*", "write numbers without underscores, or quotes for text"),
     (r"[-+]?[0-9]+(:[0-9]{1,2})+(\.[0-9_]*)?", "YAML counts it in sixties; write a number, or quotes for text"),
     (r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?", "YAML reads it as a date; write quotes for text"),
-)
+]
 """Plain words that YAML, or its readers, take for something else, and what to write."""
-WORDS = [(re.compile(pattern), hint) for pattern, hint in MISREAD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,9 @@ class Node:
     @property
     def inner(self) -> dict[str | int, "Node"]:
         """Nodes of a map by key, of a list by position."""
-        return (
-            self.value
-            if isinstance(self.value, dict)
-            else dict(enumerate(self.value if isinstance(self.value, list) else []))
-        )
+        if isinstance(self.value, list):
+            return dict(enumerate(self.value))
+        return self.value if isinstance(self.value, dict) else {}
 
     def within(self) -> Iterator[tuple[str, "Node"]]:
         """Dotted paths below this node, and the nodes there."""
@@ -231,17 +228,15 @@ class _Composer:
         word = event.value
         if not event.implicit[0]:  # in quotes, or a block of text
             return word
-        if word in BOOLEANS:
-            return BOOLEANS[word]
-        if word in ("null", "~"):
-            return None
+        if word in CONSTANTS:
+            return CONSTANTS[word]
         if not word:
             raise self.refused(event, "a value is missing; write null to leave something out")
         if FLOAT.fullmatch(word):
             if not math.isfinite(value := float(word)):
                 raise self.refused(event, f"{word[:20]}... is too large for a number")
             return int(word) if INTEGER.fullmatch(word) else value
-        for pattern, hint in WORDS:
-            if pattern.fullmatch(word):
+        for pattern, hint in MISREAD:
+            if re.fullmatch(pattern, word):
                 raise self.refused(event, f"{word} is not allowed: {hint}")
         return word

@@ -8,11 +8,10 @@ With beta1 = beta2 = eps = 0 it is SignGD. Source: App. A, torch.optim.Adam.
 """
 
 import torch
-from torch import Tensor
 
 from muon_imbalance.optimizers.base.hyperparameter_types import Betas, Decay, Decoupled, Eps, Rate
 from muon_imbalance.optimizers.base.hyperparameters import Hyper, decay, rule
-from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot
+from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot, zeros
 
 
 class Adam(Optimizer):
@@ -28,11 +27,7 @@ class Adam(Optimizer):
         self.eps_has_zero = not bool(eps.value.all())
 
     def init(self, params: Tensors) -> Tensors:
-        state = {"count": torch.zeros((), dtype=torch.int64)}
-        for name, param in params.items():
-            state[f"exp_avg/{name}"] = torch.zeros_like(param)
-            state[f"exp_avg_sq/{name}"] = torch.zeros_like(param)
-        return state
+        return {"count": torch.zeros((), dtype=torch.int64)} | zeros(params, "exp_avg", "exp_avg_sq")
 
     @torch.no_grad()
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
@@ -50,8 +45,10 @@ class Adam(Optimizer):
             mean = new_state[first] = torch.lerp(slot(state, first), grad, self.fresh1(param))
             square = new_state[second] = torch.lerp(slot(state, second), grad * grad, self.fresh2(param))
             kept = param if self.decay is None else param * self.decay(param)
-            ratio = self._ratio(mean, square.sqrt().mul_(correction(param)).add_(self.eps(param)))
-            new_params[name] = torch.addcmul(kept, ratio, step_size(param), value=-1)
+            size = square.sqrt().mul_(correction(param)).add_(self.eps(param))
+            if self.eps_has_zero:
+                size = size.masked_fill_(size == 0, torch.inf)  # a step of 0 where nothing was seen
+            new_params[name] = torch.addcmul(kept, mean / size, step_size(param), value=-1)
         return new_params, new_state
 
     @torch.no_grad()
@@ -71,10 +68,6 @@ class Adam(Optimizer):
         if self.decay is not None:
             torch._foreach_mul_(params, self.decay.number())
         torch._foreach_addcdiv_(params, means, sizes, value=-self.lr.number() / (1 - beta1**count))
-
-    def _ratio(self, mean: Tensor, size: Tensor) -> Tensor:
-        """mean / size; where size is 0, which takes eps = 0, the result is 0."""
-        return mean / (size.masked_fill_(size == 0, torch.inf) if self.eps_has_zero else size)
 
 
 @rule

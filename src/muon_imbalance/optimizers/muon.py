@@ -86,8 +86,7 @@ def muon_ns1(
     eps: Eps = 1e-10,
 ) -> ByShape:
     """Muon with one Newton-Schulz iteration, the literal reading of App. A."""
-    options = {"nesterov": nesterov, "scale": scale, "beta2": beta2, "eps": eps}
-    return muon(lr=lr, momentum=momentum, weight_decay=weight_decay, ns_steps=1, **options)
+    return muon(ns_steps=1, **locals())
 
 
 @rule
@@ -102,5 +101,4 @@ def muon_exact(
     eps: Eps = 1e-10,
 ) -> ByShape:
     """Muon with the exact polar factor; Table 1's Muon with nesterov=False, scale="none"."""
-    options = {"nesterov": nesterov, "scale": scale, "beta2": beta2, "eps": eps}
-    return muon(lr=lr, momentum=momentum, weight_decay=weight_decay, polar="exact", **options)
+    return muon(polar="exact", **locals())

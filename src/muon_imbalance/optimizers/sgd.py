@@ -12,7 +12,7 @@ from torch import Tensor
 
 from muon_imbalance.optimizers.base.hyperparameter_types import Decay, Momentum, Nesterov, Rate
 from muon_imbalance.optimizers.base.hyperparameters import Hyper, rule
-from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot
+from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot, zeros
 
 
 class Sgd(Optimizer):
@@ -23,9 +23,7 @@ class Sgd(Optimizer):
         self.weight_decay = None if weight_decay.is_zero() else weight_decay
 
     def init(self, params: Tensors) -> Tensors:
-        if self.momentum is None:
-            return {}
-        return {f"momentum/{name}": torch.zeros_like(param) for name, param in params.items()}
+        return {} if self.momentum is None else zeros(params, "momentum")
 
     @torch.no_grad()
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:

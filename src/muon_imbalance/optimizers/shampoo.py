@@ -14,6 +14,7 @@ facebookresearch/optimizers (Shi et al. 2023), without its merging of small dime
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -47,36 +48,35 @@ from muon_imbalance.optimizers.geometry.norms import frobenius_size
 
 WHOLE = "0.0"
 """Label of the only block."""
+Now = tuple[int, Hyper, Hyper]
+"""Number of the step, and what bias correction multiplies M_t and L_t, R_t by."""
 
 
+@dataclass(eq=False)
 class Shampoo(Optimizer):
     """State: exp_avg, exp_avg_sq (Adam grafting), for block i.j the accumulators left.i.j [S, b, b] and
     right.i.j and, where they are not computed at every step, their powers left_root.i.j and right_root.i.j.
     """
 
-    def __init__(
-        self,
-        lr: Hyper,
-        betas: tuple[Hyper, Hyper],
-        epsilon: Hyper,
-        weight_decay: Hyper,
-        *,
-        size: int,
-        frequency: int,
-        start: int,
-        bias_correction: bool,
-        grafting: str,
-        grafting_beta2: Hyper,
-        grafting_epsilon: Hyper,
-    ):
-        self.lr, self.epsilon, self.decay = lr, epsilon, decay(lr, weight_decay)
+    lr: Hyper
+    betas: tuple[Hyper, Hyper]
+    epsilon: Hyper
+    weight_decay: Hyper
+    precondition_frequency: int
+    start_preconditioning_step: int
+    max_preconditioner_dim: int
+    bias_correction: bool
+    grafting: str
+    grafting_beta2: Hyper
+    grafting_epsilon: Hyper
+
+    def __post_init__(self):
+        self.beta1, self.beta2 = self.betas
+        self.frequency, self.start = self.precondition_frequency, self.start_preconditioning_step
+        self.size = self.max_preconditioner_dim
+        self.decay = decay(self.lr, self.weight_decay)
         self.kept = 1.0 if self.decay is None else self.decay.common()
-        self.beta1, self.beta2 = betas
-        self.size, self.frequency, self.start = size, frequency, start
-        self.bias_correction, self.grafting = bias_correction, grafting
-        self.graft_beta2, self.graft_epsilon = grafting_beta2, grafting_epsilon
-        self.fresh1, self.fresh2 = _fresh(self.beta1), _fresh(self.beta2)
-        self.graft_fresh2 = _fresh(grafting_beta2)
+        self.fresh1, self.fresh2, self.graft_fresh2 = map(_fresh, (*self.betas, self.grafting_beta2))
 
     def init(self, params: Tensors) -> Tensors:
         state = {"count": torch.zeros((), dtype=torch.int64)}
@@ -97,36 +97,27 @@ class Shampoo(Optimizer):
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:
         check(params, grads)
         count = slot(state, "count") + 1
-        slots, t = by_parameter(params, state), int(count)
-        new_params, new_state, unbias = {}, {"count": count}, self._unbiased(t)
+        slots, now = by_parameter(params, state), self._now(int(count))
+        new_params, new_state = {}, {"count": count}
         for name, param in params.items():
             new_params[name] = torch.empty_like(param)
             new = {key: torch.empty_like(old) for key, old in slots[name].items()}
-            self._move(param, grads[name], slots[name], new_params[name], new, t, *unbias)
+            self._move(param, grads[name], slots[name], new_params[name], new, now)
             new_state |= {f"{key}/{name}": tensor for key, tensor in new.items()}
         return new_params, new_state
 
     @torch.no_grad()
     def step_(self, params: Tensors, grads: Tensors, slots: dict[str, Tensors], count: int) -> None:
-        unbias = self._unbiased(count)
+        now = self._now(count)
         for name, param in params.items():
-            self._move(param, grads[name], slots[name], param, slots[name], count, *unbias)
+            self._move(param, grads[name], slots[name], param, slots[name], now)
 
-    def _unbiased(self, t: int) -> tuple[Hyper, Hyper]:
-        return self._unbias(self.beta1, t), self._unbias(self.beta2, t)
+    def _now(self, t: int) -> Now:
+        return t, self._unbias(self.beta1, t), self._unbias(self.beta2, t)
 
-    def _move(
-        self,
-        param: Tensor,
-        grad: Tensor,
-        slots: Tensors,
-        out: Tensor,
-        new: Tensors,
-        t: int,
-        unbias1: Hyper,
-        unbias2: Hyper,
-    ) -> None:
+    def _move(self, param: Tensor, grad: Tensor, slots: Tensors, out: Tensor, new: Tensors, now: Now) -> None:
         """out <- W_t of one parameter, new <- its state after step t; both may be what they are made from."""
+        t, unbias1, unbias2 = now
         mean = torch.lerp(slot(slots, "exp_avg"), grad, self.fresh1(param), out=new["exp_avg"])
         matrix, roots = as_matrix(grad), {}
         for label, rows, columns in self._blocks(matrix):
@@ -134,7 +125,8 @@ class Shampoo(Optimizer):
                 key = f"{side}.{label}"
                 total = self._sum(slot(slots, key), left, right, new[key])
                 roots[side, label] = self._root(f"{side}_root.{label}", total, unbias2, param, t, slots, new)
-        if t >= self.start and self.grafting == "none" and param.dtype not in HALF and self._in_one(matrix):
+        in_one = max(matrix.shape[1:]) <= self.size
+        if t >= self.start and self.grafting == "none" and param.dtype not in HALF and in_one:
             self._add(param, mean, unbias1, roots, out)
             return
         mean = mean * unbias1(param)
@@ -146,10 +138,6 @@ class Shampoo(Optimizer):
             direction[place] = block if self.grafting == "none" else _rescaled(block, graft[place])
         kept = param if self.decay is None else torch.mul(param, self.decay(param), out=out)
         torch.addcmul(kept, direction.reshape(param.shape), self.lr(param), value=-1, out=out)
-
-    def _in_one(self, matrix: Tensor) -> bool:
-        """Whether it is not cut into blocks."""
-        return max(matrix.shape[1:]) <= self.size
 
     def _add(self, param: Tensor, mean: Tensor, unbias: Hyper, roots: dict, new: Tensor) -> None:
         """new <- W_t of what is one block: the last product goes straight onto the parameter."""
@@ -179,7 +167,7 @@ class Shampoo(Optimizer):
             return mean
         old = slot(slots, "exp_avg_sq")
         square = torch.lerp(old, grad * grad, self.graft_fresh2(grad), out=new["exp_avg_sq"])
-        size = (square * self._unbias(self.graft_beta2, t)(square)).sqrt_().add_(self.graft_epsilon(square))
+        size = (square * self._unbias(self.grafting_beta2, t)(square)).sqrt_().add_(self.grafting_epsilon(square))
         return mean / size.masked_fill_(size == 0, torch.inf)
 
     def _root(self, key: str, total: Tensor, unbias: Hyper, param: Tensor, t: int, slots: Tensors, new: Tensors):
@@ -269,16 +257,4 @@ def shampoo(
     before the start the grafted method (without one: SGD with momentum) makes the step. The reference starts at
     precondition_frequency.
     """
-    return Shampoo(
-        lr,
-        betas,
-        epsilon,
-        weight_decay,
-        size=max_preconditioner_dim,
-        frequency=precondition_frequency,
-        start=start_preconditioning_step,
-        bias_correction=bias_correction,
-        grafting=grafting,
-        grafting_beta2=grafting_beta2,
-        grafting_epsilon=grafting_epsilon,
-    )
+    return Shampoo(**locals())

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from muon_imbalance.optimizers.base.hyperparameter_types import Decay, Momentum, Nesterov, Rate, Scope
 from muon_imbalance.optimizers.base.hyperparameters import Hyper, decay, rule
-from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot
+from muon_imbalance.optimizers.base.protocol import Optimizer, Tensors, check, slot, zeros
 from muon_imbalance.optimizers.geometry.norms import FrobeniusMultiple, GlobalFrobenius, Max, Norm, Spectral
 
 
@@ -29,9 +29,7 @@ class Steepest(Optimizer):
         self.any_shape = norm.any_shape
 
     def init(self, params: Tensors) -> Tensors:
-        if self.momentum is None:
-            return {}
-        return {f"momentum/{name}": torch.zeros_like(param) for name, param in params.items()}
+        return {} if self.momentum is None else zeros(params, "momentum")
 
     @torch.no_grad()
     def step(self, params: Tensors, grads: Tensors, state: Tensors) -> tuple[Tensors, Tensors]:

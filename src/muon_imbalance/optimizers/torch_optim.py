@@ -36,10 +36,9 @@ from muon_imbalance.optimizers.steepest import ngd, nmd, signgd, signum, specgd
 class StackedOptimizer(torch.optim.Optimizer):
     """A torch optimizer over ``rule``, a factory of a stacked ``Optimizer``.
 
-    Parameters in half precision are updated in float32, where their state lives as well, and rounded once a
-    step. The gradients are only read. ``maximize`` steps along the gradient. Raises UserError for a
-    hyperparameter outside its range and for parameters or gradients that are sparse, complex or integers;
-    then no parameter has been changed.
+    Parameters in half precision are updated in float32, where their state lives as well, and rounded once a step. The
+    gradients are only read. ``maximize`` steps along the gradient. Raises UserError for a hyperparameter outside its
+    range and for parameters or gradients that are sparse, complex or integers; then no parameter has been changed.
     """
 
     rule: Callable[..., Optimizer]

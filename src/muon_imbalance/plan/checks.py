@@ -5,17 +5,18 @@ Every refusal begins with the dotted place of the setting, so that file and line
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.errors import UserError, within
 from muon_imbalance.common.settings import checked
 from muon_imbalance.plan import files, rooms, sweeps
 from muon_imbalance.plan.figures import given_parameters, notebook_file, stand_ins
 from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan, placed
-from muon_imbalance.plan.records import Minibatch, Training
+from muon_imbalance.plan.records import Minibatch
 from muon_imbalance.plan.sweeps import joinable, known
 from muon_imbalance.reporting.notebooks import notebook_file as notebooks
 
@@ -30,28 +31,23 @@ def check(plan: Plan) -> None:
         UserError: naming place, value and what is allowed.
     """
     for name, dataset in plan.datasets.items():
-        try:
+        with within(f"datasets.{name}.builder"):
             rooms.builder_options(dataset.builder)
-        except UserError as error:
-            raise UserError(f"datasets.{name}.builder: {error}") from None
     options = {name: _check_dataset(plan, name) for name in plan.datasets}
     for name in plan.datasets:
         _check_ancestors(plan, name)
-    for name in plan.experiments:
+    sweeps.check(plan)
+    for name in plan.training:
         _check_experiment(plan, name, options)
     _check_card(plan)
-    sweeps.check(plan)
     for name in plan.figures:
         _check_figure(plan, name)
     _check_archive(plan)
     if plan.run.require_real and (lacking := stand_ins(plan)):
-        told = "; ".join(
-            f"{figure}: " + ", ".join(f"{name} stands in for {whose}" for name, whose in found.items())
-            for figure, found in lacking.items()
-        )
+        told = [f"{figure}: " + ", ".join(map(" stands in for ".join, x.items())) for figure, x in lacking.items()]
         raise UserError(
-            f"require_real: figures without the paper's data: {told}. Allowed: a configuration without stand-ins, as "
-            "scale: paper (official hosts, or your own folder), or one without these figures"
+            f"require_real: figures without the paper's data: {'; '.join(told)}. Allowed: a configuration without "
+            "stand-ins, as scale: paper (official hosts, or your own folder), or one without these figures"
         )
 
 
@@ -79,8 +75,8 @@ def writable(plan: Plan) -> None:
     if not re.fullmatch(r"[\w./+@%=-]+", plan.run.figures_dir):
         message = f"figures_dir = {plan.run.figures_dir!r}; allowed: a folder without spaces or special characters"
         raise UserError(placed(message, plan.loaded.places))
-    for key, folder in {"figures_dir": plan.run.figures_dir, **dict.fromkeys(("results", "data", "logs"))}.items():
-        there = plan.root / (folder or key)
+    for folder in (plan.run.figures_dir, "results", "data", "logs"):
+        there = plan.root / folder
         while not there.exists() and there != there.parent:
             there = there.parent
         try:
@@ -88,18 +84,17 @@ def writable(plan: Plan) -> None:
                 raise NotADirectoryError(20, f"{there} is a file")
             tempfile.TemporaryFile(dir=there).close()
         except OSError as error:
-            what = f"figures_dir = {folder!r}" if folder else f"the folder {key}/"
-            message = f"{what}: nothing can be written there ({error.strerror}); allowed: a folder of your own"
-            raise UserError(placed(message, plan.loaded.places) if folder else message) from None
+            message = f"nothing can be written there ({error.strerror}); allowed: a folder of your own"
+            if folder != plan.run.figures_dir:
+                raise UserError(f"the folder {folder}/: {message}") from None
+            raise UserError(placed(f"figures_dir = {folder!r}: {message}", plan.loaded.places)) from None
 
 
 def _once(values: Iterable[Any], where: str) -> None:
     """Refuse a repeated entry of a list of names."""
-    seen = set()
-    for value in values:
-        if value in seen:
+    for value, count in Counter(values).items():
+        if count > 1:
             raise UserError(f"{where}: {value!r} is there twice; allowed: each name once")
-        seen.add(value)
 
 
 def _check_dataset(plan: Plan, name: str) -> Any:
@@ -143,13 +138,9 @@ def _check_ancestors(plan: Plan, name: str) -> None:
 
 def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
     """Data, sweep and repetitions of an experiment."""
-    one, where = plan.experiments[name], f"experiments.{name}"
-    if not isinstance(one, Training):
-        return
+    one, where = plan.training[name], f"experiments.{name}"
     if not one.sweep:
         raise UserError(f"{where}: key 'sweep' is missing (task {one.task} needs it)")
-    for optimizer in one.hyper:
-        known(optimizer, plan.optimizers, f"{where}.hyper")
     if one.optimizers and not one.frozen_from:
         raise UserError(f"{where}: key 'optimizers' is read with 'frozen_from' only")
     if one.dataset:
@@ -163,11 +154,8 @@ def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
         raise UserError(f"{where}.looks = {one.looks}; allowed: numbers of repetitions, each once, the smallest first")
     if one.grid_seeds > one.seeds:
         raise UserError(f"{where}.grid_seeds: {one.grid_seeds} is more than seeds ({one.seeds})")
-    for optimizer, grid in one.sweep.items():
-        known(optimizer, plan.optimizers, f"{where}.sweep")
-        sweeps.check_grid(grid, f"{where}.sweep.{optimizer}")
-        if len(cells(grid)) > 1 and not one.selection and not one.frozen_from:
-            raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
+    if any(len(cells(grid)) > 1 for grid in one.sweep.values()) and not one.selection and not one.frozen_from:
+        raise UserError(f"{where}: a sweep has several cells, so the key 'selection' is needed")
     if one.shards == "each" and one.variants:
         raise UserError(f"{where}.shards: 'each' is not possible with variants; allowed: one")
     length = one.epochs if isinstance(one, Minibatch) else one.steps

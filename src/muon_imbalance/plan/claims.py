@@ -58,22 +58,19 @@ def inputs(plan: Plan) -> dict[str, list[str]]:
     """Tables that the claims read, and manifests of the data behind them."""
     given = evidence(plan)
     runs = [table for tables in given["runs"].values() for table in tables]
-    return {
-        "runs": runs,
-        "theory": [*given["theory"].values()],
-        "manifests": [*filter(None, given["manifests"].values())],
-    }
+    manifests = [*filter(None, given["manifests"].values())]
+    return {"runs": runs, "theory": [*given["theory"].values()], "manifests": manifests}
 
 
 def shown(plan: Plan) -> dict[str, Any]:
     """What the stage ``publish`` is given of each figure: fig_01 ..., fig_s1 ..., tab_1."""
     return {
-        figure: {
-            "files": files.figure_files(plan, figure),
-            "executed": files.executed_notebook(plan, figure),
-            "log": f"{files.logs(plan)}/render/{figure}.log",
+        name: {
+            "files": files.figure_files(plan, name),
+            "executed": files.executed_notebook(plan, name),
+            "log": f"{files.logs(plan)}/render/{name}.log",
         }
-        for figure in sorted(plan.figures)
+        for name in sorted(plan.figures)
     }
 
 
@@ -99,9 +96,8 @@ def option_file(plan: Plan, stage: str) -> str:
 
 def write_long_options(plan: Plan) -> None:
     """Write the files that :func:`option_file` names, and remove older ones."""
-    wanted = long_options(plan)
-    for path in (plan.root / files.results(plan) / "options").glob("*.*"):
-        if str(path.relative_to(plan.root)) not in wanted:
-            path.unlink()
+    wanted = {plan.root / path: text for path, text in long_options(plan).items()}
+    for stale in set((plan.root / files.results(plan) / "options").glob("*.*")) - set(wanted):
+        stale.unlink()
     for path, text in wanted.items():
-        write_text(plan.root / path, text)
+        write_text(path, text)

@@ -13,15 +13,11 @@ def source(plan: Plan, name: str) -> str | None:
     return None if dataset.made_from else rooms.source(dataset.builder, dataset.config)
 
 
-def inputs(plan: Plan, name: str) -> dict[str, str]:
-    """Stamp of the source, or manifests of the parents, by the names of a rule's inputs."""
-    dataset = plan.datasets[name]
-    if dataset.parents:
-        given = dataset.parents.items()
-        return {f"parent_{role}": f"{files.built(plan, parent)}/manifest.json" for role, parent in given}
-    if dataset.parent:
-        return {"parent": f"{files.built(plan, dataset.parent)}/manifest.json"}
-    return {"source": files.stamp(found)} if (found := source(plan, name)) else {}
+def inputs(plan: Plan, name: str) -> dict[str, list[str]]:
+    """Stamp of the source, and manifests of the parents, by the names of a rule's inputs."""
+    found = source(plan, name)
+    parents = [f"{files.built(plan, parent)}/manifest.json" for parent in plan.datasets[name].made_from.values()]
+    return {"source": [files.stamp(found)] if found else [], "parents": parents}
 
 
 def inputs_option(plan: Plan, name: str) -> str:

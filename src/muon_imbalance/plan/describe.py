@@ -2,14 +2,15 @@
 
 import json
 import re
-import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.plan import datasets, figures, files, jobs, sweeps
+from muon_imbalance.plan import datasets, files, jobs, sweeps
 from muon_imbalance.plan.planning import Plan
 from muon_imbalance.plan.records import SCALES
 
@@ -94,31 +95,25 @@ def _training(plan: Plan, experiment: str, optimizer: str, phase: str, shard: st
     phase = {"runs": "final"}.get(phase, phase)
     where, entry = f"experiments.{experiment}", f"optimizers.{optimizer}"
     special = plan.training[experiment].hyper.get(optimizer, {})
+    places = dict.fromkeys(("experiment", "optimizer", "phase", "first_run"), "")
+    places |= {key: key for key in type(plan.run).model_fields}
+    places |= {"rule": f"{entry}.rule", "own": entry, "cells": sweeps.grid_place(plan, experiment, optimizer)}
+    places["seeds"] = f"{where}.{'seeds' if phase == 'final' else 'grid_seeds'}"
     for key, value in jobs.job(plan, experiment, optimizer, phase, shard).items():
-        if key in ("experiment", "optimizer", "phase", "first_run"):
-            yield key, value, ""
-        elif key == "settings":
-            for name, setting in value.items():
-                if name == "dataset":
-                    yield "dataset", setting["name"], f"{where}.dataset"
-                    place = f"datasets.{setting['name']}"
-                    yield from _leaves("dataset.builder", setting["builder"], f"{place}.builder")
-                    yield from _leaves("dataset", setting["config"], f"{place}.config")
-                else:
-                    yield from _leaves(name, setting, f"{where}.{name}")
+        if key == "settings":
+            if dataset := value.pop("dataset", None):
+                name = dataset["name"]
+                yield "dataset", name, f"{where}.dataset"
+                yield "dataset.builder", dataset["builder"], f"datasets.{name}.builder"
+                yield from _leaves("dataset", dataset["config"], f"datasets.{name}.config")
+            yield from _leaves("", value, where)
         elif key == "hyper":
             for name, setting in value.items():
-                yield from _leaves(f"hyper.{name}", setting, f"{where if name in special else entry}.hyper."
-                                   + (f"{optimizer}.{name}" if name in special else name))  # fmt: skip
-        elif key == "own":
-            yield from _leaves("", value, entry)
-        elif key == "cells":
-            yield "cells", "selected" if value == [{}] else value, sweeps.grid_place(plan, experiment, optimizer)
-        elif key == "seeds":
-            yield key, value, f"{where}.{'seeds' if phase == 'final' else 'grid_seeds'}"
+                place = f"{where}.hyper.{optimizer}" if name in special else f"{entry}.hyper"
+                yield from _leaves(f"hyper.{name}", setting, f"{place}.{name}")
         else:
-            top = key if key in type(plan.run).model_fields else f"{entry}.rule" if key == "rule" else f"{where}.{key}"
-            yield from _leaves(key, value, top)
+            shown = "selected" if key == "cells" and value == [{}] else value
+            yield from _leaves("" if key == "own" else key, shown, places.get(key, f"{where}.{key}"))
 
 
 def _leaves(name: str, value: Any, place: str) -> Iterator[Row]:
@@ -128,37 +123,6 @@ def _leaves(name: str, value: Any, place: str) -> Iterator[Row]:
             yield from _leaves(f"{name}.{key}" if name else key, inner, f"{place}.{key}")
     else:
         yield name, value, place
-
-
-def command(plan: Plan, target: Target) -> list[str]:
-    """Arguments of Python that run the job by hand, from the project's folder; its inputs must be there."""
-    named = target.named
-    x = named.get("experiment") or named.get("dataset") or named["figure"]
-    y, shard, output = named.get("optimizer", ""), named.get("shard", ""), ["--output", target.path]
-    if target.stage == "train":
-        final = named["phase"] == "runs"
-        given = [
-            "--job",
-            jobs.text(plan, x, y, "final" if final else "grid", shard),
-            *jobs.data_option(plan, x).split(),
-        ]
-        given += jobs.tuned_option(plan, x, y, shard).split() if final else []
-        given += ["--checkpoints", files.checkpoints(plan, x, y, shard), *output]
-    elif target.stage == "select_cell":
-        given = ["--grid", *files.grid_tables(plan, x, y), "--rule", json.dumps(plan.written(x)["selection"])]
-        given += ["--grid-values", json.dumps(sweeps.grid_of(plan, x, y)), *output]
-    elif target.stage == "solve":
-        given = ["--name", x, "--config", datasets.theory_config(plan, x), *jobs.data_option(plan, x).split(), *output]
-    elif target.stage == "build_dataset":
-        given = ["--name", x, "--builder", plan.datasets[x].builder, "--config", datasets.config(plan, x)]
-        given += ["--inputs", datasets.inputs_option(plan, x), "--output", files.built(plan, x)]
-    else:
-        given = ["--id", x, "--notebook", figures.notebook_file(plan, x)]
-        given += ["--parameters", json.dumps(figures.given_parameters(plan, x))]
-        given += ["--provenance", figures.provenance(plan, x), "--figures-dir", plan.run.figures_dir]
-        given += ["--executed", files.executed_notebook(plan, x)]
-        given += ["--log-notebook", f"{files.logs(plan)}/render/{x}.ipynb"]
-    return ["-m", f"muon_imbalance.stages.{target.stage}", *given]
 
 
 def shown(plan: Plan, target: Target) -> list[list[str]]:
@@ -174,5 +138,16 @@ def shown(plan: Plan, target: Target) -> list[list[str]]:
 
 
 def by_hand(plan: Plan, target: Target) -> str:
-    """The command as a line for a shell."""
-    return "PYTHONPATH=src OMP_NUM_THREADS=1 .venv/bin/python " + shlex.join(command(plan, target))
+    """The command that makes the file as a line for a shell, as a dry run of Snakemake shows it.
+
+    Raises:
+        UserError: Snakemake makes no such file.
+    """
+    call = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--printshellcmds", "--force", target.path]
+    done = subprocess.run(
+        [*call, "--config", f"scale={plan.scale}"], cwd=plan.root, capture_output=True, text=True, check=False
+    )
+    commands = re.findall(r"python (-m muon_imbalance\..*?)(?: --sources .*)? 2>&1 \| tee", done.stdout + done.stderr)
+    if done.returncode or not commands:
+        raise UserError(f"{target.path}: Snakemake cannot make it; snakemake --dry-run {target.path} says why")
+    return f"PYTHONPATH=src OMP_NUM_THREADS=1 .venv/bin/python {commands[-1]}"  # its inputs' come before

@@ -16,7 +16,7 @@ Maps are merged, everything else is replaced, and null leaves something out.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import product
 
@@ -152,9 +152,9 @@ def _written_out(entry: Node, where: str) -> Node:
         if name in found or not name:
             raise UserError(f"{factors.place}: {where} gives the name {name!r} twice, or an empty one")
         found[name] = reduce(overlaid, nodes[1:], nodes[0])
-    single = Node({k: v for k, v in variants.value.items() if k != "product"}, variants.file, variants.line)
+    single = replace(variants, value={k: v for k, v in variants.value.items() if k != "product"})
     for name, node in single.value.items():
         if name not in found:
             raise UserError(f"{node.place}: {where} gives no variant {name!r}; allowed: {', '.join(found)}")
-    whole = overlaid(Node(found, variants.file, variants.line), single)
-    return Node(entry.value | {"variants": whole}, entry.file, entry.line)
+    whole = overlaid(replace(variants, value=found), single)
+    return replace(entry, value=entry.value | {"variants": whole})

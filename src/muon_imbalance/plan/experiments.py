@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from muon_imbalance.common.errors import UserError
+from muon_imbalance.common.errors import UserError, within
 from muon_imbalance.common.settings import checked
 from muon_imbalance.plan import rooms
 from muon_imbalance.plan.job import overlaid
@@ -22,10 +22,8 @@ def check_task(entry: Mapping[str, Any], where: str) -> None:
         raise UserError(f"{where}: key 'task' is missing; allowed: {names}" if task is None
                         else f"{where}.task = {task!r}; allowed: {names}")  # fmt: skip
     if task != THEORY:
-        try:
+        with within(f"{where}.task"):
             rooms.needs(task)
-        except UserError as error:
-            raise UserError(f"{where}.task: {error}") from None
 
 
 def protocol(task: str) -> type[Training]:
@@ -110,10 +108,8 @@ def check_table(config: Mapping[str, Any], dataset: str | None, where: str) -> N
     """
     config = dict(config)
     table = config.pop("table", rooms.DEFAULT)
-    try:
+    with within(f"{where}.table"):
         options = rooms.table_options(table, dataset is not None)
-    except UserError as error:
-        raise UserError(f"{where}.table: {error}") from None
     checked(options, config, where if table == rooms.DEFAULT else f"{where}.config")
 
 

@@ -5,11 +5,9 @@ Each entry stands in one file with the values of all scales side by side (see :m
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.yaml_files import Node, marked, read
@@ -65,16 +63,14 @@ def load(root: Path, overrides: Mapping[str, Any] | None = None, files: Sequence
 
     Args:
         root: folder of ``config.yaml`` and ``experiments/``.
-        overrides: a user's settings as Snakemake merged them (``--configfile`` and ``--config``); laid over last.
-        files: the user's configuration files among them, read again strictly so that mistakes are named by line.
+        overrides: settings of the command line (``--config``); laid over last.
+        files: a user's own files (``--configfile``), laid over the project's.
 
     Raises:
         UserError: one sentence with file and line.
     """
-    shown = {file: _shown(Path(file), root) for file in files}
-    layers = [read(root / "config.yaml", "config.yaml"), *(read(Path(file), shown[file]) for file in files)]
-    if command := _beyond(overrides or {}, files):
-        layers.append(marked(command, "the command line"))
+    layers = [read(file, _shown(file, root)) for file in (root / "config.yaml", *map(Path, files))]
+    layers.append(marked(dict(overrides or {}), "the command line"))
     scale = _scale(layers)
     entries = _declared(root)
     tree, origins = Node({}, "config.yaml"), {}
@@ -95,36 +91,15 @@ def _shown(file: Path, root: Path) -> str:
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
-def _beyond(overrides: Mapping, files: Sequence[Path]) -> dict:
-    """Overrides that are not from the files (Snakemake reads those less strictly)."""
-    given: dict = {}
-    for file in files:
-        content = yaml.load(Path(file).read_text(encoding="utf-8-sig"), yaml.CSafeLoader)
-        given = overlaid(marked(given, ""), marked(content or {}, "")).plain()
-
-    def rest(over: Mapping, base: Mapping) -> dict:
-        found = {}
-        for key, value in over.items():
-            if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
-                if inner := rest(value, base[key]):
-                    found[key] = inner
-            elif key not in base or base[key] != value:
-                found[key] = value
-        return found
-
-    return rest(overrides, given)
-
-
 def _scale(layers: list[Node]) -> str:
     """The scale that the last layer with one names."""
-    chosen = [layer.value["scale"] for layer in layers if "scale" in layer.value]
-    if not chosen:
-        raise UserError(f"config.yaml: key 'scale' is missing; allowed: {', '.join(SCALES)}")
-    if chosen[-1].value not in SCALES:
-        raise UserError(
-            f"{chosen[-1].place}: scale: {chosen[-1].plain()!r} is not allowed; allowed: {', '.join(SCALES)}"
-        )
-    return chosen[-1].value
+    for layer in reversed(layers):
+        if (chosen := layer.value.get("scale")) is None:
+            continue
+        if chosen.value not in SCALES:
+            raise UserError(f"{chosen.place}: scale: {chosen.plain()!r} is not allowed; allowed: {', '.join(SCALES)}")
+        return chosen.value
+    raise UserError(f"config.yaml: key 'scale' is missing; allowed: {', '.join(SCALES)}")
 
 
 def _declared(root: Path) -> dict[str, dict[str, Node]]:
@@ -179,7 +154,7 @@ def _laid(tree: Node, layer: Node, scale: str, origins: dict[str, str]) -> Node:
             check_origins(whole, where, entry.origins)
             before[name] = laid[name] = whole.at(scale)
             origins |= whole.origins_at(scale, where)
-        over = replaced(over, kind, Node(laid, found.file, found.line))
+        over = replaced(over, kind, replace(found, value=laid))
         if below(tree, kind) is not None:
             tree = replaced(tree, kind, Node(before, tree.file))
     return overlaid(tree, over)
@@ -187,8 +162,7 @@ def _laid(tree: Node, layer: Node, scale: str, origins: dict[str, str]) -> Node:
 
 def _ordered(tree: Node, scale: str) -> Node:
     """The tree with figures in the order of their names, and the report card's experiments in the order asked for."""
-    values = dict(tree.value)
-    values["scale"] = Node(scale, values["scale"].file, values["scale"].line)
+    tree = replaced(tree, "scale", replace(tree.value["scale"], value=scale))
     for kind in KINDS:
         found = below(tree, kind)
         if found is None or not isinstance(found.value, dict):
@@ -196,39 +170,30 @@ def _ordered(tree: Node, scale: str) -> Node:
         inner = {name: node for name, node in found.value.items() if not name.startswith("_")}
         if kind == "figures":
             inner = dict(sorted(inner.items()))
-        elif kind == "card.experiments":
-            order = values["card"].value.get("order", Node(None, ""))
+        elif kind == "card.experiments" and (order := below(tree, "card.order")):
             named = order.plain() or []
             wrong = [name for name in named if name not in list(inner)] if isinstance(named, list) else [named]
             if wrong:
                 raise UserError(f"{order.place}: card.order = {wrong[0]!r}; allowed: a list of {', '.join(inner)}")
             inner = {name: inner[name] for name in [*named, *inner]}
-            kept = {name: node for name, node in values["card"].value.items() if name != "order"}
-            values["card"] = Node(kept, values["card"].file, values["card"].line)
-        values = replaced(Node(values, tree.file), kind, Node(inner, found.file, found.line)).value
-    return Node(values, tree.file)
+        tree = replaced(tree, kind, replace(found, value=inner))
+    return dropped(tree, marked({"card": {"order": None}}, ""))
 
 
 def _loaded(tree: Node, origins: dict[str, str]) -> Loaded:
     """Plain settings and their places; what is null is noted and left out."""
-    lines, left_out = {}, set()
+    nodes = dict(tree.within())
+    config = tree.plain()
+    config = {key: None for key in KEPT_NULLS if key in config} | _without_nulls(config)
+    left_out = frozenset(path for path, node in nodes.items() if node.value is None and path not in KEPT_NULLS)
+    found = {path: word for path, word in origins.items() if path in nodes}
+    return Loaded(config, Places({path: node.place for path, node in nodes.items()}), found, left_out)
 
-    def plain(node: Node, path: str) -> Any:
-        if path:
-            lines[path] = node.place
-        if isinstance(node.value, list):
-            return [plain(inner, f"{path}.{number}") for number, inner in enumerate(node.value)]
-        if not isinstance(node.value, dict):
-            return node.value
-        found = {}
-        for name, inner in node.value.items():
-            inside = f"{path}.{name}" if path else name
-            if inner.value is None and inside not in KEPT_NULLS:
-                left_out.add(inside)
-            else:
-                found[name] = plain(inner, inside)
-        return found
 
-    config = plain(tree, "")
-    found = {path: word for path, word in origins.items() if path in lines}
-    return Loaded(config, Places(lines), found, frozenset(left_out))
+def _without_nulls(value: Any) -> Any:
+    """A plain value without keys that are null."""
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}

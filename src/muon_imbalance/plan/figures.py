@@ -28,15 +28,13 @@ def theory(plan: Plan, figure: str) -> list[str]:
 
 def manifests(plan: Plan, figure: str) -> list[str]:
     """Manifests of the data sets behind a figure."""
-    described = plan.figures[figure]
-    shown = described.experiments + described.theory
-    return sorted({path for name in shown for path in files.manifests(plan, name)})
+    return files.all_manifests(plan, plan.figures[figure].experiments + plan.figures[figure].theory)
 
 
 def source_files(plan: Plan, figure: str) -> list[str]:
     """Files that rendering a figure runs (a table shows every update rule)."""
     found = sources.of_notebook(plan, notebook_file(plan, figure))
-    if files.kind(figure) == "tab":
+    if figure.startswith("tab_"):
         found = found + sources.of_rules(plan)
     return sorted(set(found))
 
@@ -63,21 +61,23 @@ def provenance(plan: Plan, figure: str) -> str:
     """What the figure's json file says of its origin, as JSON (volatile facts are read when it runs)."""
     command, described = f"snakemake --cores all {figure}{plan.scale_option()}", plan.figures[figure]
     stated = claims.of_figure(plan, figure)
-    return origin(plan, title(plan, figure), command, described.experiments, stated, manifests(plan, figure),
-                  described.theory)  # fmt: skip
+    return origin(plan, title(plan, figure), command, described.experiments, described.theory, stated)
 
 
-def origin(plan: Plan, title: str, command: str, shown: list[str], stated: list[str], data: list[str],
-           theory: Sequence[str] = ()) -> str:  # fmt: skip
-    """Origin of a figure or a report card as JSON: experiments that it shows, ids of claims, manifests of data sets,
-    and whether the settings behind it are the paper's, its sources', or chosen here, where that is said.
+def origin(
+    plan: Plan, title: str, command: str, shown: list[str], theory: Sequence[str] = (), stated: Sequence[str] = ()
+) -> str:
+    """Origin of a figure or a report card as JSON: experiments and closed forms that it shows, ids of claims,
+    manifests of data sets, and whether the settings behind it are the paper's, its sources', or chosen here, where
+    that is said.
     """
-    seeds = {name: plan.training[name].seeds for name in shown}
+    seeds, all_shown = {name: plan.training[name].seeds for name in shown}, [*shown, *theory]
     given = {"title": title, "scale": plan.scale, "command": command, "experiments": shown, "seeds": seeds}
-    behind = [f"experiments.{name}." for name in (*shown, *theory)]
-    behind += [f"datasets.{files.dataset_of(plan, name)}." for name in (*shown, *theory)]
+    behind = [f"experiments.{name}." for name in all_shown]
+    behind += [f"datasets.{files.dataset_of(plan, name)}." for name in all_shown]
     origins = {place: word for place, word in plan.loaded.origins.items() if place.startswith(tuple(behind))}
-    return json.dumps(given | {"claims": stated, "data": data, "origins": origins})
+    data = files.all_manifests(plan, all_shown)
+    return json.dumps(given | {"claims": list(stated), "data": data, "origins": origins})
 
 
 def stand_ins(plan: Plan) -> dict[str, dict[str, str]]:
@@ -86,7 +86,7 @@ def stand_ins(plan: Plan) -> dict[str, dict[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     for figure, described in plan.figures.items():
-        names = [files.dataset_of(plan, name) for name in (*described.experiments, *described.theory)]
+        names = [files.dataset_of(plan, name) for name in described.experiments + described.theory]
         for name in plan.lineage([*filter(None, names), *(described.datasets or ())]):
             entry = plan.datasets[name]
             if entry.stand_in_for:

@@ -1,7 +1,6 @@
 """Where things lie."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 from muon_imbalance.plan.job import cells
 from muon_imbalance.plan.planning import Plan
@@ -56,9 +55,8 @@ def final_shards(plan: Plan, experiment: str) -> range:
 
 def final_tables(plan: Plan, experiment: str, optimizer: str) -> list[str]:
     """Tables of an optimizer's final runs."""
-    return [
-        f"{evidence(plan)}/runs/{experiment}/{optimizer}.{shard}.parquet" for shard in final_shards(plan, experiment)
-    ]
+    folder = f"{evidence(plan)}/runs/{experiment}"
+    return [f"{folder}/{optimizer}.{shard}.parquet" for shard in final_shards(plan, experiment)]
 
 
 def grid_tables(plan: Plan, experiment: str, optimizer: str) -> list[str]:
@@ -107,26 +105,25 @@ def manifests(plan: Plan, experiment: str) -> list[str]:
     return [manifest(plan, name)] if name else []
 
 
+def all_manifests(plan: Plan, experiments: Iterable[str]) -> list[str]:
+    """Manifests of the data sets of several experiments."""
+    return sorted({path for name in experiments for path in manifests(plan, name)})
+
+
 def stem(plan: Plan, figure: str) -> str:
     """File name of a figure or table without its ending."""
     return f"{figure}_{plan.figures[figure].slug}"
 
 
-def kind(figure: str) -> str:
-    """``fig`` or ``tab``."""
-    return figure.partition("_")[0]
-
-
-def of_kind(plan: Plan, wanted: str) -> Iterator[str]:
+def of_kind(plan: Plan, kind: str) -> list[str]:
     """Files of all figures (``fig``) or tables (``tab``)."""
-    for figure in plan.figures:
-        if kind(figure) == wanted:
-            yield from figure_files(plan, figure)
+    return [path for name in plan.figures if name.startswith(f"{kind}_") for path in figure_files(plan, name)]
 
 
 def figure_files(plan: Plan, figure: str) -> list[str]:
     """Finished files of a figure or table."""
-    return [f"{plan.run.figures_dir}/{stem(plan, figure)}.{ending}" for ending in ENDINGS[kind(figure)]]
+    endings = ENDINGS[figure.partition("_")[0]]
+    return [f"{plan.run.figures_dir}/{stem(plan, figure)}.{ending}" for ending in endings]
 
 
 def executed_notebook(plan: Plan, figure: str) -> str:
@@ -136,5 +133,5 @@ def executed_notebook(plan: Plan, figure: str) -> str:
 
 def templates(plan: Plan) -> list[str]:
     """Templates of the report."""
-    folder = plan.root / "src/muon_imbalance/reporting/site/templates"
-    return sorted(str(Path(path).relative_to(plan.root)) for path in folder.iterdir() if path.is_file())
+    found = plan.root.glob("src/muon_imbalance/reporting/site/templates/*.*")
+    return sorted(str(path.relative_to(plan.root)) for path in found)

@@ -71,9 +71,11 @@ def fixed_hyper(plan: Plan, experiment: str, optimizer: str) -> dict[str, Any]:
     return plan.optimizers[optimizer].hyper | plan.training[experiment].hyper.get(optimizer, {})
 
 
-def tuned(plan: Plan, experiment: str, optimizer: str) -> dict[str, Any]:
-    """Grid tables and selection, where the sweep has more than one cell; or the selection of another experiment."""
-    if len(cells(grid_of(plan, experiment, optimizer))) == 1:
+def tuned(plan: Plan, experiment: str, optimizer: str, phase: str) -> dict[str, Any]:
+    """What final runs take over: grid tables and selection, where the sweep has more than one cell; or the selection of
+    another experiment.
+    """
+    if phase == "grid" or len(cells(grid_of(plan, experiment, optimizer))) == 1:
         return {}
     if tuner := plan.training[experiment].frozen_from:
         return {"selection": files.selection(plan, tuner, optimizer)}
@@ -81,9 +83,9 @@ def tuned(plan: Plan, experiment: str, optimizer: str) -> dict[str, Any]:
     return {"grid": grid, "selection": files.selection(plan, experiment, optimizer)}
 
 
-def tuned_option(plan: Plan, experiment: str, optimizer: str, shard: int | str) -> str:
+def tuned_option(plan: Plan, experiment: str, optimizer: str, phase: str, shard: int | str) -> str:
     """Grid tables and selection as options of the stage; the grid's rows go into the first shard's table."""
-    given = tuned(plan, experiment, optimizer)
+    given = tuned(plan, experiment, optimizer, phase)
     words = [f"--grid {' '.join(given['grid'])}"] if "grid" in given else []
     words += [f"--selection {given['selection']}"] if "selection" in given else []
     return " ".join(words + (["--without-grid"] if "grid" in given and str(shard) != "0" else []))

@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from muon_imbalance.plan import files
 from muon_imbalance.plan.planning import Plan
@@ -33,16 +35,19 @@ def cost(plan: Plan) -> str:
 
 def closing(plan: Plan) -> str:
     """What to look at after a successful run."""
-    words = []
-    page = f"{files.results(plan)}/report/index.html"
+    words, page = [], f"{files.results(plan)}/report/index.html"
     if (plan.root / page).is_file():
         words.append(f"Report: {page}")
     claims = plan.root / files.results(plan) / "claims.json"
     if claims.is_file():
-        verdicts = [record["verdict"] for record in json.loads(claims.read_text(encoding="utf-8"))]
-        words.append(f"Claims at scale {plan.scale}: {', '.join(f'{verdicts.count(v)} {v}' for v in VERDICTS)}")
-    words.append(cost(plan))
-    return "\n".join(filter(None, words))
+        words.append(f"Claims at scale {plan.scale}: {counted(json.loads(claims.read_text(encoding='utf-8')))}")
+    return "\n".join(filter(None, [*words, cost(plan)]))
+
+
+def counted(records: Iterable[Mapping[str, Any]]) -> str:
+    """Number of each verdict among records of claims."""
+    counts = Counter(record.get("verdict") for record in records)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
 
 
 def failing(plan: Plan) -> str:

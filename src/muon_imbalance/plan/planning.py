@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.common.settings import checked
+from muon_imbalance.common.settings import Settings, checked
 from muon_imbalance.plan import records, sweeps
 from muon_imbalance.plan.experiments import check_task, experiment
 from muon_imbalance.plan.families import Loaded, load
@@ -87,30 +87,24 @@ class Plan:
             run = checked(records.Configuration, loaded.config, "config")
         except UserError as error:
             raise UserError(str(error).removeprefix("config.")) from None
+
+        def typed(kind: str, record: type[Settings], within: Settings = run) -> dict[str, Any]:
+            entries = getattr(within, kind.rpartition(".")[2])
+            return {name: checked(record, entry, f"{kind}.{name}") for name, entry in entries.items()}
+
         for kind in ("datasets", "optimizers", "experiments", "figures"):
             sweeps.check_names(getattr(run, kind), kind, *([records.FIGURE] if kind == "figures" else []))
         optimizers = {name: sweeps.optimizer(name, entry) for name, entry in run.optimizers.items()}
-        figures = {name: checked(records.Figure, entry, f"figures.{name}") for name, entry in run.figures.items()}
+        figures = typed("figures", records.Figure)
         for name, entry in run.experiments.items():
             check_task(entry, f"experiments.{name}")
         config = sweeps.joined(loaded.config, loaded.left_out)
-        datasets = {name: checked(records.Dataset, entry, f"datasets.{name}") for name, entry in run.datasets.items()}
+        datasets = typed("datasets", records.Dataset)
         card = checked(records.Card, run.card, "card")
         sweeps.check_names(card.experiments, "card.experiments")
-        rows = {
-            name: checked(records.CardExperiment, x, f"card.experiments.{name}") for name, x in card.experiments.items()
-        }
-        return cls(
-            root=root,
-            config=config,
-            loaded=loaded,
-            run=run,
-            datasets=datasets,
-            optimizers=optimizers,
-            experiments={name: experiment(name, entry, datasets) for name, entry in config["experiments"].items()},
-            figures=figures,
-            card=card.model_copy(update={"experiments": rows}),
-        )
+        card = card.model_copy(update={"experiments": typed("card.experiments", records.CardExperiment, card)})
+        experiments = {name: experiment(name, entry, datasets) for name, entry in config["experiments"].items()}
+        return cls(root, config, loaded, run, datasets, optimizers, experiments, figures, card)
 
     @property
     def scale(self) -> str:

@@ -72,7 +72,7 @@ class Optimizer(Settings):
     only_matrices: bool = Field(False, description="whether the class takes 2-D weights only (vectors take Adam)")
     hyper: dict[str, Any] = Field({}, description="hyperparameters that are not swept")
     experiments: Names | None = Field(None, description="experiments that it joins with its default grid")
-    grid: dict[str, list[str]] = Field({}, description="default grid")
+    grid: dict[str, Any] = Field({}, description="default grid")
 
 
 class Curve(Settings):

@@ -1,19 +1,17 @@
 """What can be set, written from the declarations themselves: JSON Schemas for editors and docs/configuration.md.
 
-``python -m muon_imbalance.plan.reference`` writes workflow/schemas/*.json and docs/configuration.md; with ``--check``
-it writes nothing and fails when they are stale.
+``python -m muon_imbalance.plan.reference`` writes workflow/schemas/*.json and docs/configuration.md.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from muon_imbalance.analysis.claims import claim_records
 from muon_imbalance.common.discovery import Room
-from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.files import write_text
 from muon_imbalance.common.settings import Settings, described
 from muon_imbalance.optimizers import registry as rules
@@ -38,38 +36,48 @@ def figure_options(root: Path) -> dict[str, type[Settings]]:
 # JSON Schema
 
 
+class Loose(GenerateJsonSchema):
+    """Schemas for a file that may leave keys to other files, or take any key away with null."""
+
+    def generate(self, schema, mode="validation"):
+        """The schema without titles and ``required``; an unknown key may only be taken away."""
+        found = super().generate(schema, mode)
+        for one in (found, *found.get("$defs", {}).values()):
+            one.pop("title", None)
+            if one.get("additionalProperties") is False:
+                one["additionalProperties"] = {"type": "null"}
+        return found
+
+    def field_title_should_be_set(self, schema) -> bool:
+        return False
+
+    def field_is_required(self, field, total) -> bool:
+        return False
+
+    def default_schema(self, schema):
+        return self.generate_inner(schema["schema"])
+
+    def model_field_schema(self, schema):
+        return self.nullable_schema(schema)
+
+    def dict_schema(self, schema):
+        found = super().dict_schema(schema)
+        if isinstance(found.get("additionalProperties"), dict):
+            found["additionalProperties"] = {"anyOf": [found["additionalProperties"], {"type": "null"}]}
+        return found
+
+
 def _schema(kind: type[Settings], shared: dict[str, Any]) -> dict[str, Any]:
-    """Schema of a settings class in a file that may leave keys to other files, or take them away with null."""
-    found = kind.model_json_schema(ref_template="#/$defs/{model}")
-    shared |= {name: _loose(one) for name, one in found.pop("$defs", {}).items()}
-    return _loose(found)
+    """Schema of a settings class; what it refers to goes into ``shared``."""
+    found = kind.model_json_schema(ref_template="#/$defs/{model}", schema_generator=Loose)
+    shared |= found.pop("$defs", {})
+    return found
 
 
-def _loose(schema: dict[str, Any]) -> dict[str, Any]:
-    """Every key may be absent, and any key may be null, which takes it away."""
-    kept = {key: value for key, value in schema.items() if key not in ("required", "title", "default")}
-    if "properties" in schema:
-        kept["properties"] = {name: _nullable(one) for name, one in schema["properties"].items()}
-    if "additionalProperties" in schema:
-        more = schema["additionalProperties"]
-        kept["additionalProperties"] = _nullable(more) if more else {"type": "null"}
-    return kept
-
-
-def _nullable(schema: Any) -> dict[str, Any]:
-    """The schema or null, with its description outside."""
-    if not isinstance(schema, dict):
-        return {}
-    plain = {key: value for key, value in _loose(schema).items() if key != "description"}
-    said = {"description": schema["description"]} if "description" in schema else {}
-    return said | {"anyOf": [plain, {"type": "null"}]} if plain else said
-
-
-def _chosen(key: str, within: str, choices: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Schemas of ``within`` by the word that stands at ``key``."""
+def _by(key: str, choices: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Schemas by the word that stands at ``key``."""
     return [
-        {"if": {"properties": {key: {"const": name}}, "required": [key]}, "then": {"properties": {within: one}}}
-        for name, one in choices.items()
+        {"if": {"properties": {key: {"const": name}}, "required": [key]}, "then": one} for name, one in choices.items()
     ]
 
 
@@ -91,7 +99,8 @@ def experiments_schema() -> dict[str, Any]:
     """Schema of experiments/<family>.yaml."""
     shared: dict[str, Any] = {}
     dataset = _schema(records.Dataset, shared)
-    dataset["allOf"] = _chosen("builder", "config", {n: _schema(o, shared) for n, o in options(rooms.BUILDERS).items()})
+    configs = {name: {"properties": {"config": _schema(one, shared)}} for name, one in options(rooms.BUILDERS).items()}
+    dataset["allOf"] = _by("builder", configs)
     experiment = _schema(records.Chunked, shared)
     for kind in (*PROTOCOLS, *options(rooms.TASKS).values()):
         experiment["properties"] = _schema(kind, shared)["properties"] | experiment["properties"]
@@ -102,10 +111,8 @@ def experiments_schema() -> dict[str, Any]:
         one["properties"]["name"] = {"type": "string"}
     experiment["properties"]["model"] |= {
         "description": "the network: its name, and what it reads",
-        "anyOf": [{"type": "null"}, {"type": "object", "allOf": [
-            {"if": {"properties": {"name": {"const": name}}, "required": ["name"]}, "then": one}
-            for name, one in models.items()]}],
-    }  # fmt: skip
+        "anyOf": [{"type": "null"}, {"type": "object", "allOf": _by("name", models)}],
+    }
     experiment["properties"]["task"] = {"enum": [*rooms.TASKS.names(), "theory"], "description": "what is trained"}
     card = _schema(records.CardExperiment, shared)
     parts = {
@@ -228,19 +235,9 @@ def stale(root: Path) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
-    root = Path.cwd()
-    if parser.parse_args().check:
-        if found := stale(root):
-            raise UserError(f"{', '.join(found)}: stale; run python -m muon_imbalance.plan.reference")
-        return
-    for path, text in files(root).items():
+    for path, text in files(Path.cwd()).items():
         write_text(path, text)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    main()

@@ -26,20 +26,10 @@ def runs(plan: Plan, optimizer: str) -> dict[str, list[str]]:
     return {x: [table for name in names for table in files.final_tables(plan, x, name)] for x in plan.card.experiments}
 
 
-def run_tables(plan: Plan, optimizer: str) -> list[str]:
-    """All run tables."""
-    return [path for paths in runs(plan, optimizer).values() for path in paths]
-
-
 def measured(plan: Plan, optimizer: str) -> list[str]:
     """Records of time and memory."""
     names = optimizers(plan, optimizer)
     return [f"{files.results(plan)}/measured/{x}/{name}.json" for x in plan.card.experiments for name in names]
-
-
-def manifests(plan: Plan) -> list[str]:
-    """Manifests of the data sets behind a card."""
-    return sorted({path for name in plan.card.experiments for path in files.manifests(plan, name)})
 
 
 def parameters(plan: Plan, optimizer: str) -> str:
@@ -54,4 +44,4 @@ def provenance(plan: Plan, optimizer: str) -> str:
     """What a card's json file says of its origin, as JSON."""
     command = f"make card OPTIMIZER={optimizer}" + ("" if plan.scale == "laptop" else f" SCALE={plan.scale}")
     title = f"Report card of {optimizer}: learning the tail"
-    return figures.origin(plan, title, command, list(plan.card.experiments), [], manifests(plan))
+    return figures.origin(plan, title, command, list(plan.card.experiments))

@@ -56,11 +56,6 @@ def training(plan: Plan, experiment: str, optimizer: str) -> list[str]:
     return relative(plan, found | {*_closure(*registry.modules(plan.optimizers[optimizer].rule))})
 
 
-def measuring(plan: Plan, experiment: str, optimizer: str) -> list[str]:
-    """Files that timing a step runs."""
-    return training(plan, experiment, optimizer) + stage(plan, "measure")
-
-
 def of_class(plan: Plan, optimizer: str) -> tuple[list[str], str]:
     """Files of a torch class (its package, if it is the user's own; the named module, if it is installed), and the
     version of an installed package."""
@@ -75,7 +70,7 @@ def building(plan: Plan, name: str) -> list[str]:
     builders = {dataset.builder, *(plan.datasets[parent].builder for parent in dataset.parents.values())}
     found = {*_closure("stages.build_dataset"), *(path for x in builders for path in _named(rooms.BUILDERS, x))}
     table = rooms.BUILDERS.file(dataset.builder).with_suffix(".csv")
-    return relative(plan, found) + (relative(plan, [table]) if table.is_file() else [])
+    return relative(plan, found) + relative(plan, [table] if table.is_file() else [])
 
 
 def solving(plan: Plan, experiment: str) -> list[str]:

@@ -43,29 +43,24 @@ def default_grid(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: values for key, values in entry.items() if key not in SETTINGS}
 
 
-def optimizer(name: str, entry: Any) -> Optimizer:
+def optimizer(name: str, entry: Mapping[str, Any]) -> Optimizer:
     """An entry under ``optimizers`` as a record.
 
     Raises:
         UserError: naming key and what is allowed.
     """
     where = f"optimizers.{name}"
-    if not isinstance(entry, Mapping):
-        raise UserError(f"{where} = {entry!r}; allowed: a map with the key 'rule' or 'class'")
     given = {{"class": "torch_class"}.get(key, key): entry[key] for key in SETTINGS if key in entry}
     if ("rule" in entry) == ("class" in entry):
         raise UserError(f"{where}: {sorted(entry)} has {'both' if 'rule' in entry else 'none'} of 'rule' and 'class'; "
                         "allowed: one of them")  # fmt: skip
     if "class" in entry and not re.fullmatch(CLASS, str(entry["class"])):
         raise UserError(f"{where}.class = {entry['class']!r}; allowed: package.module:Class")
-    for key in ("path", "only_matrices"):
-        if key in entry and "rule" in entry:
-            raise UserError(f"{where}: key {key!r} is read for a class only")
+    if "rule" in entry and (unread := [key for key in ("path", "only_matrices") if key in entry]):
+        raise UserError(f"{where}: key {unread[0]!r} is read for a class only")
     grid = default_grid(entry)
     if "lr" not in grid and (grid or "class" in entry):
         raise UserError(f"{where}: key 'lr' is missing" + (f" (it sweeps {', '.join(map(str, grid))})" if grid else ""))
-    if grid:
-        check_grid(grid, where)
     if "rule" in entry:
         known(entry["rule"], registry.names(), f"{where}.rule")
     return checked(Optimizer, given | {"grid": grid}, where)
@@ -126,7 +121,7 @@ def joined(config: dict, left_out: Collection[str] = ()) -> dict:
     """
     experiments = dict(config["experiments"])
     for name, entry in config["optimizers"].items():
-        grid = default_grid(entry or {})
+        grid = default_grid(entry)
         if not grid:
             continue
         allowed = [x for x, experiment in experiments.items() if joinable(experiment["task"])]
@@ -212,18 +207,18 @@ def check(plan: "Plan") -> None:
     """
     for name, one in plan.optimizers.items():
         _check_hyper(one, one.hyper, f"optimizers.{name}.hyper")
-        _check_grid(one, one.hyper, one.grid, f"optimizers.{name}")
+        if one.grid:
+            _check_sweep(one, {}, one.grid, f"optimizers.{name}")
     for where, experiment, grids in _sweeps(plan):
         for name, grid in grids.items():
             known(name, plan.optimizers, where)
-            check_grid(grid, f"{where}.{name}")
             one = plan.optimizers[name]
             if one.torch_class and not joinable(experiment.task):
                 raise UserError(
                     f"{where}.{name}: a class cannot be trained on task {experiment.task}, "
                     "whose figures compare given rules; leave it out"
                 )
-            _check_grid(one, one.hyper | experiment.hyper.get(name, {}), grid, f"{where}.{name}")
+            _check_sweep(one, experiment.hyper.get(name, {}), grid, f"{where}.{name}")
     for where, experiment in plan.training.items():
         for name, hyper in experiment.hyper.items():
             known(name, plan.optimizers, f"experiments.{where}.hyper")
@@ -239,7 +234,8 @@ def _sweeps(plan: "Plan") -> Iterator[tuple[str, Training, dict[str, Any]]]:
     for name, experiment in plan.training.items():
         yield f"experiments.{name}.sweep", experiment, experiment.sweep
     for name, described in plan.card.experiments.items():
-        yield f"card.experiments.{name}.sweep", plan.training[name], described.sweep
+        if name in plan.training:
+            yield f"card.experiments.{name}.sweep", plan.training[name], described.sweep
 
 
 def _check_hyper(one: Optimizer, hyper: Mapping[str, Any], where: str) -> None:
@@ -248,9 +244,10 @@ def _check_hyper(one: Optimizer, hyper: Mapping[str, Any], where: str) -> None:
         checked(registry.options(one.rule), hyper, where)
 
 
-def _check_grid(one: Optimizer, hyper: Mapping[str, Any], grid: Mapping[str, Any], where: str) -> None:
-    """Swept keys are the rule's, none is fixed as well, and each value is in its range."""
-    if twice := sorted(set(hyper) & set(grid)):
+def _check_sweep(one: Optimizer, hyper: Mapping[str, Any], grid: Any, where: str) -> None:
+    """Swept keys are the rule's, none is fixed as well (``hyper``: in the experiment), and values are in range."""
+    check_grid(grid, where)
+    if twice := sorted({*one.hyper, *hyper} & set(grid)):
         raise UserError(f"{where}: {twice[0]!r} is both fixed (under hyper) and swept; keep one")
     if one.torch_class:
         return

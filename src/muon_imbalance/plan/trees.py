@@ -1,5 +1,7 @@
 """Trees of settings: maps laid over maps, and nodes at dotted paths."""
 
+from dataclasses import replace
+
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.yaml_files import Node
 
@@ -9,7 +11,7 @@ def overlaid(base: Node | None, over: Node) -> Node:
     if base is None or not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
     merged = {name: overlaid(base.value.get(name), node) for name, node in over.value.items()}
-    return Node(base.value | merged, base.file, base.line)
+    return replace(base, value=base.value | merged)
 
 
 def dropped(base: Node, over: Node) -> Node:
@@ -21,7 +23,7 @@ def dropped(base: Node, over: Node) -> Node:
         for name, node in base.value.items()
         if name not in over.value or over.value[name].value is not None
     }
-    return Node(kept, base.file, base.line)
+    return replace(base, value=kept)
 
 
 def map_of(node: Node | None, where: str) -> dict[str, Node]:
@@ -52,4 +54,4 @@ def replaced(tree: Node, path: str, node: Node) -> Node:
     """A tree with a node put at a dotted path."""
     first, _, rest = path.partition(".")
     inner = replaced(tree.value.get(first, Node({}, tree.file)), rest, node) if rest else node
-    return Node(tree.value | {first: inner}, tree.file, tree.line)
+    return replace(tree, value=tree.value | {first: inner})

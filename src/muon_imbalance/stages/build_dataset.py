@@ -9,8 +9,8 @@ import logging
 import time
 from pathlib import Path
 
-from muon_imbalance.common.arguments import json_argument
-from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.arguments import as_json
+from muon_imbalance.common.errors import UserError, run_stage, within
 from muon_imbalance.common.progress import duration, start_logging
 from muon_imbalance.data import registry
 from muon_imbalance.data.sources import stamps
@@ -26,22 +26,18 @@ def main(arguments: list[str] | None = None) -> None:
         UserError: unreadable JSON, missing inputs, or anything the builder refuses.
     """
     parser = argparse.ArgumentParser(description="Build the folder of one data set.")
-    parser.add_argument("--name", required=True, help="name of the data set, for messages")
-    parser.add_argument(
-        "--builder", required=True, help=", ".join(registry.BUILDERS.names()) + ", or a module of yours"
-    )
-    parser.add_argument("--config", default="{}", help="the builder's options (JSON object)")
-    parser.add_argument("--inputs", default="{}", help="JSON object: name -> download stamp or folder of a data set")
-    parser.add_argument("--output", required=True, type=Path, help="folder to write")
+    add, names = parser.add_argument, ", ".join(registry.BUILDERS.names())
+    add("--name", required=True, help="name of the data set, for messages")
+    add("--builder", required=True, help=f"{names}, or a module of yours")
+    add("--config", type=as_json("--config"), default={}, help="the builder's options (JSON object)")
+    add("--inputs", type=as_json("--inputs"), default={}, help="JSON: name -> download stamp or folder of a data set")
+    add("--output", required=True, type=Path, help="folder to write")
     given = parser.parse_args(arguments)
     start_logging()
     began = time.monotonic()
     module = registry.module(given.builder)
-    config, inputs = json_argument(given.config, "--config"), json_argument(given.inputs, "--inputs")
-    try:
-        module.build(config, _files(inputs), given.output)
-    except UserError as error:
-        raise UserError(f"data set {given.name}: {error}") from error
+    with within(f"data set {given.name}"):
+        module.build(given.config, _files(given.inputs), given.output)
     held = manifest.verify(given.output, module.describe)
     sizes = ", ".join(f"{split} {counts['all']:,}" for split, counts in held["counts"].items())
     log.info(f"{given.name}: {held['label']}: {sizes} ({duration(time.monotonic() - began)})")
@@ -57,9 +53,8 @@ def _files(inputs: dict[str, str]) -> dict[str, Path]:
         elif path.is_file():
             found |= stamps.read(path)
         else:
-            raise UserError(
-                f"--inputs: {name} = {place!r} is not there; allowed: a download stamp or the folder of a data set"
-            )
+            allowed = "a download stamp or the folder of a data set"
+            raise UserError(f"--inputs: {name} = {place!r} is not there; allowed: {allowed}")
     return found
 
 

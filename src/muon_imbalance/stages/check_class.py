@@ -6,15 +6,15 @@ class shows in goes into the file that its training jobs depend on.
 
 import argparse
 import inspect
-import json
 import logging
 from pathlib import Path
 
 import torch
 
-from muon_imbalance.common.arguments import json_argument
+from muon_imbalance.common.arguments import as_json
 from muon_imbalance.common.closure import module_file
 from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.optimizers.torch_bridge import torch_class, user_code
 from muon_imbalance.plan.job import cells
@@ -40,13 +40,6 @@ def try_out(name: str, described: dict, case: dict) -> torch_class.TorchClass:
     return optimizer
 
 
-def code(cls: type, spec: str, path: str | None) -> str:
-    """Hash of what a change of the class shows in: its own file, and what :func:`user_code.origin` finds."""
-    sources, version = user_code.origin(spec, path)
-    defined = module_file(cls.__module__, user_code.folder(cls.__module__, path) or Path())
-    return key({"version": version}, {*sources, *([defined] if defined else [])})
-
-
 def record(name: str, described: dict, cases: list[dict]) -> dict:
     """What the check found.
 
@@ -62,12 +55,15 @@ def record(name: str, described: dict, cases: list[dict]) -> dict:
             raise UserError(f"{error} (experiment {case['experiment']})") from error.__cause__
     if not optimizer.resumable:
         log.info(f"note: {name}: its state cannot be stored; an interrupted training starts from the beginning")
+    path = described.get("path")
+    sources, version = user_code.origin(described["class"], path)
+    defined = module_file(cls.__module__, user_code.folder(cls.__module__, path) or Path())
     return {
         "name": name,
         "class": described["class"],
         "defined_in": cls.__module__,
-        "version": user_code.origin(described["class"], described.get("path"))[1],
-        "code_sha256": code(cls, described["class"], described.get("path")),
+        "version": version,
+        "code_sha256": key({"version": version}, {*sources, *filter(None, [defined])}),
         "arguments": {key: repr(value) for key, value in torch_class.options(cls)[0].items()},
         "resumable": optimizer.resumable,
         "step": str(inspect.signature(cls.step)),
@@ -77,15 +73,13 @@ def record(name: str, described: dict, cases: list[dict]) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--name", required=True, help="name of the optimizer in the configuration")
-    parser.add_argument("--own", required=True, help="JSON: class, path, only_matrices")
-    parser.add_argument("--cases", required=True, help="JSON: list of experiment, hyper, grid, dtype, vectors")
+    parser.add_argument("--own", required=True, type=as_json("--own"), help="JSON: class, path, only_matrices")
+    parser.add_argument("--cases", required=True, type=as_json("--cases", list), help="JSON: what it is tried out with")
     parser.add_argument("--output", type=Path, required=True, help="record to write (JSON)")
     arguments = parser.parse_args()
     start_logging()
-    described = json_argument(arguments.own, "--own")
-    found = record(arguments.name, described, json_argument(arguments.cases, "--cases", (list,)))
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    found = record(arguments.name, arguments.own, arguments.cases)
+    write_json(arguments.output, found)
     log.info(f"{arguments.name}: {found['class']} ({found['version'] or 'your own file'}) can be trained")
 
 

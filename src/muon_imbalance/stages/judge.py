@@ -11,7 +11,7 @@ from pathlib import Path
 from muon_imbalance.analysis.claims import claim_records, judging
 from muon_imbalance.analysis.claims.comparators import FAILS
 from muon_imbalance.analysis.statistics.evidence import Experiment
-from muon_imbalance.common.arguments import json_argument
+from muon_imbalance.common.arguments import as_json
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
@@ -19,6 +19,13 @@ from muon_imbalance.runs import frames
 
 log = logging.getLogger("muon_imbalance")
 SAMPLED = "generated"
+JSON_OPTIONS = {
+    "--runs": "list of runs tables",
+    "--theory": "table of closed forms",
+    "--experiments": "its entry in the configuration",
+    "--manifests": "manifest of its data set, or null without one",
+    "--own": "optimizers of the user's own, judged beside the paper's",
+}
 NO_DATA = "population"  # data kind of an experiment without a data set: exact moments, no sample
 
 
@@ -57,27 +64,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
     add = parser.add_argument
     add("--claims", type=Path, required=True, help="folder of claim files")
-    add("--runs", required=True, help="JSON: experiment -> list of runs tables")
-    add("--theory", default="{}", help="JSON: experiment -> table of closed forms")
-    add("--experiments", default="{}", help="JSON: experiment -> its entry in the configuration")
-    add("--manifests", default="{}", help="JSON: experiment -> manifest of its data set, or null without one")
-    add("--own", default="{}", help="JSON: experiment -> optimizers of the user's own, judged beside the paper's")
+    for option, text in JSON_OPTIONS.items():
+        add(option, type=as_json(option), required=option == "--runs", default={}, help=f"JSON: experiment -> {text}")
     add("--scale", required=True, help="smoke, laptop, reference or paper")
-    add("--figures", help="JSON: list (or object keyed by id) of the figures of this run; default: all")
+    add("--figures", type=as_json("--figures", list, dict), help="JSON: ids of the figures of this run; default: all")
     add("--output", type=Path, required=True, help="records to write (JSON)")
     add("--strict", action="store_true", help="exit with status 1 if a statement of a paper (id C, L, T or P) fails")
     arguments = parser.parse_args()
     start_logging()
-    tables, theory = json_argument(arguments.runs, "--runs"), json_argument(arguments.theory, "--theory")
-    settings = json_argument(arguments.experiments, "--experiments")
-    manifests = json_argument(arguments.manifests, "--manifests")
-    figures = json_argument(arguments.figures, "--figures", (list, dict)) if arguments.figures else None
-    stated = claim_records.read_all(arguments.claims, json_argument(arguments.own, "--own"))
+    settings, scale, figures = arguments.experiments, arguments.scale, arguments.figures
+    stated = claim_records.read_all(arguments.claims, arguments.own)
     names = dict.fromkeys(name for claim in stated for name in claim.experiments)
-    evidence = {name: gather(name, tables, settings, theory) for name in names}
-    kinds = {name: data_kind(name, manifests, settings) for name in names}
+    evidence = {name: gather(name, arguments.runs, settings, arguments.theory) for name in names}
+    kinds = {name: data_kind(name, arguments.manifests, settings) for name in names}
     records = [
-        judging.judge(claim, evidence, arguments.scale, joined(kinds[name] for name in claim.experiments), figures)
+        judging.judge(claim, evidence, scale, joined(kinds[name] for name in claim.experiments), figures)
         for claim in stated
     ]
     write_json(arguments.output, records, ensure_ascii=False)

@@ -7,7 +7,9 @@ import argparse
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,30 +18,24 @@ from muon_imbalance.common.errors import run_stage
 from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
 from muon_imbalance.optimizers import registry
-from muon_imbalance.optimizers.base.protocol import Optimizer
 from muon_imbalance.plan.job import Job
 from muon_imbalance.stages.train import make_optimizer, make_task
 
 WARM_UP, STEPS = 10, 40
 
 
-def tensors(node: object) -> list[Tensor]:
-    """All tensors in nested dicts, lists and tuples."""
+def tensor_bytes(node: object) -> int:
+    """Memory of all tensors in nested dicts, lists and tuples."""
     if isinstance(node, Tensor):
-        return [node]
+        return node.nbytes
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
-    return [found for child in children for found in tensors(child)]
+    return sum(map(tensor_bytes, children))
 
 
-def state_bytes(optimizer: Optimizer, state: dict) -> int:
-    """Memory of an optimizer's state, wherever it lies."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors([state, optimizer.state_inside()]))
-
-
-def timed(work) -> tuple[float, object]:
+def timed(work: Callable, *arguments: object) -> tuple[float, Any]:
     """CPU seconds of a call, and its result."""
     begin = time.process_time()
-    result = work()
+    result = work(*arguments)
     return time.process_time() - begin, result
 
 
@@ -56,17 +52,16 @@ def measure(job: Job, data: Path | None) -> dict:
     spent = {"gradient": 0.0, "step": 0.0, "adam": 0.0}
     for count in range(WARM_UP + STEPS):
         seconds = {}
-        seconds["gradient"], (_, grads, _) = timed(lambda at=params: task.gradients(at, False))
+        seconds["gradient"], (_, grads, _) = timed(task.gradients, params, False)
         grads = {name: torch.nan_to_num(grad) for name, grad in grads.items()}
         copies = {name: grad.clone() for name, grad in grads.items()}
         for who in ("step", "adam") if count % 2 else ("adam", "step"):  # each as often first, on a warm cache
             if who == "step":
-                seconds[who], (params, state) = timed(lambda p=params, g=grads, s=state: optimizer.step(p, g, s))
+                seconds[who], (params, state) = timed(optimizer.step, params, grads, state)
             else:
-                seconds[who], (other, adam_state) = timed(lambda p=other, g=copies, s=adam_state: adam.step(p, g, s))
+                seconds[who], (other, adam_state) = timed(adam.step, other, copies, adam_state)
         if count >= WARM_UP:
             spent = {name: spent[name] + value for name, value in seconds.items()}
-    weights = sum(value.numel() * value.element_size() for value in params.values())
     return {
         "experiment": job.experiment,
         "optimizer": job.optimizer,
@@ -75,7 +70,7 @@ def measure(job: Job, data: Path | None) -> dict:
         "step_seconds": spent["step"] / STEPS,
         "gradient_seconds": spent["gradient"] / STEPS,
         "ratio": spent["step"] / spent["adam"],
-        "state_ratio": state_bytes(optimizer, state) / weights,
+        "state_ratio": tensor_bytes([state, optimizer.state_inside()]) / tensor_bytes(params),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10),
     }
 
@@ -87,8 +82,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="record to write (JSON)")
     arguments = parser.parse_args()
     start_logging()
-    found = measure(Job.parse(arguments.job), arguments.data)
-    write_json(arguments.output, found)
+    write_json(arguments.output, measure(Job.parse(arguments.job), arguments.data))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from muon_imbalance.analysis.claims import audit as audits
-from muon_imbalance.common.arguments import json_argument
+from muon_imbalance.common.arguments import as_json
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.files import write_text
 from muon_imbalance.common.progress import start_logging
@@ -39,11 +39,13 @@ def publish(
     output: Path,
     *,
     scale: str,
-    command: str,
+    command: str = "",
     scale_note: str = "",
     audit: Path | None = None,
 ) -> list[Path]:
     """Write the pages of the notebooks and the report; nothing is written before all of it is made.
+
+    ``command``: what remakes it all, ``make paper SCALE=<scale>`` unless said otherwise.
 
     Raises:
         UserError: a figure, notebook or claim is missing or broken.
@@ -73,7 +75,12 @@ def publish(
         audits.check_references(content, [claim["id"] for claim in judged], list(figures))
         made[target] = audit_page.page(content, judged, list(figures), scale=scale, back=output, output=target)
     made[output] = index_page.index(
-        shown, judged, scale=scale, command=command, scale_note=scale_note, audit="audit.html" if audit else None
+        shown,
+        judged,
+        scale=scale,
+        command=command or f"make paper SCALE={scale}",
+        scale_note=scale_note,
+        audit="audit.html" if audit else None,
     )
     for path, text in made.items():
         write_text(path, text)
@@ -84,25 +91,16 @@ def publish(
 
 def main() -> None:
     """Read the command line and publish."""
-    parser = argparse.ArgumentParser(prog="python -m muon_imbalance.stages.publish", description="Write the report.")
+    parser = argparse.ArgumentParser(description="Write the report.")
     parser.add_argument("--claims", required=True, type=Path, help="claims.json written by the stage judge")
-    parser.add_argument("--figures", required=True, help="JSON object, or @file: id to files, executed, log")
+    parser.add_argument("--figures", required=True, type=as_json("--figures"), help="JSON, or @file: see above")
     parser.add_argument("--scale", required=True, help="smoke, laptop, reference or paper")
     parser.add_argument("--scale-note", default="", help="what a reader should know of this scale")
     parser.add_argument("--audit", type=Path, help="audit file (YAML), for the page audit.html")
-    parser.add_argument("--command", help="the command that remakes it all (default: make paper SCALE=<scale>)")
     parser.add_argument("--output", required=True, type=Path, help="path of index.html")
     options = parser.parse_args()
     start_logging()
-    written = publish(
-        options.claims,
-        json_argument(options.figures, "--figures"),
-        options.output,
-        scale=options.scale,
-        command=options.command or f"make paper SCALE={options.scale}",
-        scale_note=options.scale_note,
-        audit=options.audit,
-    )
+    written = publish(**vars(options))
     log.info(f"report: {options.output} and {len(written) - 1} more pages")
 
 

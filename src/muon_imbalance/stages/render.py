@@ -12,11 +12,12 @@ publishes all of them together or none. Besides ``--parameters`` the notebook ge
 import argparse
 import logging
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
 
-from muon_imbalance.common.arguments import json_argument
+from muon_imbalance.common.arguments import as_json
 from muon_imbalance.common.errors import UserError, run_stage
 from muon_imbalance.common.files import write_json, write_text
 from muon_imbalance.common.progress import start_logging
@@ -98,34 +99,21 @@ def render(
 
 def main() -> None:
     """Read the command line and render."""
-    parser = argparse.ArgumentParser(
-        prog="python -m muon_imbalance.stages.render", description="Render one figure or table."
-    )
-    parser.add_argument("--id", required=True, help="fig_XX or tab_X")
-    parser.add_argument("--notebook", required=True, type=Path, help="notebooks/<id>_<slug>.ipynb")
-    parser.add_argument("--parameters", required=True, help="JSON object, or @file: runs, theory, ...")
-    parser.add_argument(
-        "--provenance", required=True, help=f"JSON object, or @file: {', '.join(provenance.Spec.model_fields)}"
-    )
-    parser.add_argument("--figures-dir", required=True, type=Path, help="where the figure's files go")
-    parser.add_argument("--executed", required=True, type=Path, help="where the executed notebook goes")
-    parser.add_argument("--log-notebook", required=True, type=Path, help="where it is kept when a cell fails")
-    parser.add_argument("--page", type=Path, help="where it goes as an HTML page (default: nowhere)")
+    parser = argparse.ArgumentParser(description="Render one figure or table.")
+    add, spec = partial(parser.add_argument, required=True), ", ".join(provenance.Spec.model_fields)
+    add("--id", dest="identifier", help="fig_XX or tab_X")
+    add("--notebook", dest="source", type=Path, help="notebooks/<id>_<slug>.ipynb")
+    add("--parameters", type=as_json("--parameters"), help="JSON object, or @file: runs, theory, ...")
+    add("--provenance", dest="spec", type=as_json("--provenance"), help=f"JSON object, or @file: {spec}")
+    add("--figures-dir", type=Path, help="where the figure's files go")
+    add("--executed", type=Path, help="where the executed notebook goes")
+    add("--log-notebook", type=Path, help="where it is kept when a cell fails")
+    add("--page", type=Path, required=False, help="where it goes as an HTML page (default: nowhere)")
     options = parser.parse_args()
     start_logging()
     began = time.monotonic()
-    published = render(
-        options.id,
-        options.notebook,
-        json_argument(options.parameters, "--parameters"),
-        json_argument(options.provenance, "--provenance"),
-        options.figures_dir,
-        options.executed,
-        options.log_notebook,
-        options.page,
-    )
-    names = ", ".join(path.name for path in published)
-    log.info(f"{options.id}: wrote {names} in {time.monotonic() - began:.1f} s")
+    names = ", ".join(path.name for path in render(**vars(options)))
+    log.info(f"{options.identifier}: wrote {names} in {time.monotonic() - began:.1f} s")
 
 
 if __name__ == "__main__":

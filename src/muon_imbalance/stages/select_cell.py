@@ -2,10 +2,11 @@
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 from muon_imbalance.analysis.selection import CONTRACT, select
-from muon_imbalance.common.arguments import json_argument
+from muon_imbalance.common.arguments import as_json
 from muon_imbalance.common.errors import run_stage
 from muon_imbalance.common.files import write_json
 from muon_imbalance.common.progress import start_logging
@@ -16,18 +17,16 @@ log = logging.getLogger("muon_imbalance")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--grid", type=Path, nargs="+", required=True, help="runs tables with the rows of the grid phase"
-    )
-    parser.add_argument("--rule", required=True, help="JSON: metric, split, group, at (end | best), goal (max | min)")
-    parser.add_argument("--grid-values", required=True, help="JSON: swept key -> list of text tokens")
-    parser.add_argument("--output", type=Path, required=True, help="selection file to write (JSON)")
+    add = partial(parser.add_argument, required=True)
+    add("--grid", type=Path, nargs="+", help="runs tables with the rows of the grid phase")
+    add("--rule", type=as_json("--rule"), help="JSON: metric, split, group, at (end | best), goal (max | min)")
+    add("--grid-values", type=as_json("--grid-values"), help="JSON: swept key -> list of text tokens")
+    add("--output", type=Path, help="selection file to write (JSON)")
     arguments = parser.parse_args()
     start_logging()
     frame = frames.read(arguments.grid, phase="grid")
-    rule, values = json_argument(arguments.rule, "--rule"), json_argument(arguments.grid_values, "--grid-values")
     variant = frames.variants(frame)
-    chosen = {name: select(frame[variant == name], rule, values) for name in variant.unique()}
+    chosen = {name: select(frame[variant == name], arguments.rule, arguments.grid_values) for name in variant.unique()}
     contract = {name: {key: one[key] for key in CONTRACT} for name, one in chosen.items()}
     write_json(arguments.output, contract[""] if "" in contract else {"variants": contract})
     for name, one in chosen.items():

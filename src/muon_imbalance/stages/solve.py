@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from muon_imbalance.common.arguments import json_argument
-from muon_imbalance.common.errors import UserError, run_stage
+from muon_imbalance.common.errors import run_stage, within
 from muon_imbalance.common.files import replacing
 from muon_imbalance.common.settings import checked
 from muon_imbalance.theory import tables
@@ -33,10 +33,8 @@ def table(config: Mapping[str, Any], data: Path | None = None, name: str = "theo
     chosen = config.get("table", tables.DEFAULT)
     given = {key: value for key, value in config.items() if key != "table"}
     options = checked(tables.options(chosen, data is not None), given, name)
-    try:
+    with within(name):
         return tables.TABLES.load(chosen).table(options, data)
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from error
 
 
 def main(arguments: list[str] | None = None) -> None:

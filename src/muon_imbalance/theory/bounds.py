@@ -1,16 +1,14 @@
 """Theorems 1-4: how far SpecGF is ahead of GF and NGF at equal time.
 
-Gaps are L(GF or NGF) - L(SpecGF) for the minority class and for the balanced loss, at ``0 < t <= t* = r_m``.
-With
+Gaps are L(GF or NGF) - L(SpecGF) for the minority class and for the balanced loss, at ``0 < t <= t* = r_m``. With
 
     x   = p_m (SNR + k) / (1 + p_m SNR)
     rho = p_m (1 + p_m SNR) / (p_M - p_m)
 
-every mixture has ``gap >= rate * mu * t`` with the rates of :func:`rates` (the proofs of App. B.3 and B.4
-with all constants kept); a rate at or below zero says nothing. The theorems are special cases: their
-conditions lift the rates above 1/4 or 1/2. Theorems 1 and 2 are the simplified statements, 3 and 4 the full
-ones. The paper's own wording is not available to us: the conditions are reconstructed, the constants follow
-from :func:`rates`.
+every mixture has ``gap >= rate * mu * t`` with the rates of :func:`rates` (the proofs of App. B.3 and B.4 with all
+constants kept); a rate at or below zero says nothing. The theorems are special cases: their conditions lift the rates
+above 1/4 or 1/2. Theorems 1 and 2 are the simplified statements, 3 and 4 the full ones. The paper's own wording is not
+available to us: the conditions are reconstructed, the constants follow from :func:`rates`.
 """
 
 import math
@@ -34,8 +32,11 @@ CONSTANTS = {
 class Applies:
     """Whether a statement applies. ``conditions`` maps each condition's text to (value, bound, met)."""
 
-    applies: bool
     conditions: dict[str, tuple[float, float, bool]]
+
+    @property
+    def applies(self) -> bool:
+        return all(met for _, _, met in self.conditions.values())
 
 
 def saturation_fraction(mixture: Mixture) -> float:
@@ -73,81 +74,53 @@ def _at_least(value: float, bound: float) -> tuple[float, float, bool]:
     return value, bound, value >= bound
 
 
-def _all(conditions: dict[str, tuple[float, float, bool]]) -> Applies:
-    return Applies(all(met for _, _, met in conditions.values()), conditions)
+CONDITIONS: dict[str, Callable[[Mixture], tuple[float, float, bool]]] = {
+    "mu >= 1": lambda m: _at_least(m.mu, 1.0),
+    "k >= 3 mu": lambda m: _at_least(m.k, 3 * m.mu),
+    "k >= 9": lambda m: _at_least(m.k, 9),
+    "k >= 16": lambda m: _at_least(m.k, 16),
+    "p_m <= 1/(5 SNR + 6 k)": lambda m: _at_most(min(m.p), 1 / (5 * m.snr + 6 * m.k)),
+    "mu p_m <= 1/2": lambda m: _at_most(m.mu * min(m.p), 1 / 2),
+    "x <= 1/6": lambda m: _at_most(saturation_fraction(m), 1 / 6),
+    "x <= 1/4": lambda m: _at_most(saturation_fraction(m), 1 / 4),
+    "rho <= 1/4": lambda m: _at_most(minority_share(m), 1 / 4),
+    "rho <= 1/3": lambda m: _at_most(minority_share(m), 1 / 3),
+}
+"""Text of a condition -> (value, bound, met)."""
 
 
-def _parts(part: str) -> tuple[str, ...]:
+def _met(condition: str, mixture: Mixture) -> bool:
+    return CONDITIONS[condition](mixture)[2]
+
+
+def _theorem4_minority(mixture: Mixture) -> tuple[str, ...]:
+    other = not _met("rho <= 1/4", mixture) and _met("x <= 1/6", mixture)
+    return ("x <= 1/6", "rho <= 1/3") if other else ("x <= 1/4", "rho <= 1/4")
+
+
+def _theorem4_balanced(mixture: Mixture) -> tuple[str, ...]:
+    other = not _met("x <= 1/6", mixture) and _met("k >= 16", mixture)
+    return ("x <= 1/4", "k >= 16") if other else ("x <= 1/6", "k >= 9")
+
+
+_SIMPLIFIED = ("mu >= 1", "k >= 3 mu", "p_m <= 1/(5 SNR + 6 k)")
+THEOREMS: dict[str, dict[str, Callable[[Mixture], tuple[str, ...]]]] = {
+    "theorem1": {"minority": lambda _: _SIMPLIFIED, "balanced": lambda _: _SIMPLIFIED},
+    "theorem2": {"minority": lambda _: _SIMPLIFIED, "balanced": lambda _: (*_SIMPLIFIED, "k >= 9")},
+    "theorem3": {"minority": lambda _: ("mu p_m <= 1/2", "x <= 1/4"), "balanced": lambda _: ("k >= 3 mu", "x <= 1/6")},
+    "theorem4": {"minority": _theorem4_minority, "balanced": _theorem4_balanced},
+}
+"""Conditions of each theorem and part; they give the gaps of :data:`CONSTANTS`.
+
+Theorems 1 (GF) and 2 (NGF) are simplified: ``mu >= 1`` is stated but not needed; ``k >= 9`` is added for the balanced
+part of Theorem 2, which is false without it: for p = (0.4723, 0.4723, 0.0554), mu = 1, sigma2 = 100 the gap falls to
+0.447 mu t. Each part of Theorem 4 (NGF, full) has two pairs of conditions, of which the nearer is shown.
+"""
+
+
+def applies(theorem: str, mixture: Mixture, part: str = "both") -> Applies:
+    """Whether a theorem covers a mixture; ``part``: minority, balanced, or both (ValueError for any other)."""
     if part not in (*PARTS, "both"):
         raise ValueError(f"part is {part!r}; allowed: minority, balanced, both")
-    return PARTS if part == "both" else (part,)
-
-
-def _simplified(mixture: Mixture) -> dict[str, tuple[float, float, bool]]:
-    bound = 1 / (5 * mixture.snr + 6 * mixture.k)
-    return {
-        "mu >= 1": _at_least(mixture.mu, 1.0),
-        "k >= 3 mu": _at_least(mixture.k, 3 * mixture.mu),
-        "p_m <= 1/(5 SNR + 6 k)": _at_most(min(mixture.p), bound),
-    }
-
-
-def theorem1_applies(mixture: Mixture, part: str = "both") -> Applies:
-    """Theorem 1 (GF, simplified): gaps >= mu t / 4 (minority) and mu t / 2 (balanced), same conditions.
-
-    ``mu >= 1`` is stated but not needed.
-    """
-    _parts(part)
-    return _all(_simplified(mixture))
-
-
-def theorem2_applies(mixture: Mixture, part: str = "both") -> Applies:
-    """Theorem 2 (NGF, simplified): gaps >= mu t / 2.
-
-    ``k >= 9`` is added for the balanced part, which is false without it: for p = (0.4723, 0.4723,
-    0.0554), mu = 1, sigma2 = 100 the gap falls to 0.447 mu t.
-    """
-    needed = {"k >= 9": _at_least(mixture.k, 9)} if "balanced" in _parts(part) else {}
-    return _all(_simplified(mixture) | needed)
-
-
-def theorem3_applies(mixture: Mixture, part: str = "both") -> Applies:
-    """Theorem 3 (GF, full): minority gap >= mu t / 4; balanced gap >= mu t / 2 under its own conditions."""
-    x, parts, conditions = saturation_fraction(mixture), _parts(part), {}
-    if "minority" in parts:
-        conditions |= {
-            "mu p_m <= 1/2": _at_most(mixture.mu * min(mixture.p), 1 / 2),
-            "x <= 1/4": _at_most(x, 1 / 4),
-        }
-    if "balanced" in parts:
-        conditions |= {"k >= 3 mu": _at_least(mixture.k, 3 * mixture.mu), "x <= 1/6": _at_most(x, 1 / 6)}
-    return _all(conditions)
-
-
-def theorem4_applies(mixture: Mixture, part: str = "both") -> Applies:
-    """Theorem 4 (NGF, full): gaps >= mu t / 2. Each part has two pairs of conditions; the nearer is shown.
-
-    Minority: x <= 1/4 and rho <= 1/4, or x <= 1/6 and rho <= 1/3. Balanced: x <= 1/6 and k >= 9, or x <= 1/4
-    and k >= 16.
-    """
-    x, rho, k = saturation_fraction(mixture), minority_share(mixture), mixture.k
-    parts, conditions = _parts(part), {}
-    if "minority" in parts:
-        if rho > 1 / 4 and x <= 1 / 6:
-            conditions |= {"x <= 1/6": _at_most(x, 1 / 6), "rho <= 1/3": _at_most(rho, 1 / 3)}
-        else:
-            conditions |= {"x <= 1/4": _at_most(x, 1 / 4), "rho <= 1/4": _at_most(rho, 1 / 4)}
-    if "balanced" in parts:
-        if x > 1 / 6 and k >= 16:
-            conditions |= {"x <= 1/4": _at_most(x, 1 / 4), "k >= 16": _at_least(k, 16)}
-        else:
-            conditions |= {"x <= 1/6": _at_most(x, 1 / 6), "k >= 9": _at_least(k, 9)}
-    return _all(conditions)
-
-
-THEOREMS: dict[str, Callable[..., Applies]] = {
-    "theorem1": theorem1_applies,
-    "theorem2": theorem2_applies,
-    "theorem3": theorem3_applies,
-    "theorem4": theorem4_applies,
-}
+    texts = [text for one in (PARTS if part == "both" else (part,)) for text in THEOREMS[theorem][one](mixture)]
+    return Applies({text: CONDITIONS[text](mixture) for text in texts})

@@ -1,8 +1,7 @@
 """The Gaussian mixture (DM), its class probabilities and its population moments (Lemma 3.1).
 
-Labels ``y`` in {0 .. k-1} with ``P(y = c) = p_c`` are one-hot in the basis ``U`` (target ``U e_c``); inputs
-are ``x | y = c ~ N(mu V e_c, sigma2 I_d)``. The first k columns of the orthogonal ``V`` are the directions of
-the class means.
+Labels ``y`` in {0 .. k-1} with ``P(y = c) = p_c`` are one-hot in the basis ``U`` (target ``U e_c``); inputs are ``x | y
+= c ~ N(mu V e_c, sigma2 I_d)``. The first k columns of the orthogonal ``V`` are the directions of the class means.
 """
 
 from dataclasses import dataclass, fields

@@ -129,6 +129,6 @@ def power(experiment: Experiment, *, curve: str, metric: str, group: str = "all"
 def rarity_excess(experiment: Experiment) -> Measured:
     """Minority prior minus the largest one that Theorems 1 and 2 admit, ``1 / (5 SNR + 6 k)``."""
     mixture = experiment.mixture
-    rarest, bound, _ = bounds.theorem1_applies(mixture).conditions[NEEDED[1]]
+    rarest, bound, _ = bounds.applies("theorem1", mixture).conditions[NEEDED[1]]
     note = f"minority prior {rarest:g}, SNR {mixture.snr:g}, k = {mixture.k}: allowed is at most {bound:.3g}"
     return Measured(rarest - bound, note=note)

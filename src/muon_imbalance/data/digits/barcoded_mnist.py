@@ -19,7 +19,7 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.store import manifest, parents
-from muon_imbalance.data.store.array_files import read_arrays, read_split
+from muon_imbalance.data.store.array_files import counts, read_arrays, read_split
 
 SPLITS = ("train", "validation")
 DIGITS = 10
@@ -141,27 +141,24 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
     ``unmarked``: minority samples with the barcode 0, which look like the majority's.
     """
-    counts = {}
+    found = {}
     for split in SPLITS:
         label = arrays[f"{split}_label"][0]
-        minority = label >= DIGITS
-        counts[split] = {
-            "all": len(label),
-            "majority": int((~minority).sum()),
-            "minority": int(minority.sum()),
+        minority, each = label >= DIGITS, np.bincount(label)
+        found[split] = counts(minority, GROUPS) | {
             "majority_classes": len(np.unique(label[~minority])),
             "minority_classes": len(np.unique(label[minority])),
-            "unmarked": int((minority & (label < 2 * DIGITS)).sum()),
+            "unmarked": int(each[DIGITS : 2 * DIGITS].sum()),
+            **{f"class_{c}": int(each[c]) for c in range(DIGITS)},
+            "smallest_minority_class": int(each[DIGITS:].min()),
+            "largest_minority_class": int(each[DIGITS:].max()),
         }
-        counts[split] |= {f"class_{c}": int((label == c).sum()) for c in range(DIGITS)}
-        smallest, largest = (int(f(np.bincount(label[minority])[DIGITS:])) for f in (np.min, np.max))
-        counts[split] |= {"smallest_minority_class": smallest, "largest_minority_class": largest}
     levels, side = float(arrays["levels"]), round(arrays["pool"].shape[1] ** 0.5)
     images = [_images(arrays, "train", r).astype(np.int64) for r in range(len(arrays["train_index"]))]
     total, squares, size = (sum(int(f(i)) for i in images) for f in (np.sum, lambda i: (i**2).sum(), np.size))
     mean = total / size / levels
     std = (squares / size / levels**2 - mean**2) ** 0.5
-    return {"counts": counts, "shape": [1, side, side], "mean": mean, "std": std}
+    return {"counts": found, "shape": [1, side, side], "mean": mean, "std": std}
 
 
 def load(path: Path, split: str, repetitions: Sequence[int], standardise: bool = True) -> dict[str, np.ndarray]:

@@ -17,10 +17,11 @@ from muon_imbalance.common.seeding import stable_seed
 from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.store import manifest, parents
-from muon_imbalance.data.store.array_files import read_arrays, read_split
+from muon_imbalance.data.store.array_files import counts, read_arrays, read_split
 
 PARENTS = {"parent": ("mnist",)}
 SPLITS = ("train", "validation", "test")
+LABELS = ("label_0", "label_1")
 Colour = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=3, max_length=3)]
 
 
@@ -72,7 +73,13 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
 
     digits = read_arrays(parent.folder)
     labels = {split: digits[f"{split}_labels"] >= 5 for split in ("train", "test")}
-    _check_sizes(labels, sizes)
+    held = {split: len(label) for split, label in labels.items()}
+    if sizes["train"] + sizes["validation"] > held["train"]:
+        most = held["train"] - sizes["validation"]
+        allowed = f"up to {most:,} ({held['train']:,} digits less {sizes['validation']:,} validation)"
+        raise refusal("colored_mnist", "train", sizes["train"], allowed)
+    if sizes["test"] > held["test"]:
+        raise refusal("colored_mnist", "test", sizes["test"], f"up to {held['test']:,} (the parent's test digits)")
     train, both = (_per_label(labels["train"], n) for n in (sizes["train"], sizes["train"] + sizes["validation"]))
     validation = [both[label] - train[label] for label in (0, 1)]
     minority = [round((1 - correlation) * count) for count in train]
@@ -80,8 +87,8 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         allowed = f"more images: at correlation {correlation} a label gets no minority image"
         raise refusal("colored_mnist", "train", options.train, allowed)
 
-    counts = (labels["train"], train, validation, minority)
-    drawn = [_repetition(_generator(seed, "train", r), *counts) for r in range(options.repetitions)]
+    wanted = (labels["train"], train, validation, minority)
+    drawn = [_repetition(_generator(seed, "train", r), *wanted) for r in range(options.repetitions)]
     (test,) = _draw(_generator(seed, "test"), labels["test"], _per_label(labels["test"], sizes["test"]))
     arrays = {
         "train_pool": pool(digits["train_images"], window).reshape(len(digits["train_images"]), -1),
@@ -107,16 +114,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
 
 def _generator(seed: int, *role: str | int) -> np.random.Generator:
     return np.random.default_rng(stable_seed("colored_mnist", seed, *role))
-
-
-def _check_sizes(labels: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
-    held = {split: len(label) for split, label in labels.items()}
-    if sizes["train"] + sizes["validation"] > held["train"]:
-        most = held["train"] - sizes["validation"]
-        allowed = f"up to {most:,} ({held['train']:,} digits less {sizes['validation']:,} validation)"
-        raise refusal("colored_mnist", "train", sizes["train"], allowed)
-    if sizes["test"] > held["test"]:
-        raise refusal("colored_mnist", "test", sizes["test"], f"up to {held['test']:,} (the parent's test digits)")
 
 
 def _per_label(label: np.ndarray, size: int) -> list[int]:
@@ -159,17 +156,13 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     digit, colour = arrays["train_digit"], arrays["train_colour"][0]
     label = digit[arrays["train_index"][0]] >= 5
     minority = colour != label
-    train = _labels(label) | {"majority": int((~minority).sum()), "minority": int(minority.sum())}
-    train |= {f"minority_label_{value}": int((minority & (label == value)).sum()) for value in (0, 1)}
-    validation = _labels(digit[arrays["validation_index"][0]] >= 5)
-    counts = {"train": train, "validation": validation, "test": _labels(arrays["test_digit"] >= 5)}
+    labels = {"validation": digit[arrays["validation_index"][0]] >= 5, "test": arrays["test_digit"] >= 5}
+    found = {split: counts(held, LABELS) for split, held in ({"train": label} | labels).items()}
+    found["train"] |= {"majority": int((~minority).sum()), "minority": int(minority.sum())}
+    found["train"] |= {f"minority_label_{value}": int((minority & (label == value)).sum()) for value in (0, 1)}
     mean, std = _channels(arrays)
     side = round(arrays["train_pool"].shape[1] ** 0.5)
-    return {"counts": counts, "shape": [3, side, side], "mean": mean, "std": std}
-
-
-def _labels(label: np.ndarray) -> dict[str, int]:
-    return {"all": len(label)} | {f"label_{value}": int((label == value).sum()) for value in (0, 1)}
+    return {"counts": found, "shape": [3, side, side], "mean": mean, "std": std}
 
 
 def _channels(arrays: Mapping[str, np.ndarray]) -> tuple[list[float], list[float]]:

@@ -101,5 +101,4 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
     """``images [N, 28, 28]`` and ``label [N]``, uint8; the same in every repetition, so no axis for it."""
     names = {"images": f"{split}_images", "label": f"{split}_labels"}
-    held = read_split("mnist", path, SPLITS, split, repetitions, list(names.values()))
-    return {key: held[name] for key, name in names.items()}
+    return read_split("mnist", path, SPLITS, split, repetitions, names)

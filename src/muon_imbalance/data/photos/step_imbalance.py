@@ -82,15 +82,15 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
 
     offset, index = len(held["train_labels"]), {}
     train_order = [_orders(held["train_labels"], count, seed, "train", r) for r in range(repetitions)]
-    (test_order,) = [_orders(held["test_labels"], count, seed, "test", 0)]
-    needed = majority + (0 if from_test else validation)
-    if needed > (most := min(map(len, train_order[0]))):
-        allowed = f"at most {most - needed + majority} ({most} pictures of a class, less validation)"
-        raise refusal("step_imbalance", "majority", majority, allowed)
-    needed = test + (validation if from_test else 0)
-    if needed > (most := min(map(len, test_order))):
-        allowed = f"at most {most - needed + test} ({most} test pictures of a class)"
-        raise refusal("step_imbalance", "test", test, allowed)
+    test_order = _orders(held["test_labels"], count, seed, "test", 0)
+    for key, order, from_here, there in (
+        ("majority", train_order[0], not from_test, "pictures of a class, less validation"),
+        ("test", test_order, from_test, "test pictures of a class"),
+    ):
+        wanted, most = getattr(options, key), min(map(len, order))
+        left = most - validation if from_here else most
+        if wanted > left:
+            raise refusal("step_imbalance", key, wanted, f"at most {left} ({most} {there})")
     index["train"] = [np.concatenate([order[c][: train[c]] for c in range(count)]) for order in train_order]
     if from_test:
         chosen = np.concatenate([order[test : test + validation] for order in test_order]) + offset

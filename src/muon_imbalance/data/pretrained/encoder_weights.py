@@ -5,7 +5,8 @@ without a download.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +17,10 @@ from muon_imbalance.common.settings import Field, Settings, checked
 from muon_imbalance.data import sources
 from muon_imbalance.data.pretrained import feature_sets
 from muon_imbalance.data.store import manifest
-from muon_imbalance.data.store.array_files import check_request, read_arrays
 from muon_imbalance.data.text import nli_grammar
 from muon_imbalance.models.modules import bert
 
-SPLIT = "weights"
+load = partial(feature_sets.load_weights, "encoder_weights")
 
 
 class Options(Settings):
@@ -43,9 +43,10 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """
     options = checked(Options, config, "encoder_weights")
     if options.untrained:
-        sizes = _tiny(options.width, options.layers)
+        width, tokenizer = options.width, _word_tokenizer()
+        values = (width, options.layers, 2, 2 * width, len(nli_grammar.words()) + 4, 64, 2, 1e-12)
+        sizes = dict(zip(bert.KEYS, values, strict=True))
         tensors = _random(sizes, options.seed)
-        tokenizer = _word_tokenizer()
         origin = {"name": "untrained", "ecosystem": "generated"}
         facts = {"name": "untrained", "kind": "generated", "label": "untrained encoder", "source": origin,
                  "licence": "none: generated", "citation": "none: generated"}  # fmt: skip
@@ -59,13 +60,10 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
             facts |= {"kind": "real-other", "label": f"{source.label} (unverified)"}
     bert.load(bert.Lower(sizes, sizes["num_hidden_layers"]), tensors)  # all of them there, in the right shapes
     arrays = {f"tensor/{key}": value.numpy() for key, value in tensors.items()}
-    arrays |= {"sizes": _bytes(json.dumps(sizes).encode()), "tokenizer": _bytes(tokenizer)}
+    for name, content in (("sizes", json.dumps(sizes).encode()), ("tokenizer", tokenizer)):
+        arrays[name] = np.frombuffer(content, np.uint8)
     facts |= {"builder": "encoder_weights", "config": options.model_dump() | config}
     manifest.write(out, arrays, facts, describe(arrays))
-
-
-def _bytes(data: bytes) -> np.ndarray:
-    return np.frombuffer(data, np.uint8)
 
 
 def _word_tokenizer() -> bytes:
@@ -79,11 +77,6 @@ def _word_tokenizer() -> bytes:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     return tokenizer.to_str().encode()
-
-
-def _tiny(width: int, layers: int) -> dict:
-    values = (width, layers, 2, 2 * width, len(nli_grammar.words()) + 4, 64, 2, 1e-12)
-    return dict(zip(bert.KEYS, values, strict=True))
 
 
 def _random(sizes: dict, seed: int) -> dict[str, torch.Tensor]:
@@ -100,9 +93,3 @@ def _random(sizes: dict, seed: int) -> dict[str, torch.Tensor]:
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Number of weights, their mean and standard deviation."""
     return feature_sets.described_weights([one for name, one in arrays.items() if name.startswith("tensor/")])
-
-
-def load(path: Path, split: str = SPLIT, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
-    """All arrays by name."""
-    check_request("encoder_weights", split, (SPLIT,), repetitions)
-    return read_arrays(path)

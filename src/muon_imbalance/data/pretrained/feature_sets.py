@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muon_imbalance.data.store.array_files import counts, read_arrays, read_same
+from muon_imbalance.data.store.array_files import check_request, counts, read_arrays, read_same
 
 SPLITS = ("train", "validation", "test")
 PREFIX = "weight/"
@@ -17,16 +17,14 @@ PREFIX = "weight/"
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split and group; shape of a sample's features; their mean and standard deviation in training."""
-    names = [str(name) for name in arrays["groups"]]
-    total = squares = 0.0
-    for part in np.array_split(arrays["train_features"], 32):
+    features, total, squares = arrays["train_features"], 0.0, 0.0
+    for part in np.array_split(features, 32):
         wide = part.astype(np.float64)
         total, squares = total + float(wide.sum()), squares + float((wide**2).sum())
-    size = arrays["train_features"].size
-    mean = total / size
-    shape = list(arrays["train_features"].shape[1:])
-    found = {split: counts(arrays[f"{split}_group"], names) for split in SPLITS}
-    return {"counts": found, "shape": shape, "mean": mean, "std": max(squares / size - mean**2, 0.0) ** 0.5}
+    mean = total / features.size
+    std = max(squares / features.size - mean**2, 0.0) ** 0.5
+    found = {split: counts(arrays[f"{split}_group"], arrays["groups"].tolist()) for split in SPLITS}
+    return {"counts": found, "shape": list(features.shape[1:]), "mean": mean, "std": std}
 
 
 def facts(owner: str, samples: Mapping, pretrained: Mapping, detail: str, config: Mapping) -> dict:
@@ -61,6 +59,12 @@ def described_weights(tensors: Collection[np.ndarray], held: int | None = None) 
     square = sum(float((array.astype(np.float64) ** 2).sum()) for array in tensors) / count
     found = {"all": count} if held is None else {"all": held, "parameters": count}
     return {"counts": {"weights": found}, "shape": [count], "mean": mean, "std": (square - mean**2) ** 0.5}
+
+
+def load_weights(owner: str, path: Path, split: str = "weights", repetitions: Sequence[int] = (0,)) -> dict:
+    """All arrays of a data set that is a network's weights, by name."""
+    check_request(owner, split, ("weights",), repetitions)
+    return read_arrays(path)
 
 
 def stored_weights(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

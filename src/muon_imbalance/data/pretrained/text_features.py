@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import tokenizers
 import torch
 
 from muon_imbalance.common.errors import refusal
@@ -22,7 +23,7 @@ from muon_imbalance.models.modules import bert
 
 PARENTS = {"samples": ("toynli", "multinli"), "encoder": ("encoder_weights",)}
 BATCH = 64
-describe, weights = feature_sets.describe, feature_sets.weights
+describe, weights, classes = feature_sets.describe, feature_sets.weights, sentence_pairs.classes
 load = partial(feature_sets.load, "text_features")
 
 
@@ -31,11 +32,6 @@ class Options(Settings):
 
     lower: int = Field(5, ge=0, description="number of frozen layers; 0: pieces and segments in place of features")
     length: int = Field(64, ge=8, description="pieces at which a pair is cut")
-
-
-def classes(_: Mapping) -> int:
-    """Number of classes."""
-    return len(sentence_pairs.LABELS)
 
 
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
@@ -50,11 +46,13 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     held = encoder_weights.load(opened["encoder"].folder)
     sizes = json.loads(held["sizes"].tobytes())
     tensors = {k.removeprefix("tensor/"): torch.from_numpy(v) for k, v in held.items() if k.startswith("tensor/")}
-    lower, length = options.lower, options.length
+    lower = options.lower
     for key, name in (("lower", "num_hidden_layers"), ("length", "max_position_embeddings")):
-        if (value := {"lower": lower, "length": length}[key]) > sizes[name]:
+        if (value := getattr(options, key)) > sizes[name]:
             raise refusal("text_features", key, value, f"up to {sizes[name]}, as the encoder has")
-    tokenizer = _tokenizer(held["tokenizer"].tobytes(), length)
+    tokenizer = tokenizers.Tokenizer.from_str(held["tokenizer"].tobytes().decode())
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(options.length)
     module = bert.load(bert.Lower(sizes, lower), tensors).eval() if lower else None
     arrays = {"groups": np.array(sentence_pairs.GROUPS)}
     pieces = {split: _pieces(tokenizer, sentence_pairs.pairs_of(pairs, split)) for split in feature_sets.SPLITS}
@@ -70,15 +68,6 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     frozen = f"{lower} of {sizes['num_hidden_layers']} layers frozen" if lower else "all layers trained"
     facts = feature_sets.facts("text_features", samples, encoder, f", {frozen}", options.model_dump() | config)
     manifest.write(out, arrays, facts, describe(arrays))
-
-
-def _tokenizer(data: bytes, length: int):
-    import tokenizers
-
-    tokenizer = tokenizers.Tokenizer.from_str(data.decode())
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(length)
-    return tokenizer
 
 
 def _pieces(tokenizer, pairs: list[tuple[str, str]]) -> np.ndarray:
@@ -104,6 +93,5 @@ def _features(module: bert.Lower, ids: np.ndarray, width: int, progress: Progres
         first = found[..., 0]
         first[(first == 0) & (batch[:, 0].numpy() != 0)] = np.finfo(np.float16).tiny
         features[places, :longest] = found
-        for _ in places:
-            progress.update()
+        progress.update(len(places))
     return features

@@ -50,8 +50,8 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     begin, opened = options.begin, parents.opened("transfer", PARENTS, inputs)
     above = {role: opened[role].manifest for role in PARENTS}
     given = above["pictures"]["config"]
-    if options.classes != (count := step_imbalance.classes(given)):
-        raise refusal("transfer", "classes", options.classes, f"{count}, as the pictures have")
+    if options.classes != given["classes"]:
+        raise refusal("transfer", "classes", options.classes, f"{given['classes']}, as the pictures have")
 
     weights = read_arrays(opened["weights"].folder)
     size = above["weights"]["config"].get("untrained", "lite0")
@@ -124,8 +124,8 @@ def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str,
     names = {"images": f"{split}_inputs", "label": f"{split}_label", "mean": "mean", "std": "std"}
     if split == "train" and manifest.read(path)["config"]["begin"]:
         names["mirrored"] = "train_mirrored"
-    held = read_split("transfer", path, SPLITS, split, repetitions, list(names.values()), "mean")
-    return {key: held[name][list(repetitions)] for key, name in names.items()}
+    held = read_split("transfer", path, SPLITS, split, repetitions, names, "mean")
+    return {key: array[list(repetitions)] for key, array in held.items()}
 
 
 def start(path: Path) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:

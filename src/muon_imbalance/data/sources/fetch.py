@@ -36,9 +36,14 @@ def fetch(source: Source, cache: Path) -> dict[str, Path]:
     paths = {role: entry / role for role in source.members}
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with _Lock(entry.with_name(entry.name + ".lock"), source):
+        with _locked(entry.with_name(entry.name + ".lock"), source):
             if not all(path.is_file() for path in paths.values()):
-                _fill(source, entry)
+                with replacing_folder(entry) as members:
+                    archive = members.with_name("archive")
+                    archive.mkdir()
+                    file = clients.download(source, archive)
+                    archives.check_archive(file, source)
+                    archives.extract(file, source.members, members)
                 return paths
         for role, path in paths.items():
             if (found := file_sha256(path)) != (sha256 := source.members[role][1]):
@@ -54,31 +59,13 @@ def fetch(source: Source, cache: Path) -> dict[str, Path]:
     return paths
 
 
-def _fill(source: Source, entry: Path) -> None:
-    """Download, check, extract, rename. The lock is held."""
-    with replacing_folder(entry) as members:
-        archive = members.with_name("archive")
-        archive.mkdir()
-        file = clients.download(source, archive)
-        archives.check_archive(file, source.archive_sha256, source.archive_bytes, source.name)
-        archives.extract(file, source.members, members)
-
-
-class _Lock:
-    """File lock that says so while it waits; it falls away with its process."""
-
-    def __init__(self, path: Path, source: Source, every: float = 5.0):
-        self.lock, self.source, self.every = FileLock(path), source, every
-
-    def __enter__(self):
-        while True:
-            try:
-                return self.lock.acquire(timeout=self.every)
-            except Timeout:
-                log.info(f"{self.source.name}: waiting for another process that is fetching it")
-
-    def __exit__(self, *_):
-        self.lock.release()
+def _locked(path: Path, source: Source, every: float = 5.0):
+    """Context of a file lock that says so while it waits; the lock falls away with its process."""
+    while True:
+        try:
+            return FileLock(path).acquire(timeout=every)
+        except Timeout:
+            log.info(f"{source.name}: waiting for another process that is fetching it")
 
 
 def fetch_folder(

@@ -22,10 +22,7 @@ def _story(row: Mapping) -> str:
 
 
 CORPORA: dict[str, tuple[dict[str, str], Callable[[Mapping], str]]] = {
-    "multinli": (
-        {"train": "train", "matched": "validation_matched", "mismatched": "validation_mismatched"},
-        _pair,
-    ),
+    "multinli": ({"train": "train", "matched": "validation_matched", "mismatched": "validation_mismatched"}, _pair),
     "tinystories": ({"train": "train", "validation": "validation"}, _story),
 }
 """Role -> split at the host, and how a row is written in the official files."""
@@ -42,21 +39,17 @@ def fetch(source: Source, cache: Path) -> dict[str, Path]:
     folder = cache / f"hub-{source.package.replace('/', '+')}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return (_corpus if source.dataset in CORPORA else _files)(source, folder)
+        if source.dataset in CORPORA:
+            return _corpus(source, folder)
+        from huggingface_hub import hf_hub_download
+
+        names = {role: name for role, (name, _) in source.members.items()}
+        return {role: Path(hf_hub_download(source.package, name, local_dir=folder)) for role, name in names.items()}
     except (OSError, ValueError) as error:
         raise UserError(
             f"source {source.name}: {source.package} could not be fetched ({error}); get its files by other means, "
             f"put them into a folder, and name that as data_dir with source: {source.dataset}_folder"
         ) from error
-
-
-def _files(source: Source, folder: Path) -> dict[str, Path]:
-    from huggingface_hub import hf_hub_download
-
-    return {
-        role: Path(hf_hub_download(source.package, name, local_dir=folder))
-        for role, (name, _) in source.members.items()
-    }
 
 
 def _corpus(source: Source, folder: Path) -> dict[str, Path]:

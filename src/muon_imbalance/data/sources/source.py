@@ -35,10 +35,10 @@ class Source:
     ecosystem: str
     members: Mapping[str, tuple[str, str]]
     dataset: str
-    kind: str
     label: str
     licence: str
     citation: str
+    kind: str = "real"
     package: str = ""
     version: str = ""
     archive_sha256: str = ""
@@ -70,6 +70,12 @@ class Source:
         """What a manifest says of data that are this source's official files."""
         same = {key: getattr(self, key) for key in ("kind", "label", "licence", "citation")}
         return {"name": self.dataset, "source": self.provenance()} | same
+
+
+def members(table: str, folder: str = "") -> dict[str, tuple[str, str]]:
+    """:attr:`Source.members` from lines ``role file digest`` (no digest where none is known), files in ``folder``."""
+    lines = (line.split() for line in table.strip().splitlines())
+    return {role: (folder + file, "".join(digest)) for role, file, *digest in lines}
 
 
 def official_and_folder(ecosystem: str, package: str, **facts) -> tuple[Source, Source]:

@@ -62,21 +62,23 @@ def read_split(
     splits: Sequence[str],
     split: str,
     repetitions: Sequence[int],
-    names: Sequence[str],
+    names: Sequence[str] | Mapping[str, str],
     repeated: str = "",
 ) -> dict[str, np.ndarray]:
     """Arrays of a data set that a request for a split and repetitions needs, which is checked.
 
     Args:
+        names: of the arrays, or what each is called in the result -> its name.
         repeated: one of ``names``, whose leading axis are the repetitions; left out: all repetitions are the same.
 
     Raises:
         UserError: unknown split or repetition, or an unfinished or damaged folder.
     """
     check_request(owner, split, splits)
-    held = read_arrays(path, names)
+    names = names if isinstance(names, Mapping) else dict(zip(names, names, strict=True))
+    held = read_arrays(path, list(names.values()))
     check_request(owner, split, splits, repetitions, len(held[repeated]) if repeated else None)
-    return held
+    return {key: held[name] for key, name in names.items()}
 
 
 def read_same(
@@ -87,8 +89,8 @@ def read_same(
     Raises:
         UserError: as of :func:`read_split`.
     """
-    held = read_split(owner, path, splits, split, repetitions, [f"{split}_{name}" for name in names])
-    return {name: held[f"{split}_{name}"][None] for name in names}
+    held = read_split(owner, path, splits, split, repetitions, {name: f"{split}_{name}" for name in names})
+    return {name: array[None] for name, array in held.items()}
 
 
 def check_request(

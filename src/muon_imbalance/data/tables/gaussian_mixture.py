@@ -73,7 +73,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         "test": np.repeat(np.arange(classes), options.test_per_class),
     }
     means = np.empty((repetitions, classes, dimension))
-    inputs = {split: np.empty((repetitions, len(labels[split]), dimension)) for split in SPLITS}
+    arrays = {f"{split}_inputs": np.empty((repetitions, len(labels[split]), dimension)) for split in SPLITS}
     if options.labels == "drawn":
         rounds = [_generator(seed, r, "labels").multinomial(train, prior) for r in range(repetitions)]
         labels["train"] = np.array([np.repeat(np.arange(classes), counts) for counts in rounds])
@@ -82,10 +82,9 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         for split, label in labels.items():
             label = label[r] if label.ndim == 2 else label
             scatter = _generator(seed, r, split).standard_normal((len(label), dimension))
-            inputs[split][r] = means[r][label] + options.noise * scatter
-    arrays = {"means": means, "prior": prior}
-    for split in SPLITS:
-        arrays |= {f"{split}_inputs": inputs[split], f"{split}_label": labels[split].astype(np.int64)}
+            arrays[f"{split}_inputs"][r] = means[r][label] + options.noise * scatter
+    arrays |= {f"{split}_label": labels[split].astype(np.int64) for split in SPLITS}
+    arrays |= {"means": means, "prior": prior}
     facts = {
         "kind": "generated",
         "label": f"Gaussian mixture (k = {classes}, d = {dimension}, n = {train:,})",
@@ -155,21 +154,14 @@ def _directions(rng: np.random.Generator, classes: int, dimension: int, style: s
 
 def describe(arrays: Mapping[str, np.ndarray]) -> dict:
     """Counts per split and class (mean over repetitions where drawn), sample shape, mean and sd of training inputs."""
-    classes = len(arrays["prior"])
-    counts = {}
+    counts, inputs = {}, arrays["train_inputs"]
     for split in SPLITS:
         label = np.atleast_2d(arrays[f"{split}_label"])
-        per_class = {f"class_{c}": (label == c).sum() / len(label) for c in range(classes)}
-        counts[split] = {"all": label.shape[1]} | {
-            name: int(count) if count == int(count) else float(count) for name, count in per_class.items()
-        }
-    inputs = arrays["train_inputs"]
-    return {
-        "counts": counts,
-        "shape": [inputs.shape[2]],
-        "mean": float(inputs.mean()),
-        "std": float(inputs.std()),
-    }
+        counts[split] = {"all": label.shape[1]}
+        for c in range(len(arrays["prior"])):
+            mean = float((label == c).sum() / len(label))
+            counts[split][f"class_{c}"] = int(mean) if mean.is_integer() else mean
+    return {"counts": counts, "shape": [inputs.shape[2]], "mean": float(inputs.mean()), "std": float(inputs.std())}
 
 
 def load(path: Path, split: str, repetitions: Sequence[int]) -> dict[str, np.ndarray]:

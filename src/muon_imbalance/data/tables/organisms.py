@@ -21,7 +21,7 @@ TABLE = Path(__file__).with_name("organisms.csv")
 LEVELS = ("coarse", "middle", "fine")
 SOURCES = ("text", "chosen")
 FACTS = ["attribute", "category", "level", "source"]
-NAMES = ("attributes", "categories", "organisms", "sources")
+NAMES, NUMBERS = ("attributes", "categories", "organisms", "sources"), ("has", "category", "level")
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,7 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         "builder": "organisms",
         "config": {},
     }
-    arrays = {name: np.array(getattr(table, name)) for name in NAMES}
-    arrays |= {"has": table.has.astype(np.int64), "category": table.category, "level": table.level}
+    arrays = {name: np.array(getattr(table, name)) for name in (*NAMES, *NUMBERS)}
     manifest.write(out, arrays, facts, describe(arrays))
 
 
@@ -150,13 +149,12 @@ def describe(arrays: Mapping[str, np.ndarray]) -> dict:
 
 
 def _table(arrays: Mapping[str, np.ndarray]) -> Table:
-    names = {name: arrays[name].tolist() for name in NAMES}
-    return Table(**names, has=arrays["has"], category=arrays["category"], level=arrays["level"])
+    return Table(**{n: arrays[n].tolist() for n in NAMES}, **{n: arrays[n] for n in NUMBERS})
 
 
 def load_table(path: Path) -> Table:
     """The table of a data set's folder."""
-    return _table(read_arrays(path, [*NAMES, "has", "category", "level"]))
+    return _table(read_arrays(path, [*NAMES, *NUMBERS]))
 
 
 def load(path: Path, split: str, repetitions: Sequence[int] = (0,)) -> dict[str, np.ndarray]:

@@ -15,11 +15,6 @@ NAMES = {"rare": RARE, "middle": MIDDLE, "frequent": FREQUENT}
 LOW, HIGH = 0.5, 0.8
 
 
-def counts(tokens: np.ndarray, vocabulary: int) -> np.ndarray:
-    """How often each piece occurs: ``[V]``."""
-    return np.bincount(tokens, minlength=vocabulary).astype(np.int64)
-
-
 def cuts(count: np.ndarray, by: str) -> tuple[float, float]:
     """Counts at the 50th and 80th percentile of pieces, or of the text. Control pieces are left out.
 

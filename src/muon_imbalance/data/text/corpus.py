@@ -54,12 +54,15 @@ def arrays(
     size = options.vocabulary if options.tokenizer == "unigram" else None
     model = tokenizer.train(texts["train"], options.tokenizer, size, split_digits)
     trained = tokenizer.Tokenizer(model)
-    made: dict[str, np.ndarray] = {"tokenizer": np.frombuffer(model, np.uint8)}
-    made |= {"context": np.array(options.context, np.int64), "whole_texts": np.array(options.windows == "texts")}
+    made = {
+        "tokenizer": np.frombuffer(model, np.uint8),
+        "context": np.array(options.context, np.int64),
+        "whole_texts": np.array(options.windows == "texts"),
+    }
     for split in SPLITS:
         made[f"{split}_tokens"], made[f"{split}_starts"] = tokenizer.stream(trained, texts[split])
         made[f"{split}_text"] = np.frombuffer("\0".join(texts[split]).encode(), np.uint8)
-    count = buckets.counts(made["train_tokens"], len(trained))
+    count = np.bincount(made["train_tokens"], minlength=len(trained)).astype(np.int64)
     made |= {"count": count, "bucket": buckets.buckets(count, options.buckets), "lower_half": buckets.lower_half(count)}
     made["cuts"] = np.array(buckets.cuts(count, options.buckets))
     return made

@@ -33,18 +33,12 @@ KINDS = {  # kind -> things
     "fruit": "apple melon peach lemon pear plum".split(),
     "book": "novel diary dictionary atlas cookbook textbook".split(),
 }
-OPPOSITES = (
-    ("kept", "sold"),
-    ("accepted", "refused"),
-    ("found", "lost"),
-    ("repaired", "broke"),
-)
+OPPOSITES = (("kept", "sold"), ("accepted", "refused"), ("found", "lost"), ("repaired", "broke"))
 PLACES = "market harbor station library garden kitchen museum village hospital theater castle factory".split()
 COLOURS = "red blue green yellow black white".split()
 TRAITS = "old young tired cheerful quiet tall clever hungry".split()
 TIMES = ("yesterday", "last week", "on monday", "at noon", "in the spring", "after dinner")
-CONNECTIVES = ("while", "because", "although", "before", "after", "and")
-PARAPHRASES = {
+PARAPHRASES = {  # of connectives
     "while": "at the same moment that",
     "because": "for the simple reason that",
     "although": "in spite of the fact that",
@@ -52,7 +46,7 @@ PARAPHRASES = {
     "after": "as soon as the hour had passed in which",
     "and": "and it is also true that",
 }
-PARAPHRASED = 0.1
+CONNECTIVES, PARAPHRASED = tuple(PARAPHRASES), 0.1
 DETAILS = ("with a friend", "for a neighbor", "for the second time", "by accident", "with great care", "for money")
 DOINGS = "slept waited sang danced worked rested laughed walked".split()
 DISTRACTORS = tuple(

@@ -18,6 +18,11 @@ GROUPS = tuple(f"{label}_{kind}" for label in LABELS for kind in ("plain", "nega
 WORD = re.compile(r"[a-z']+")
 
 
+def classes(_: Mapping) -> int:
+    """Number of classes."""
+    return len(LABELS)
+
+
 def negated(sentence: str) -> bool:
     """Whether one of the negation words occurs in it."""
     return not set(NEGATIONS).isdisjoint(WORD.findall(sentence.lower()))

@@ -8,7 +8,7 @@ pronoun, and things come back: that can be copied.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -26,12 +26,13 @@ CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
 
 def invented(count: int, seed: int) -> list[str]:
     """``count`` different words of two or three syllables, none of them in :data:`FRAME`."""
-    rng, words = np.random.default_rng(seed), dict.fromkeys(FRAME)
-    while len(words) < count + len(dict.fromkeys(FRAME)):
+    rng, words = np.random.default_rng(seed), {}
+    while len(words) < count:
         syllables = rng.integers(2, 4)
         word = "".join(CONSONANTS[rng.integers(len(CONSONANTS))] + VOWELS[rng.integers(5)] for _ in range(syllables))
-        words.setdefault(word)
-    return [word for word in words if word not in FRAME]
+        if word not in FRAME:
+            words.setdefault(word)
+    return list(words)
 
 
 def fact(index: int, of: int, among: int) -> int:
@@ -45,22 +46,17 @@ def zipf(count: int) -> np.ndarray:
     return weights / weights.sum()
 
 
-@dataclass
-class Story:
-    """Words of a story; for each whether it was among the 1 and 5 most probable, and its ``-ln p``."""
-
-    words: list[str]
-    best_1: list[bool]
-    best_5: list[bool]
-    surprise: list[float]
-
-
 class Writer:
-    """Writes one story; ``choose`` picks the number of a word from probabilities."""
+    """Writes one story; ``choose`` picks the number of a word from probabilities.
+
+    Attributes:
+        words: of the story; for each ``best_1`` and ``best_5``, whether it was among the 1 and 5 most probable, and
+            ``surprise``, its ``-ln p``.
+    """
 
     def __init__(self, lexicon: Mapping[str, Sequence[str]], choose):
         self.lexicon, self.choose = lexicon, choose
-        self.story = Story([], [], [], [])
+        self.words, self.best_1, self.best_5, self.surprise = [], [], [], []
 
     def say(self, *words: str) -> None:
         """Words that must come now."""
@@ -74,11 +70,10 @@ class Writer:
         return number
 
     def _add(self, word: str, best_1: bool, best_5: bool, surprise: float) -> None:
-        story = self.story
-        story.words.append(word)
-        story.best_1.append(best_1)
-        story.best_5.append(best_5)
-        story.surprise.append(surprise)
+        self.words.append(word)
+        self.best_1.append(best_1)
+        self.best_5.append(best_5)
+        self.surprise.append(surprise)
 
     def _one(self, kind: str) -> int:
         return self.draw(self.lexicon[kind], zipf(len(self.lexicon[kind])))
@@ -86,14 +81,14 @@ class Writer:
     def _tied(self, kind: str, index: int, of: int) -> str:
         return self.lexicon[kind][fact(index, of, len(self.lexicon[kind]))]
 
-    def write(self) -> Story:
+    def write(self) -> "Writer":
         """Opening, hero, wish, events, trouble, repair, ending."""
         first = list(OPENINGS)[self.draw(list(OPENINGS), np.array([0.5, 0.3, 0.2]))]
         self.say(*OPENINGS[first], "a")
         girl = self.draw(["girl", "boy"], np.array([0.5, 0.5])) == 0
         self.say("named")
         half = len(self.lexicon["names"]) // 2
-        names = self.lexicon["names"][0 : 2 * half : 2] if girl else self.lexicon["names"][1 : 2 * half : 2]
+        names = self.lexicon["names"][0 if girl else 1 : 2 * half : 2]
         hero = self.draw(names, zipf(half))
         pronoun, own = ("she", "her") if girl else ("he", "his")
         home, pastime = self._tied("places", hero, half), self._tied("verbs", hero, half)
@@ -107,7 +102,7 @@ class Writer:
         self.say(".", "in")
         self._one("places")
         self.say(pronoun, ("found", "mended")[trouble], "it", ".", names[hero], "had", own, quality, thing, ".")
-        return self.story
+        return self
 
     def _quality(self, thing: int) -> str:
         return self._tied("qualities", thing, len(self.lexicon["things"]))
@@ -123,7 +118,8 @@ class Writer:
                 self.say("met", "a")
                 self._quality_after(self._one("things"))
                 self.say("and", "said")
-                self.draw(self.lexicon["sounds"], np.full(len(self.lexicon["sounds"]), 1 / len(self.lexicon["sounds"])))
+                sounds = self.lexicon["sounds"]
+                self.draw(sounds, np.full(len(sounds), 1 / len(sounds)))
             elif word == 2:
                 self.say("went", "to")
                 place = self._one("places")
@@ -140,14 +136,11 @@ class Writer:
 
 def lexicon(sizes: Mapping[str, int], seed: int) -> dict[str, list[str]]:
     """Invented words by kind."""
-    words, found = iter(invented(sum(sizes.values()), seed)), {}
-    for kind, count in sizes.items():
-        found[kind] = [next(words) for _ in range(count)]
-    return found
+    words = iter(invented(sum(sizes.values()), seed))
+    return {kind: list(islice(words, count)) for kind, count in sizes.items()}
 
 
-def story(words: Mapping[str, Sequence[str]], rng: np.random.Generator) -> Story:
+def story(words: Mapping[str, Sequence[str]], rng: np.random.Generator) -> Writer:
     """One story, drawn."""
-    return Writer(
-        words, lambda _, p: min(np.searchsorted(np.cumsum(p), rng.random(), side="right"), len(p) - 1)
-    ).write()
+    choose = lambda _, p: min(np.searchsorted(np.cumsum(p), rng.random(), side="right"), len(p) - 1)  # noqa: E731
+    return Writer(words, choose).write()

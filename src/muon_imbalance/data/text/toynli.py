@@ -18,7 +18,7 @@ from muon_imbalance.data.text import nli_grammar, sentence_pairs
 
 SPLITS, GROUPS = sentence_pairs.SPLITS, sentence_pairs.GROUPS
 MULTINLI = (57498, 11158, 67376, 1521, 66630, 1992)  # training pairs of each group, in the order of GROUPS
-describe = sentence_pairs.describe
+describe, classes = sentence_pairs.describe, sentence_pairs.classes
 load = partial(sentence_pairs.load, "toynli")
 
 
@@ -31,11 +31,6 @@ class Options(Settings):
     seed: int = Field(0, ge=0, description="seed of the draws")
 
 
-def classes(_: Mapping) -> int:
-    """Number of classes."""
-    return len(nli_grammar.LABELS)
-
-
 def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the pairs of each split in random order."""
     options = checked(Options, config, "toynli")
@@ -45,13 +40,17 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
     rng = np.random.default_rng(stable_seed("toynli", options.seed))
     seen, arrays = set(), {}
     for split in SPLITS:
-        pairs, label = [], []
+        pairs: dict[tuple[str, str], int] = {}  # label of each
         for group, count in enumerate(wanted[split]):
-            name = nli_grammar.LABELS[group // 2]
-            pairs += _distinct(rng, name, bool(group % 2), count, seen)
-            label += [group // 2] * count
+            end = len(pairs) + count
+            while len(pairs) < end:
+                pair = nli_grammar.pair(rng, nli_grammar.LABELS[group // 2], bool(group % 2))
+                if pair not in seen:
+                    seen.add(pair)
+                    pairs[pair] = group // 2
         order = rng.permutation(len(pairs))
-        arrays |= sentence_pairs.arrays_of(split, [pairs[i] for i in order], np.array(label)[order])
+        held, label = list(pairs), np.array(list(pairs.values()))
+        arrays |= sentence_pairs.arrays_of(split, [held[i] for i in order], label[order])
     facts = {
         "kind": "generated",
         "label": f"toynli (generated, not MultiNLI; {len(arrays['train_label']):,} pairs)",
@@ -62,14 +61,3 @@ def build(config: dict, inputs: Mapping[str, Path], out: Path) -> None:
         "config": options.model_dump() | config,
     }
     manifest.write(out, arrays, facts, describe(arrays))
-
-
-def _distinct(rng, label: str, negated: bool, count: int, seen: set) -> list[tuple[str, str]]:
-    """``count`` new pairs of one group."""
-    found = []
-    while len(found) < count:
-        pair = nli_grammar.pair(rng, label, negated)
-        if pair not in seen:
-            seen.add(pair)
-            found.append(pair)
-    return found

@@ -46,10 +46,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if prefix is None:
         raise UserError(f"{path} has no embeddings.word_embeddings.weight; allowed: weights of a BERT encoder")
     named = {name.removeprefix(prefix): value for name, value in held.items() if name.startswith(prefix)}
-    old = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}  # names before 2020
-    for suffix, new in old.items():
-        named = {n.removesuffix(suffix) + new if n.endswith(suffix) else n: value for n, value in named.items()}
-    return {name: value for name, value in named.items() if not name.endswith("position_ids")}
+    return {
+        name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias"): value
+        for name, value in named.items()
+        if not name.endswith("position_ids")
+    }  # names before 2020
 
 
 class Normed(nn.Module):
@@ -73,13 +74,10 @@ class Attention(nn.Module):
         self.add_module("self", nn.ModuleDict(maps))
         self.output = Normed(width, width, eps)
 
-    def _maps(self) -> nn.ModuleDict:
-        return self._modules["self"]
-
     def forward(self, x: Tensor, mask: Tensor, dropout: float) -> Tensor:
         """``x [B, L, W]``, ``mask [B, L]`` (true: a piece, false: padding)."""
         shape = (*x.shape[:2], self.heads, -1)
-        q, k, v = (self._maps()[name](x).view(shape).transpose(1, 2) for name in ("query", "key", "value"))
+        q, k, v = (self._modules["self"][name](x).view(shape).transpose(1, 2) for name in ("query", "key", "value"))
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None], dropout_p=dropout)
         return self.output(mixed.transpose(1, 2).flatten(2), x, dropout)
 
@@ -90,7 +88,7 @@ class Attention(nn.Module):
         ``sum_j p_j (V x_j + b) = V (sum_j p_j x_j) + b sum_j p_j``: a head needs ``L W`` products per sample instead
         of ``L W^2 / heads``. Dropout on the weights makes ``sum_j p_j`` differ from 1.
         """
-        query, key, value = (self._maps()[name] for name in ("query", "key", "value"))
+        query, key, value = (self._modules["self"][name] for name in ("query", "key", "value"))
         batch, length, width = x.shape
         size = width // self.heads
         q = query(x[:, 0]).view(batch, self.heads, size).transpose(0, 1)  # [H, B, size]

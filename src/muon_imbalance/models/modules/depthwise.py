@@ -22,11 +22,11 @@ class _Depthwise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, stride: int, before: int, after: int) -> Tensor:
-        padded = F.pad(x, (before, after, before, after)) if before != after else x
-        margin = 0 if before != after else before
+        padded, margin, cut = x, before, 0
+        if before != after:
+            padded, margin, cut = F.pad(x, (before, after, before, after)), 0, before
         ctx.save_for_backward(x, padded, weight)
-        ctx.stride, ctx.before, ctx.margin = stride, before, margin
-        ctx.cut = before if before != after else 0
+        ctx.stride, ctx.before, ctx.margin, ctx.cut = stride, before, margin, cut
         return F.conv2d(padded, weight, None, stride, margin, 1, len(weight))
 
     @staticmethod
@@ -46,16 +46,16 @@ def kernel_gradient(x: Tensor, grad: Tensor, weight: Tensor, stride: int, before
     kernel, side, out = weight.shape[-1], x.shape[-1], grad.shape[-1]
     x, grad = x.permute(2, 3, 0, 1).contiguous(), grad.permute(2, 3, 0, 1).contiguous()  # channels last, contiguous
     total = torch.zeros(kernel, kernel, len(weight), dtype=weight.dtype)
-    reach = []  # of each tap along one axis: positions of the output, and of the input
+    reach = {}  # tap along one axis -> positions of the output, and of the input
     for u in range(kernel):
         first = max(0, -(-(before - u) // stride))
         last = min(out - 1, (side - 1 + before - u) // stride)
         start = first * stride + u - before
-        reach.append((slice(first, last + 1), slice(start, start + (last - first) * stride + 1, stride), last >= first))
-    for u, (rows, there, some) in enumerate(reach):
-        for v, (columns, beside, any_) in enumerate(reach):
-            if some and any_:
-                torch.sum(grad[rows, columns] * x[there, beside], (0, 1, 2), out=total[u, v])
+        if last >= first:
+            reach[u] = slice(first, last + 1), slice(start, start + (last - first) * stride + 1, stride)
+    for u, (rows, there) in reach.items():
+        for v, (columns, beside) in reach.items():
+            torch.sum(grad[rows, columns] * x[there, beside], (0, 1, 2), out=total[u, v])
     return total.permute(2, 0, 1).unsqueeze(1)
 
 

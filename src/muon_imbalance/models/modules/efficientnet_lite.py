@@ -34,10 +34,15 @@ SIZES = {"lite0": (LITE0, 32, 1280), "tiny": (TINY, 8, 32)}  # stages, channels 
 EPS = 1e-3
 
 
-def channels_before(size: str) -> list[int]:
-    """Channels that each block of a network reads, and last those of the head."""
-    stages, stem, _ = SIZES[size]
-    return [stem, *(outputs for _, outputs, count, _, _ in stages for _ in range(count))]
+def described(size: str) -> list[tuple[int, int, int, int, int]]:
+    """Channels in, channels out, expansion, kernel and stride of each block of a network."""
+    stages, inputs, _ = SIZES[size]
+    found = []
+    for expansion, outputs, count, kernel, stride in stages:
+        for place in range(count):
+            found.append((inputs, outputs, expansion, kernel, stride if place == 0 else 1))
+            inputs = outputs
+    return found
 
 
 class Options(Settings):
@@ -51,8 +56,8 @@ class Options(Settings):
 
     @model_validator(mode="after")
     def _begins_at_a_block(self):
-        if self.begin >= (count := len(channels_before(self.size))):
-            raise ValueError(f"begin = {self.begin}; allowed: 0 to {count - 1}")
+        if self.begin > (count := len(described(self.size))):
+            raise ValueError(f"begin = {self.begin}; allowed: 0 to {count}")
         return self
 
 
@@ -114,17 +119,11 @@ class EfficientNetLite(nn.Module):
 
     def __init__(self, classes: int = 1000, begin: int = 0, momentum: float = 0.1, size: str = "lite0"):
         super().__init__()
-        stages, channels, features = SIZES[size]
-        described = []
-        self.stem = Convolution(3, channels, 3, 2, 1, momentum) if begin == 0 else nn.Identity()
-        for expansion, outputs, count, kernel, stride in stages:
-            described += [
-                (outputs if i else channels, outputs, expansion, kernel, 1 if i else stride) for i in range(count)
-            ]
-            channels = outputs
-        self.begin, self.end = begin, len(described)
-        self.blocks = nn.ModuleDict({str(i): Block(*described[i], momentum) for i in range(begin, self.end)})
-        self.head = Convolution(channels, features, 1, 1, 1, momentum)
+        (_, stem, features), blocks = SIZES[size], described(size)
+        self.begin, self.end = begin, len(blocks)
+        self.stem = Convolution(3, stem, 3, 2, 1, momentum) if begin == 0 else nn.Identity()
+        self.blocks = nn.ModuleDict({str(i): Block(*blocks[i], momentum) for i in range(begin, self.end)})
+        self.head = Convolution(blocks[-1][1], features, 1, 1, 1, momentum)
         self.classifier = nn.Linear(features, classes)
 
     def lower(self, x: Tensor, end: int) -> Tensor:
@@ -171,7 +170,7 @@ def build(options: Options, shape: Sequence[int], classes: int) -> EfficientNetL
         UserError: samples with other channels than the blocks before give.
     """
     size, begin = options.size, options.begin
-    needed = channels_before(size)[begin] if begin else 3
+    needed = described(size)[begin - 1][1] if begin else 3
     if len(shape) != 3 or shape[0] != needed:
         raise UserError(
             f"model efficientnet_lite: samples are {list(shape)}; allowed: [{needed}, rows, columns] from block {begin}"

@@ -13,7 +13,6 @@ with automatic differentiation, that of 8 and 16 channels 0.8 to 0.95 (a test co
 Source: Kunstner et al. 2024 (two layers, 32 and 100 channels).
 """
 
-from collections.abc import Iterator
 from itertools import product
 from math import isqrt
 from typing import Annotated
@@ -41,7 +40,7 @@ class Options(Settings):
     )
 
 
-class CNN:
+class CNN(heads.Stack):
     """``conv.<i>.weight [S, out, in, 5, 5]``, ``linear.weight [S, classes, channels * rows * columns]``, and biases."""
 
     def __init__(self, side: int, channels: list[int], classes: int):
@@ -58,90 +57,54 @@ class CNN:
         """PyTorch's default initialisation, each model from its own generator."""
         return heads.uniform(self.shapes, generators, dtype)
 
-    def apply(self, params: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        """Logits ``[S, n, classes]`` of images ``[S, n, side * side]``."""
-        return self._logits(params, self._pooled(params, self._expanded(params), inputs)[-1][0])
-
-    def logits(self, params: dict[str, Tensor], inputs: Tensor, chunk: int) -> Iterator[tuple[slice, Tensor]]:
-        """Logits in pieces of at most ``chunk`` samples."""
-        kernels = self._expanded(params)
-        for part in heads.pieces(inputs.shape[1], chunk):
-            yield part, self._logits(params, self._pooled(params, kernels, inputs[:, part])[-1][0])
-
-    def accumulate(
-        self,
-        params: dict[str, Tensor],
-        inputs: Tensor,
-        targets: Tensor,
-        share: float,
-        chunk: int,
-        grads: dict[str, Tensor],
-        visit: heads.Visit,
-        weights: Tensor | None = None,
-    ) -> None:
-        """Add ``share`` times the gradient of the summed cross-entropy of these samples to ``grads``, chunk by chunk.
-
-        Args:
-            inputs: images ``[S, n, side * side]``.
-            targets: class numbers ``[S, n]``.
-            grads: one tensor per parameter, added to in place.
-            visit: called with each chunk's samples, logits ``[S, m, classes]`` and losses ``[S, m]`` (not weighted).
-            weights: factor of each sample's cross-entropy in the sum ``[S, n]``; None: 1.
-        """
-        kernels = self._expanded(params)
-        sums = [torch.zeros_like(matrix) for matrix in kernels]
-        for part in heads.pieces(inputs.shape[1], chunk):
-            layers = self._pooled(params, kernels, inputs[:, part])
-            top = layers[-1][0]
-            logits = self._logits(params, top)
-            losses, delta = heads.cross_entropy(logits, targets[:, part], None if weights is None else weights[:, part])
-            visit(part, logits, losses)
-            delta.mul_(share)
-            grads["linear.weight"].baddbmm_(delta.mT, top.flatten(1, 3).mT)
-            grads["linear.bias"] += delta.sum(1)
-            back = torch.bmm(params["linear.weight"].mT, delta.mT).view(top.shape)
-            self._backward(kernels, layers, back, sums, grads)
-        for i, total in enumerate(sums):
-            shape, side = self.shapes[f"conv.{i}.weight"], self.side >> i
-            total = everywhere_transposed(total, shape, side) if self.whole[i] else total
-            grads[f"conv.{i}.weight"] += contracted(total, shape)
-
-    def _expanded(self, params: dict[str, Tensor]) -> list[Tensor]:
-        matrices = []
+    def _layers(self, params: dict[str, Tensor], inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Images ``[S, n, side * side]``, and the parameters with the ``matrix.<i>`` of each convolution."""
+        layers = dict(params)
         for i in range(len(self.channels)):
             shape, side = self.shapes[f"conv.{i}.weight"], self.side >> i
             matrix = expanded(params[f"conv.{i}.weight"])
-            matrices.append(everywhere(matrix, shape, side) if self.whole[i] else matrix)
-        return matrices
+            layers[f"matrix.{i}"] = everywhere(matrix, shape, side) if self.whole[i] else matrix
+        return inputs, layers
 
-    def _pooled(self, params: dict[str, Tensor], kernels: list[Tensor], images: Tensor) -> list[tuple]:
-        """For every convolution: its output ``[S, C, rows, columns, m]``, what it acts on, which place was largest."""
+    def _forward(self, layers: dict[str, Tensor], images: Tensor) -> list:
+        """For every convolution: its output ``[S, C, rows, columns, m]``, what it acts on, which place was largest;
+        then the logits."""
         hidden = images.mT.unflatten(1, (1, self.side, self.side))
-        layers = []
-        for i, kernel in enumerate(kernels):
+        found = []
+        for i, whole in enumerate(self.whole):
             side = hidden.shape[2]
-            seen = hidden.flatten(1, 3) if self.whole[i] else windows(hidden)
+            seen = hidden.flatten(1, 3) if whole else windows(hidden)
             shape = (len(images), 4, self.channels[i], side // 2, side // 2, images.shape[1])
-            best, *places = _largest(*torch.bmm(kernel, seen).view(shape).unbind(1))
-            best += params[f"conv.{i}.bias"][..., None, None, None]
+            best, *places = _largest(*torch.bmm(layers[f"matrix.{i}"], seen).view(shape).unbind(1))
+            best += layers[f"conv.{i}.bias"][..., None, None, None]
             hidden = best.relu_()
-            layers.append((hidden, seen, places))
-        return layers
+            found.append((hidden, seen, places))
+        weight, bias = layers["linear.weight"], layers["linear.bias"]
+        return [*found, torch.baddbmm(bias.unsqueeze(1), hidden.flatten(1, 3).mT, weight.mT)]
 
-    def _logits(self, params: dict[str, Tensor], top: Tensor) -> Tensor:
-        return torch.baddbmm(params["linear.bias"].unsqueeze(1), top.flatten(1, 3).mT, params["linear.weight"].mT)
+    def _sums(self, layers: dict[str, Tensor]) -> list[Tensor]:
+        return [torch.zeros_like(layers[f"matrix.{i}"]) for i in range(len(self.channels))]
 
-    def _backward(self, kernels: list[Tensor], layers: list[tuple], back: Tensor, sums: list[Tensor], grads) -> None:
-        """Add the gradients that ``back = d loss / d (last convolution's output)`` gives."""
-        for i in range(len(layers) - 1, -1, -1):
-            out, seen, places = layers[i]
+    def _backward(self, layers: dict[str, Tensor], activations: list, delta: Tensor, sums: list[Tensor], grads) -> None:
+        top = activations[-1][0]
+        grads["linear.weight"].baddbmm_(delta.mT, top.flatten(1, 3).mT)
+        grads["linear.bias"] += delta.sum(1)
+        back = torch.bmm(layers["linear.weight"].mT, delta.mT).view(top.shape)
+        for i in range(len(activations) - 1, -1, -1):
+            out, seen, places = activations[i]
             delta = heads.relu_backward_(back, out)
             grads[f"conv.{i}.bias"] += delta.sum((2, 3, 4))
             products = _to_largest(delta, *places).view(len(out), sums[i].shape[1], -1)
             sums[i].baddbmm_(products, seen.mT)
             if i > 0:
-                back, below = torch.bmm(kernels[i].mT, products), layers[i - 1][0].shape
+                back, below = torch.bmm(layers[f"matrix.{i}"].mT, products), activations[i - 1][0].shape
                 back = back.view(below) if self.whole[i] else overlapped(back, below)
+
+    def _collect(self, inputs: Tensor, sums: list[Tensor], grads: dict[str, Tensor]) -> None:
+        for i, total in enumerate(sums):
+            shape, side = self.shapes[f"conv.{i}.weight"], self.side >> i
+            total = everywhere_transposed(total, shape, side) if self.whole[i] else total
+            grads[f"conv.{i}.weight"] += contracted(total, shape)
 
 
 def is_small(shape: tuple[int, ...], side: int) -> bool:

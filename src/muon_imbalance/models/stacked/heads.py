@@ -1,9 +1,11 @@
-"""What the networks share: passes over samples in pieces, the cross-entropy head, PyTorch's default initialisation."""
+"""What the stacked models share: passes over samples in pieces, the cross-entropy head, PyTorch's initialisation."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
+
+from muon_imbalance.models.stacked.inputs import Inputs
 
 Visit = Callable[[slice, Tensor, Tensor], None]
 """Called with a piece of the samples, its logits ``[S, m, classes]`` and losses ``[S, m]``."""
@@ -16,6 +18,55 @@ def pieces(samples: int, chunk: int) -> Iterator[slice]:
     """Slices of at most ``chunk`` samples."""
     for start in range(0, samples, chunk):
         yield slice(start, min(start + chunk, samples))
+
+
+class Stack:
+    """Models of one architecture, trained at once, with their cross-entropy gradient written out.
+
+    An architecture offers: ``_layers(params, inputs)``, the inputs as stored ``[S, n, ...]`` and what acts on them;
+    ``_forward(layers, stored)``, a list of activations that ends in the logits; ``_sums(layers)``, zeros to which
+    ``_backward(layers, activations, delta, sums, grads)`` adds the gradients that ``delta = d loss / d logits`` gives;
+    ``_collect(inputs, sums, grads)``, which adds what they amount to.
+    """
+
+    def apply(self, params: dict[str, Tensor], inputs: Inputs) -> Tensor:
+        """Logits ``[S, n, classes]`` of inputs ``[S, n, features]``."""
+        stored, layers = self._layers(params, inputs)
+        return self._forward(layers, stored)[-1]
+
+    def logits(self, params: dict[str, Tensor], inputs: Inputs, chunk: int) -> Iterator[tuple[slice, Tensor]]:
+        """Logits in pieces of at most ``chunk`` samples."""
+        stored, layers = self._layers(params, inputs)
+        for part in pieces(stored.shape[1], chunk):
+            yield part, self._forward(layers, stored[:, part])[-1]
+
+    def accumulate(
+        self,
+        params: dict[str, Tensor],
+        inputs: Inputs,
+        targets: Tensor,
+        share: float,
+        chunk: int,
+        grads: dict[str, Tensor],
+        visit: Visit,
+        weights: Tensor | None = None,
+    ) -> None:
+        """Add ``share`` times the gradient of the summed cross-entropy of these samples to ``grads``, chunk by chunk.
+
+        Args:
+            targets: class numbers ``[S, n]``.
+            grads: one tensor per parameter, added to in place.
+            visit: called with each chunk's samples, logits ``[S, m, classes]`` and losses ``[S, m]`` (not weighted).
+            weights: factor of each sample's cross-entropy in the sum ``[S, n]``; None: 1.
+        """
+        stored, layers = self._layers(params, inputs)
+        sums = self._sums(layers)
+        for part in pieces(stored.shape[1], chunk):
+            *activations, logits = self._forward(layers, stored[:, part])
+            losses, delta = cross_entropy(logits, targets[:, part], None if weights is None else weights[:, part])
+            visit(part, logits, losses)
+            self._backward(layers, activations, delta.mul_(share), sums, grads)
+        self._collect(inputs, sums, grads)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -31,9 +31,12 @@ class Hyper:
 
     def __call__(self, like: Tensor) -> Tensor:
         """Shape ``[S, 1, ...]``, in the dtype and on the device of ``like [S, ...]``."""
-        where = (like.shape[0], like.ndim, like.dtype, like.device)
+        where = models, ndim, dtype, device = like.shape[0], like.ndim, like.dtype, like.device
         if where not in self._cache:
-            self._cache[where] = self._place(*where)
+            value = self.value.repeat(models) if len(self.value) == 1 else self.value
+            if len(value) != models:
+                raise UserError(f"{self.key} has {len(value)} values, allowed: 1 or one per model, here {models}")
+            self._cache[where] = value.to(device, dtype).reshape(-1, *[1] * (ndim - 1))
         return self._cache[where]
 
     def __mul__(self, other: "Hyper | float") -> "Hyper":
@@ -47,12 +50,6 @@ class Hyper:
 
     def __pow__(self, exponent: int) -> "Hyper":
         return Hyper(self.value**exponent, self.key)
-
-    def _place(self, models: int, ndim: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        value = self.value.repeat(models) if len(self.value) == 1 else self.value
-        if len(value) != models:
-            raise UserError(f"{self.key} has {len(value)} values, allowed: 1 or one per model, here {models}")
-        return value.to(device, dtype).reshape(-1, *[1] * (ndim - 1))
 
     def number(self) -> float:
         """The one value, for steps of a single model.
@@ -135,7 +132,7 @@ def _converter(key: str, annotation: Any) -> Callable[[Any], Any]:
     if get_origin(field.annotation) is tuple:
         each = [_limits(FieldInfo.from_annotation(part)) for part in get_args(field.annotation)]
         return lambda value: _two(key, value, each)
-    if float in _plain(field.annotation):  # a number or None
+    if float in (FieldInfo.from_annotation(part).annotation for part in get_args(field.annotation)):  # or None
         return lambda value: None if value is None else hyper(key, value)
     adapter = TypeAdapter(annotation, config=ConfigDict(strict=True))
 
@@ -155,11 +152,6 @@ def _limits(field: FieldInfo) -> tuple[float, bool]:
     """Upper limit, and whether it is allowed itself."""
     limits = [(getattr(one, name, None), name == "le") for one in field.metadata for name in ("lt", "le")]
     return next((limit for limit in limits if limit[0] is not None), (math.inf, False))
-
-
-def _plain(annotation: Any) -> list[Any]:
-    """The types of a union, without what is attached to them."""
-    return [FieldInfo.from_annotation(part).annotation for part in get_args(annotation)]
 
 
 def _two(key: str, value: Any, limits: list[tuple[float, bool]]) -> tuple[Hyper, Hyper]:

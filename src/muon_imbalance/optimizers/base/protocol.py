@@ -71,6 +71,11 @@ class Optimizer(ABC):
         return {key: tensor.to(fresh[key].device) if fresh else tensor for key, tensor in tensors.items()}
 
 
+def zeros(params: Tensors, *slots: str) -> Tensors:
+    """State of these slots of each parameter before the first step."""
+    return {f"{slot}/{name}": torch.zeros_like(param) for name, param in params.items() for slot in slots}
+
+
 def by_parameter(params: Tensors, state: Tensors) -> dict[str, Tensors]:
     """The state of each parameter by slot."""
     slots: dict[str, Tensors] = {name: {} for name in params}

@@ -20,20 +20,16 @@ def batches(key: Callable[[Tensor], Hashable], tensors: list[Tensor]) -> Iterato
     for place, tensor in enumerate(tensors):
         groups[key(as_matrix(tensor)), tensor.dtype, tensor.device].append(place)
     for places in groups.values():
-        yield from _that_fit(places, tensors)
-
-
-def _that_fit(places: list[int], tensors: list[Tensor]) -> Iterator[list[int]]:
-    batch, size = [], 0
-    for place in places:
-        matrix = as_matrix(tensors[place])
-        work = len(matrix) * min(matrix.shape[1:]) ** 2
-        if batch and matrix.is_cpu and size + work > TOGETHER:
-            yield batch
-            batch, size = [], 0
-        batch.append(place)
-        size += work
-    yield batch
+        batch, size = [], 0
+        for place in places:
+            matrix = as_matrix(tensors[place])
+            work = len(matrix) * min(matrix.shape[1:]) ** 2
+            if batch and matrix.is_cpu and size + work > TOGETHER:
+                yield batch
+                batch, size = [], 0
+            batch.append(place)
+            size += work
+        yield batch
 
 
 def pieces(*lists: list[Tensor]) -> Iterator[tuple[list[Tensor], ...]]:

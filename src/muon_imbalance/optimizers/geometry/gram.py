@@ -18,11 +18,6 @@ def rows_first(x: Tensor) -> bool:
     return rows < columns or (rows == columns and rows > 128)
 
 
-def joined(xs: list[Tensor]) -> Tensor:
-    """Stacks ``[S, m, n]`` of one shape as one stack."""
-    return xs[0] if len(xs) == 1 else torch.cat(xs)
-
-
 def grams(xs: list[Tensor]) -> Tensor:
     """Gram matrices X X^T or X^T X of all, whichever are smaller, in one new stack.
 

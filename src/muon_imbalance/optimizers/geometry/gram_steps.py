@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from muon_imbalance.optimizers.geometry.gram import gram as gram_of
-from muon_imbalance.optimizers.geometry.gram import grams, joined, key, ordered, shares, times
+from muon_imbalance.optimizers.geometry.gram import grams, key, ordered, shares, times
 from muon_imbalance.optimizers.geometry.quintic_coefficients import Quintic
 
 
@@ -24,20 +24,16 @@ def products(
     if key(xs[0])[1]:
         squares, xs = _in_blocks(xs, schedule, eps, rate)
         return list(zip(shares(squares, xs), xs, strict=True))
+    by_shape = defaultdict(list)
+    for i, x in enumerate(xs):
+        by_shape[x.shape[-2:]].append(i)
     found = {}
-    for same in _by_shape(xs):  # each step multiplies the matrices themselves: all of one shape at once
-        square, stack = _singly(joined([xs[i] for i in same]), schedule, eps, rate)
+    for same in by_shape.values():  # each step multiplies the matrices themselves: all of one shape at once
+        stack = torch.cat([xs[i] for i in same]) if len(same) > 1 else xs[same[0]]
+        square, stack = _singly(stack, schedule, eps, rate)
         sizes = [xs[i].shape[0] for i in same]
         found |= zip(same, zip(square.split(sizes), stack.split(sizes), strict=True), strict=True)
     return [found[i] for i in range(len(xs))]
-
-
-def _by_shape(xs: list[Tensor]) -> list[list[int]]:
-    """The places of matrices of one shape."""
-    places = defaultdict(list)
-    for i, x in enumerate(xs):
-        places[x.shape[-2:]].append(i)
-    return list(places.values())
 
 
 def _in_blocks(

@@ -7,6 +7,7 @@ descent steps along ``-lmo(G)``, which is a subgradient of the dual norm. ``lmo(
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import repeat
 
 import torch
@@ -196,35 +197,6 @@ class Max(Norm):
             torch._foreach_sub_(params, clipped, alpha=rate / tiny)
 
 
-class KyFan(Norm):
-    """max(s_1, (s_1 + ... + s_r) / k), dual: Ky Fan's k-norm s_1 + ... + s_k; lmo(G) = U_k V_k^T.
-
-    s_1 >= s_2 >= ... are the singular values. k = 1 is the nuclear norm (dual: spectral), k >= r the spectral
-    norm (dual: nuclear). Where s_k = s_{k+1} there are several U_k V_k^T, any of which does. Source: the
-    Lion-K form of Muon (second paper).
-    """
-
-    def __init__(self, k: int):
-        self.k = k
-
-    def norm(self, x: Tensor) -> Tensor:
-        s = torch.linalg.svdvals(x)
-        return torch.maximum(s[..., 0], s.sum(-1) / self.k)
-
-    def dual_norm(self, x: Tensor) -> Tensor:
-        return torch.linalg.svdvals(x)[..., : self.k].sum(-1)
-
-    def lmo(self, x: Tensor) -> Tensor:
-        return polar.exact(x, rank=self.k)
-
-    def batches(self, xs: list[Tensor]) -> Iterator[list[int]]:
-        return batched.batches(gram.key, xs)
-
-    def lmo_each(self, xs: list[Tensor]) -> list[Tensor]:
-        factors = polar.exact([as_matrix(x) for x in xs], rank=self.k)
-        return [factor.reshape(x.shape) for factor, x in zip(factors, xs, strict=True)]
-
-
 class Spectral(Norm):
     """Largest singular value, dual: sum of the singular values; lmo(G) = U V^T (SpecGD, exact Muon).
 
@@ -259,6 +231,26 @@ class Spectral(Norm):
             return 1.0
         rows, cols = (as_matrix(param) if self.scale == "original" else param).shape[-2:]
         return math.sqrt(max(1.0, rows / cols))
+
+
+class KyFan(Spectral):
+    """max(s_1, (s_1 + ... + s_r) / k), dual: Ky Fan's k-norm s_1 + ... + s_k; lmo(G) = U_k V_k^T.
+
+    s_1 >= s_2 >= ... are the singular values. k = 1 is the nuclear norm (dual: spectral), k >= r the spectral
+    norm (dual: nuclear). Where s_k = s_{k+1} there are several U_k V_k^T, any of which does. Source: the
+    Lion-K form of Muon (second paper).
+    """
+
+    def __init__(self, k: int):
+        super().__init__(partial(polar.exact, rank=k))
+        self.k = k
+
+    def norm(self, x: Tensor) -> Tensor:
+        s = torch.linalg.svdvals(x)
+        return torch.maximum(s[..., 0], s.sum(-1) / self.k)
+
+    def dual_norm(self, x: Tensor) -> Tensor:
+        return torch.linalg.svdvals(x)[..., : self.k].sum(-1)
 
 
 class SpectralIterated(Spectral):

@@ -9,7 +9,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 
@@ -36,9 +36,8 @@ def load(name: str, described: dict) -> type[torch.optim.Optimizer]:
     try:
         imported = importlib.import_module(module)
     except Exception as error:  # a module may fail with anything
-        hint = (
-            "" if user_code.folder(module, described.get("path")) else "; install it, or name its folder under 'path'"
-        )
+        place = user_code.folder(module, described.get("path"))
+        hint = "" if place else "; install it, or name its folder under 'path'"
         raise UserError(f"{where} cannot be imported: {type(error).__name__}: {error}{hint}") from error
     if not hasattr(imported, attribute):
         raise UserError(f"{where}: module {module} has no attribute {attribute!r}")
@@ -89,13 +88,12 @@ def build(
     """The optimizer of one run; ``described``: ``class``, ``path``, ``only_matrices`` of the configuration."""
     cls = load(name, described)
     given = arguments(name, cls, hyper, cell)
-    beside = partial(_adam, given["lr"]) if described.get("only_matrices") else None
-    return TorchClass(name, lambda params: cls(params, **given), beside, seed, rate)
 
+    def beside(factor: float) -> Optimizer:
+        return adam(lr=given["lr"] * factor, betas=(0.9, 0.95), eps=1e-10)
 
-def _adam(lr: float, factor: float):
-    """What updates vectors beside a class that takes matrices alone."""
-    return adam(lr=lr * factor, betas=(0.9, 0.95), eps=1e-10)
+    vectors = beside if described.get("only_matrices") else None
+    return TorchClass(name, lambda params: cls(params, **given), vectors, seed, rate)
 
 
 class TorchClass(Optimizer):
@@ -127,15 +125,13 @@ class TorchClass(Optimizer):
         try:
             self.optimizer = self.make(list(self.params.values()))
         except Exception as error:
-            hint = " (2-D weights only? then set only_matrices: true)" if self._has_vectors() else ""
+            vectors = any(param.ndim != 2 for param in self.params.values())
+            hint = " (2-D weights only? then set only_matrices: true)" if vectors else ""
             raise UserError(
                 f"optimizer {self.name}: its constructor refused: {type(error).__name__}: {error}{hint}"
             ) from error
         self.rates = [group.get("lr") for group in self.optimizer.param_groups]
         return self.vectors(1.0).init(rest) if self.vectors else {}
-
-    def _has_vectors(self) -> bool:
-        return any(param.ndim != 2 for param in self.params.values())
 
     def _split(self, tensors: Tensors) -> tuple[Tensors, Tensors]:
         mine = {name: tensor for name, tensor in tensors.items() if self.vectors is None or is_matrix(tensor)}

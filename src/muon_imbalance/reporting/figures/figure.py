@@ -46,9 +46,7 @@ def subplots(
 
 
 def legend(fig: Figure, axes: np.ndarray | Axes, columns: int | None = None) -> None:
-    """One legend for the whole figure, below its panels, each label once in the order of
-    :data:`style.STYLES`.
-    """
+    """One legend for the whole figure, below its panels, each label once in the order of :data:`style.STYLES`."""
     entries: dict[str, object] = {}
     for ax in np.ravel(axes):
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -60,24 +58,23 @@ def legend(fig: Figure, axes: np.ndarray | Axes, columns: int | None = None) -> 
     layout.legend(fig, {label: entries[label] for label in labels}, columns)
 
 
-def _check(table: pd.DataFrame, stem: str) -> None:
+def _files(table: pd.DataFrame, output_dir: str | Path, stem: str, *suffixes: str) -> list[Path]:
+    """Where a figure's files go; the folder is made, and ``table`` is refused if it is empty."""
     if table.empty:
         raise UserError(f"{stem}: the table of plotted numbers has no rows")
+    Path(output_dir).mkdir(parents=True, exist_ok=True)
+    return [Path(output_dir, f"{stem}.{suffix}") for suffix in suffixes]
 
 
 def save(fig: Figure, output_dir: str | Path, stem: str, table: pd.DataFrame) -> Saved:
     """Write ``<stem>.pdf``, ``.png`` (200 dpi) and ``.csv`` (``table``, the plotted numbers).
 
-    The figure is closed. The files carry no dates and no version of Matplotlib: the same figure gives the
-    same bytes.
+    The figure is closed. The files carry no dates and no version of Matplotlib: the same figure gives the same bytes.
 
     Raises:
         UserError: ``table`` is empty.
     """
-    _check(table, stem)
-    folder = Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    pdf, png, csv = (folder / f"{stem}.{suffix}" for suffix in ("pdf", "png", "csv"))
+    pdf, png, csv = _files(table, output_dir, stem, "pdf", "png", "csv")
     fig.get_layout_engine().execute(fig)  # once: with an engine each of the files would arrange the panels anew
     with plt.rc_context({"figure.constrained_layout.use": False}):
         fig.set_layout_engine(None)
@@ -94,10 +91,7 @@ def save_table(table: pd.DataFrame, output_dir: str | Path, stem: str, caption: 
     Raises:
         UserError: ``table`` is empty or a formula cannot be translated.
     """
-    _check(table, stem)
-    folder = Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    csv, html = (folder / f"{stem}.{suffix}" for suffix in ("csv", "html"))
+    csv, html = _files(table, output_dir, stem, "csv", "html")
     table.to_csv(csv, index=False, lineterminator="\n")
     fragment = tables.fragment(table, caption)
     write_text(html, tables.document(fragment, caption))

@@ -1,10 +1,9 @@
 """One plotting style for every figure: an optimizer has the same colour, line, marker and label everywhere.
 
-The colour tells the geometry of the step, in three hues that stay apart for colour-blind readers (after Okabe
-& Ito): blue = Frobenius norm, orange = max norm, red = spectral norm. Without momentum the shade is darker,
-variants of Muon are lighter. Black and grey are plain gradient steps; Adam, Shampoo and Lion-K have hues of
-their own. No two optimizers share both line style and marker, so that curves can be told apart in a grey
-print.
+The colour tells the geometry of the step, in three hues that stay apart for colour-blind readers (after Okabe & Ito):
+blue = Frobenius norm, orange = max norm, red = spectral norm. Without momentum the shade is darker, variants of Muon
+are lighter. Black and grey are plain gradient steps; Adam, Shampoo and Lion-K have hues of their own. No two optimizers
+share both line style and marker, so that curves can be told apart in a grey print.
 """
 
 import hashlib
@@ -37,9 +36,7 @@ def _shade(colour: str, towards: str, share: float) -> str:
 
 @dataclass(frozen=True)
 class Style:
-    """How one optimizer is drawn: legend label, colour (hex), Matplotlib line style and marker, line
-    width in points.
-    """
+    """How one optimizer is drawn: legend label, colour (hex), Matplotlib line style, marker, line width in points."""
 
     label: str
     colour: str
@@ -76,9 +73,7 @@ _OTHER_HUES = ((0.17, 0.28), (0.70, 0.79))
 
 
 def of(optimizer: str) -> Style:
-    """Style of an optimizer; a name that is not in :data:`STYLES` gets one that depends on nothing but
-    the name.
-    """
+    """Style of an optimizer; a name that is not in :data:`STYLES` gets one that depends on nothing but the name."""
     if optimizer in STYLES:
         return STYLES[optimizer]
     digest = hashlib.sha256(optimizer.encode()).digest()
@@ -96,9 +91,7 @@ def in_order(optimizers: Sequence[str]) -> list[str]:
 
 
 def use_style() -> None:
-    """Set Matplotlib's defaults; what a user's own ``matplotlibrc`` says is dropped, figures look alike
-    everywhere.
-    """
+    """Set Matplotlib's defaults; what a user's own ``matplotlibrc`` says is dropped, figures look alike everywhere."""
     mpl.rcdefaults()
     mpl.rcParams.update(
         {

@@ -1,7 +1,6 @@
 """Run a figure notebook with papermill: strict about its parameters, always with this interpreter.
 
-Papermill alone only warns of unknown parameters, takes the kernel its author happened to use, and opens
-network ports.
+Papermill alone only warns of unknown parameters, takes the kernel its author happened to use, and opens network ports.
 """
 
 import logging
@@ -31,9 +30,7 @@ _TRACEBACK_LINES = 15
 
 
 class _LocalKernel(AsyncKernelManager):
-    """A kernel of this very interpreter, reached through socket files in a private folder instead of TCP
-    ports.
-    """
+    """A kernel of this very interpreter, reached through socket files in a private folder instead of TCP ports."""
 
     @default("connection_file")
     def _private_connection_file(self) -> str:

@@ -1,6 +1,4 @@
-"""Take out of an executed notebook what differs from run to run: times, durations, host paths, memory
-addresses.
-"""
+"""Take out of an executed notebook what differs from run to run: times, durations, host paths, memory addresses."""
 
 import os
 import re
@@ -19,9 +17,7 @@ _INJECTED = "injected-parameters"
 
 
 def host_paths(root: str | Path) -> dict[str, str]:
-    """Paths of this machine and what replaces them: the project's ``root`` vanishes, the others get a
-    name.
-    """
+    """Paths of this machine and what replaces them: the project's ``root`` vanishes, the others get a name."""
     paths = {str(Path(root).resolve()): ".", str(Path(root).absolute()): "."}
     for folder, name in (
         (sys.prefix, "<environment>"),
@@ -35,16 +31,12 @@ def host_paths(root: str | Path) -> dict[str, str]:
     return paths
 
 
-def _inside(path: str) -> re.Pattern:
-    """A path as a whole or as the beginning of a longer one, never a part of another name."""
-    return re.compile(rf"(?<![\w.-]){re.escape(path)}(?![\w.-])")
-
-
 def text(value: str, paths: Mapping[str, str]) -> str:
     """Scrub one piece of text; longer paths first, so that a folder inside another keeps its own name."""
     value = _KERNEL_FILE.sub("<cell>", value)
     for path in sorted(paths, key=len, reverse=True):
-        value = _inside(path).sub(lambda _, name=paths[path]: name, value)
+        whole = rf"(?<![\w.-]){re.escape(path)}(?![\w.-])"  # or the beginning of a longer path, no part of a name
+        value = re.sub(whole, lambda _, name=paths[path]: name, value)
     return _ADDRESS.sub("0x…", _TIME_OBJECT.sub("<time>", _TIME.sub("<time>", value)))
 
 

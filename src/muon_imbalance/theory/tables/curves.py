@@ -34,9 +34,8 @@ CURVES: dict[Curve, Callable[[Moments, np.ndarray, float], np.ndarray]] = {
 }
 """Curve name -> alpha [steps + 1, k].
 
-``specgd`` is the iterates, with their alternation around the targets; ``specgd_flow`` is Prop. 1 as worded
-(SpecGF at ``lr * step``); ``specgd_flow_slowed`` is SpecGF at speed 1/sqrt(k), the control of equal step
-length.
+``specgd`` is the iterates, with their alternation around the targets; ``specgd_flow`` is Prop. 1 as worded (SpecGF at
+``lr * step``); ``specgd_flow_slowed`` is SpecGF at speed 1/sqrt(k), the control of equal step length.
 """
 
 
@@ -76,8 +75,8 @@ def table(options: Options, data: Path | None = None) -> pd.DataFrame:
         }
         for metric, groups in by_metric.items():
             parts += [rows(curve, metric, group, values, every, lr * every) for group, values in groups.items()]
-    for theorem, applies in bounds.THEOREMS.items():
-        found = applies(mixture)
+    for theorem in bounds.THEOREMS:
+        found = bounds.applies(theorem, mixture)
         parts.append(rows(theorem, "applies", "all", found.applies))
         for condition, measured in found.conditions.items():
             for metric, value in zip(("value", "bound", "met"), measured, strict=True):

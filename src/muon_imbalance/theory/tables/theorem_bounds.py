@@ -103,10 +103,10 @@ def _rows(drawn: list[Mixture], kinds: np.ndarray) -> list[pd.DataFrame]:
         for part, values in by_part.items():
             add(f"gap_{flow}", part, values)
             add(f"rate_{flow}", part, [rate[flow][part] for rate in proved])
-    for theorem, applies in bounds.THEOREMS.items():
+    for theorem in bounds.THEOREMS:
         for part in bounds.PARTS:
-            add(theorem, part, [applies(m, part).applies for m in drawn])
-    stated = [bounds.theorem1_applies(m).conditions for m in drawn]
+            add(theorem, part, [bounds.applies(theorem, m, part).applies for m in drawn])
+    stated = [bounds.applies("theorem1", m).conditions for m in drawn]
     for condition in stated[0]:
         add("met", condition, [conditions[condition][2] for conditions in stated])
     return parts
