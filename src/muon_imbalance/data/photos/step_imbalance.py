@@ -19,7 +19,7 @@ from muon_imbalance.data.pooling import pool
 from muon_imbalance.data.store import manifest, parents
 from muon_imbalance.data.store.array_files import counts, read_arrays, read_split
 
-PARENTS = {"parent": ("cifar10", "cifar100", "fractal100")}
+PARENTS = {"parent": ("cifar10", "cifar100", "digit_pairs", "fractal100")}
 SPLITS = ("train", "validation", "test")
 
 
