@@ -107,10 +107,8 @@ def show_job(options: argparse.Namespace) -> None:
     from muon_imbalance.plan.planning import Plan
 
     root = repository()
-    path = Path(options.file)
-    if path.is_absolute() or Path.cwd() != root:
-        path = Path(os.path.abspath(path))
-        path = path.relative_to(root) if path.is_relative_to(root) else Path(options.file)
+    path = Path(os.path.abspath(options.file))
+    path = path.relative_to(root) if path.is_relative_to(root) else Path(options.file)
     target = describe.Target.of(path.as_posix())
     plan = Plan.read(root, {"scale": target.named.get("scale", options.scale)})
     target.check(plan)
@@ -159,9 +157,8 @@ def parser() -> argparse.ArgumentParser:
             for name in ("first", "second"):
                 command.add_argument(name, type=Path, help="a claims.json, or the results folder that holds it")
         if run is show_job:
-            command.add_argument(
-                "file", help="results/laptop/runs/cifar10_r20/muon.0.parquet, figures/fig_01_....pdf ..."
-            )
+            example = "results/laptop/runs/cifar10_r20/muon.0.parquet, figures/fig_01_....pdf ..."
+            command.add_argument("file", help=example)
         if run is add_seeds:
             command.add_argument("claim", help="id of a claim, such as C3.1.cifar10_r5")
             command.add_argument("seeds", type=int, help="one of the looks that its experiments plan")

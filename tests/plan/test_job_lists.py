@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from muon_imbalance.plan import jobs
 from muon_imbalance.plan.job import Job
 
-from .configurations import ROOT, SCALES, plan_of
+from .configurations import ROOT, SCALES, all_jobs, plan_of
 
 KEPT = Path(__file__).with_name("job_lists.json")
 
@@ -24,7 +23,7 @@ def digests(scale: str) -> dict[str, str]:
     plan = plan_of(scale)
     found = {}
     for name in plan.training:
-        listed = jobs.all_jobs(plan, name)
+        listed = all_jobs(plan, name)
         text = json.dumps(listed, sort_keys=True)
         found[name] = f"{len(listed)} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
     return found
@@ -41,21 +40,22 @@ def test_the_job_lists_are_those_that_were_kept(scale):
 def test_every_job_is_one_that_training_takes(scale):
     plan = plan_of(scale)
     for name in plan.training:
-        for given in jobs.all_jobs(plan, name):
+        for given in all_jobs(plan, name):
             job = Job.parse(json.dumps(given))
             assert job.runs() and (job.experiment, job.rule) == (name, plan.optimizers[job.optimizer].rule)
 
 
 def test_a_sweep_in_several_jobs_is_the_whole_sweep():
     plan = plan_of("paper")
-    listed = [job for job in jobs.all_jobs(plan, "cifar10_r20") if job["phase"] == "grid" and job["optimizer"] == "nmd"]
+    listed = [job for job in all_jobs(plan, "cifar10_r20") if job["phase"] == "grid" and job["optimizer"] == "nmd"]
     assert len({json.dumps([job["cells"], job["seeds"]]) for job in listed}) == len(listed) > 1
     assert [job["first_run"] for job in listed] == list(range(len(listed)))
 
 
 def test_planning_needs_no_torch():
     code = "import sys; from muon_imbalance.plan.planning import Plan; from muon_imbalance.plan import jobs, describe\n"
-    code += f"plan = Plan.read({str(ROOT)!r}); jobs.all_jobs(plan, 'colored_mnist'); print('torch' in sys.modules)"
+    code += f"plan = Plan.read({str(ROOT)!r}); jobs.job(plan, 'colored_mnist', 'muon', 'final')\n"
+    code += "print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"})  # fmt: skip
     assert done.stdout.strip() == "False"

@@ -103,30 +103,25 @@ def _check_dataset(plan: Plan, name: str) -> Any:
     if dataset.parent and dataset.parents:
         raise UserError(f"{where}: it has 'parent' and 'parents'; allowed: one of them")
     roles = rooms.parents(dataset.builder)
+    allowed = {role: " or ".join(filter(None, builders)) for role, builders in roles.items()}
     for role, parent in dataset.made_from.items():
         place = f"{where}.parent" if dataset.parent else f"{where}.parents.{role}"
         known(parent, plan.datasets, place)
         known(role, roles, where if dataset.parent else f"{where}.parents")
         if plan.datasets[parent].builder not in roles[role]:
-            raise UserError(f"{place} = {parent!r} is built by {plan.datasets[parent].builder}; "
-                            f"allowed: one built by {_or(roles[role])}")  # fmt: skip
+            built = f"{place} = {parent!r} is built by {plan.datasets[parent].builder}"
+            raise UserError(f"{built}; allowed: one built by {allowed[role]}")
     for role, builders in roles.items():
         if role not in dataset.made_from and None not in builders:
             key = "parent" if role == "parent" else f"parents.{role}"
-            raise UserError(f"{where}: key {key!r} is missing; allowed: a data set built by {_or(builders)}")
+            raise UserError(f"{where}: key {key!r} is missing; allowed: a data set built by {allowed[role]}")
     config = dataset.config | ({"parent": dataset.parent} if dataset.parent else {})
     typed = checked(rooms.builder_options(dataset.builder), config, f"{where}.config")
     source = rooms.source(dataset.builder, config) or ""
     if source.endswith("_folder") and not plan.run.data_dir:
-        raise UserError(
-            f"data_dir: {plan.run.data_dir!r}, but {where} is read from a folder; "
-            "allowed: a folder with the official files"
-        )
+        given = f"data_dir: {plan.run.data_dir!r}, but {where} is read from a folder"
+        raise UserError(f"{given}; allowed: a folder with the official files")
     return typed
-
-
-def _or(builders: Iterable[str | None]) -> str:
-    return " or ".join(one for one in builders if one)
 
 
 def _check_ancestors(plan: Plan, name: str) -> None:
@@ -146,10 +141,8 @@ def _check_experiment(plan: Plan, name: str, options: dict[str, Any]) -> None:
     if one.dataset:
         repetitions = getattr(options[one.dataset], "repetitions", None)
         if isinstance(repetitions, int) and repetitions < one.seeds:
-            raise UserError(
-                f"{where}.seeds: {one.seeds} repetitions are wanted, but the data set {one.dataset!r} has "
-                f"{repetitions}; raise datasets.{one.dataset}.config.repetitions"
-            )
+            short = f"{one.seeds} repetitions are wanted, but the data set {one.dataset!r} has {repetitions}"
+            raise UserError(f"{where}.seeds: {short}; raise datasets.{one.dataset}.config.repetitions")
     if one.looks != sorted(set(one.looks)):
         raise UserError(f"{where}.looks = {one.looks}; allowed: numbers of repetitions, each once, the smallest first")
     if one.grid_seeds > one.seeds:

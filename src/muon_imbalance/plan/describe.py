@@ -62,10 +62,10 @@ class Target:
         for key, allowed in known.items():
             if key in self.named:
                 sweeps.known(self.named[key], allowed, f"{self.path}: {key}")
-        if self.stage in ("train", "select_cell"):
-            experiment, optimizer = self.named["experiment"], self.named["optimizer"]
+        if "optimizer" in self.named:
             tables = files.final_tables if self.named.get("phase") == "runs" else files.grid_tables
-            if self.stage == "train" and self.path not in (there := tables(plan, experiment, optimizer)):
+            there = tables(plan, self.named["experiment"], self.named["optimizer"])
+            if self.stage == "train" and self.path not in there:
                 raise UserError(f"{self.path}: no such shard; allowed: {there[0]} to {Path(there[-1]).name}")
 
 
@@ -84,10 +84,8 @@ def rows(plan: Plan, target: Target) -> list[Row]:
         places = {"mixture": f"{x}.mixture", "steps": f"{x}.steps"}
         inner = f"{x}.theory.config" if "table" in given else f"{x}.theory"
         return [row for key, value in given.items() for row in _leaves(key, value, places.get(key, f"{inner}.{key}"))]
-    if target.stage == "build_dataset":
-        x = named["dataset"]
-        return list(_leaves("", plan.config["datasets"][x], f"datasets.{x}"))
-    return list(_leaves("", plan.config["figures"][named["figure"]], f"figures.{named['figure']}"))
+    kind = "dataset" if target.stage == "build_dataset" else "figure"
+    return list(_leaves("", plan.config[f"{kind}s"][named[kind]], f"{kind}s.{named[kind]}"))
 
 
 def _training(plan: Plan, experiment: str, optimizer: str, phase: str, shard: str) -> Iterator[Row]:

@@ -67,25 +67,20 @@ def apart(node: Node, where: str) -> Entry:
     own = Node({k: v for k, v in inner.items() if k not in ("like", "scales", "origin")}, node.file, node.line)
     others = map_of(inner.get("scales"), f"{where}.scales")
     for name, changes in others.items():
-        if name not in SCALES or name == "laptop":
-            allowed = ", ".join(name for name in SCALES if name != "laptop")
-            raise UserError(
-                f"{changes.place}: {where}.scales.{name} is not allowed; allowed: {allowed} (laptop's beside)"
-            )
+        if name not in (allowed := [scale for scale in SCALES if scale != "laptop"]):
+            words = f"{', '.join(allowed)} (laptop's beside)"
+            raise UserError(f"{changes.place}: {where}.scales.{name} is not allowed; allowed: {words}")
         map_of(changes, f"{where}.scales.{name}")
     origins = map_of(inner.get("origin"), f"{where}.origin")
     for path, origin in origins.items():
-        words = [origin] if isinstance(origin.value, str) else list(map_of(origin, f"{where}.origin.{path}").values())
-        for word in words:
+        place = f"{where}.origin.{path}"
+        by_scale = {} if isinstance(origin.value, str) else map_of(origin, place)
+        for word in by_scale.values() or [origin]:
             if word.value not in ORIGINS:
-                raise UserError(
-                    f"{word.place}: {where}.origin.{path} = {word.plain()!r}; allowed: {', '.join(ORIGINS)}, "
-                    "or one of them for each scale"
-                )
-        if isinstance(origin.value, dict) and (unknown := sorted(set(origin.value) - set(SCALES))):
-            raise UserError(
-                f"{origin.place}: {where}.origin.{path}: {unknown[0]!r} is no scale; allowed: {', '.join(SCALES)}"
-            )
+                allowed = f"{', '.join(ORIGINS)}, or one of them for each scale"
+                raise UserError(f"{word.place}: {place} = {word.plain()!r}; allowed: {allowed}")
+        if unknown := sorted(set(by_scale) - set(SCALES)):
+            raise UserError(f"{origin.place}: {place}: {unknown[0]!r} is no scale; allowed: {', '.join(SCALES)}")
     return Entry(_written_out(own, where), {name: _written_out(one, where) for name, one in others.items()}, origins)
 
 

@@ -77,13 +77,12 @@ def settings_of(entry: Mapping[str, Any], datasets: Mapping[str, Dataset], where
     if "dataset" not in entry:
         raise UserError(f"{where}: key 'dataset' is missing (task {task} needs it)")
     known(name := entry["dataset"], datasets, f"{where}.dataset")
-    if needs.builders and rooms.BUILDERS.homes().get(datasets[name].builder) and (
-        datasets[name].builder not in needs.builders
-    ):  # fmt: skip
+    builder = datasets[name].builder
+    if needs.builders and builder in rooms.BUILDERS.homes() and builder not in needs.builders:
         readable = ", ".join(sorted(other for other, one in datasets.items() if one.builder in needs.builders))
-        raise UserError(f"{where}.dataset = {name!r} is built by {datasets[name].builder}, which task {task} cannot "
-                        f"read; allowed: {readable or 'none'}")  # fmt: skip
-    return given | {"dataset": {"name": name, "builder": datasets[name].builder, "config": datasets[name].config}}
+        built = f"{where}.dataset = {name!r} is built by {builder}"
+        raise UserError(f"{built}, which task {task} cannot read; allowed: {readable or 'none'}")
+    return given | {"dataset": {"name": name, "builder": builder, "config": datasets[name].config}}
 
 
 def _closed_forms(entry: dict[str, Any], datasets: Mapping[str, Dataset], where: str) -> Experiment:

@@ -123,29 +123,29 @@ def _declared(root: Path) -> dict[str, dict[str, Node]]:
     return entries
 
 
+def _kinds(tree: Node) -> list[tuple[str, Node]]:
+    """Kinds of entries that a tree holds, and the maps of their names."""
+    return [(kind, found) for kind in KINDS if (found := below(tree, kind)) and isinstance(found.value, dict)]
+
+
 def _laid(tree: Node, layer: Node, scale: str, origins: dict[str, str]) -> Node:
     """The settings with a file's, or the command line's, laid over, at a scale."""
     for key in ("like", "origin"):
         if key in layer.value:
             raise UserError(f"{layer.value[key].place}: unknown key {key!r}; allowed: within an entry")
     over = apart(layer, "config").at(scale)
-    for kind in KINDS:
-        found = below(over, kind)
-        if found is None or not isinstance(found.value, dict):
-            continue
+    for kind, found in _kinds(over):
         before, laid = dict(map_of(below(tree, kind), kind)), {}
         for name, node in found.value.items():
             where, laid[name] = f"{kind}.{name}", node
             if not isinstance(node.value, dict):
                 continue
             entry = apart(node, where)
-            if "like" in node.value:
+            if like := node.value.get("like"):
                 if name in before:
-                    raise UserError(
-                        f"{node.value['like'].place}: {where}.like: {name!r} is there already; it is for new ones"
-                    )
-                check_like(node.value["like"], where, [*before])
-                before[name] = before[node.value["like"].value]
+                    raise UserError(f"{like.place}: {where}.like: {name!r} is there already; it is for new ones")
+                check_like(like, where, [*before])
+                before[name] = before[like.value]
             if name in before and (gone := anew(node)):
                 before[name] = dropped(before[name], Node(gone, ""))
             for path, _ in entry.at(scale).within():  # nothing is known of a value laid over another
@@ -163,10 +163,7 @@ def _laid(tree: Node, layer: Node, scale: str, origins: dict[str, str]) -> Node:
 def _ordered(tree: Node, scale: str) -> Node:
     """The tree with figures in the order of their names, and the report card's experiments in the order asked for."""
     tree = replaced(tree, "scale", replace(tree.value["scale"], value=scale))
-    for kind in KINDS:
-        found = below(tree, kind)
-        if found is None or not isinstance(found.value, dict):
-            continue
+    for kind, found in _kinds(tree):
         inner = {name: node for name, node in found.value.items() if not name.startswith("_")}
         if kind == "figures":
             inner = dict(sorted(inner.items()))

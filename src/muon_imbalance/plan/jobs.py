@@ -55,17 +55,6 @@ def text(plan: Plan, experiment: str, optimizer: str, phase: str, shard: int | s
     return json.dumps(job(plan, experiment, optimizer, phase, shard), sort_keys=True)
 
 
-def all_jobs(plan: Plan, experiment: str) -> list[dict[str, Any]]:
-    """Every job of an experiment, in the order of its sweep."""
-    found = []
-    for optimizer, grid in plan.training[experiment].sweep.items():
-        if len(cells(grid)) > 1 and not plan.training[experiment].frozen_from:
-            shards = range(len(files.grid_tables(plan, experiment, optimizer)))
-            found += [job(plan, experiment, optimizer, "grid", shard) for shard in shards]
-        found += [job(plan, experiment, optimizer, "final", x) for x in files.final_shards(plan, experiment)]
-    return found
-
-
 def fixed_hyper(plan: Plan, experiment: str, optimizer: str) -> dict[str, Any]:
     """Hyperparameters that are not swept; those of the experiment go before those of the optimizer."""
     return plan.optimizers[optimizer].hyper | plan.training[experiment].hyper.get(optimizer, {})

@@ -43,5 +43,4 @@ def parameters(plan: Plan, optimizer: str) -> str:
 def provenance(plan: Plan, optimizer: str) -> str:
     """What a card's json file says of its origin, as JSON."""
     command = f"make card OPTIMIZER={optimizer}" + ("" if plan.scale == "laptop" else f" SCALE={plan.scale}")
-    title = f"Report card of {optimizer}: learning the tail"
-    return figures.origin(plan, title, command, list(plan.card.experiments))
+    return figures.origin(plan, f"Report card of {optimizer}: learning the tail", command, [*plan.card.experiments])

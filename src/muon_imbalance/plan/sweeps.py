@@ -49,11 +49,11 @@ def optimizer(name: str, entry: Mapping[str, Any]) -> Optimizer:
     Raises:
         UserError: naming key and what is allowed.
     """
-    where = f"optimizers.{name}"
+    where, kinds = f"optimizers.{name}", [key for key in ("rule", "class") if key in entry]
     given = {{"class": "torch_class"}.get(key, key): entry[key] for key in SETTINGS if key in entry}
-    if ("rule" in entry) == ("class" in entry):
-        raise UserError(f"{where}: {sorted(entry)} has {'both' if 'rule' in entry else 'none'} of 'rule' and 'class'; "
-                        "allowed: one of them")  # fmt: skip
+    if len(kinds) != 1:
+        both = "both" if kinds else "none"
+        raise UserError(f"{where}: {sorted(entry)} has {both} of 'rule' and 'class'; allowed: one of them")
     if "class" in entry and not re.fullmatch(CLASS, str(entry["class"])):
         raise UserError(f"{where}.class = {entry['class']!r}; allowed: package.module:Class")
     if "rule" in entry and (unread := [key for key in ("path", "only_matrices") if key in entry]):
@@ -127,10 +127,8 @@ def joined(config: dict, left_out: Collection[str] = ()) -> dict:
         allowed = [x for x, experiment in experiments.items() if joinable(experiment["task"])]
         for chosen in entry.get("experiments", headline(config)):
             if chosen not in allowed:
-                raise UserError(
-                    f"optimizers.{name}.experiments: {chosen!r} is not an experiment that optimizers can join; "
-                    f"allowed: {', '.join(sorted(allowed))}"
-                )
+                wrong = f"{chosen!r} is not an experiment that optimizers can join"
+                raise UserError(f"optimizers.{name}.experiments: {wrong}; allowed: {', '.join(sorted(allowed))}")
             sweep = experiments[chosen].get("sweep") or {}
             if name not in sweep and f"experiments.{chosen}.sweep.{name}" not in left_out:
                 experiments[chosen] = experiments[chosen] | {"sweep": sweep | {name: grid}}
@@ -169,22 +167,13 @@ def users(plan: "Plan", experiment: str) -> list[str]:
 def grid_place(plan: "Plan", experiment: str, name: str) -> str:
     """Where an optimizer's grid on an experiment is written: in the experiment (or the one that it takes its selection
     from), the report card, or the optimizer's default.
-
-    Raises:
-        UserError: there is none.
     """
-    card, tuner = plan.card.experiments.get(experiment), plan.training[experiment].frozen_from or experiment
+    tuner = plan.training[experiment].frozen_from or experiment
     if name in plan.training[experiment].sweep:
         written = plan.loaded.config["experiments"][tuner].get("sweep") or {}
         return f"experiments.{tuner}.sweep.{name}" if name in written else f"optimizers.{name}"
-    if card and name in card.sweep:
-        return f"card.experiments.{experiment}.sweep.{name}"
-    if plan.optimizers[name].grid:
-        return f"optimizers.{name}"
-    raise UserError(
-        f"{name} has no grid for {experiment}; add lr: [...] under optimizers.{name} "
-        f"or under card.experiments.{experiment}.sweep.{name}"
-    )
+    card = f"card.experiments.{experiment}.sweep.{name}"
+    return card if name in _on_card(plan, experiment) else f"optimizers.{name}"
 
 
 def grid_of(plan: "Plan", experiment: str, name: str) -> dict[str, list[str]]:
@@ -193,10 +182,17 @@ def grid_of(plan: "Plan", experiment: str, name: str) -> dict[str, list[str]]:
     Raises:
         UserError: there is none.
     """
-    if name in plan.training[experiment].sweep:
-        return plan.training[experiment].sweep[name]
-    place = grid_place(plan, experiment, name)
-    return plan.card.experiments[experiment].sweep[name] if place.startswith("card.") else plan.optimizers[name].grid
+    default = {name: plan.optimizers[name].grid} if plan.optimizers[name].grid else {}
+    grids = default | _on_card(plan, experiment) | plan.training[experiment].sweep
+    if name not in grids:
+        places = f"optimizers.{name} or under card.experiments.{experiment}.sweep.{name}"
+        raise UserError(f"{name} has no grid for {experiment}; add lr: [...] under {places}")
+    return grids[name]
+
+
+def _on_card(plan: "Plan", experiment: str) -> dict[str, Any]:
+    """Grids of the report card on an experiment."""
+    return plan.card.experiments[experiment].sweep if experiment in plan.card.experiments else {}
 
 
 def check(plan: "Plan") -> None:
@@ -214,10 +210,8 @@ def check(plan: "Plan") -> None:
             known(name, plan.optimizers, where)
             one = plan.optimizers[name]
             if one.torch_class and not joinable(experiment.task):
-                raise UserError(
-                    f"{where}.{name}: a class cannot be trained on task {experiment.task}, "
-                    "whose figures compare given rules; leave it out"
-                )
+                why = f"a class cannot be trained on task {experiment.task}, whose figures compare given rules"
+                raise UserError(f"{where}.{name}: {why}; leave it out")
             _check_sweep(one, experiment.hyper.get(name, {}), grid, f"{where}.{name}")
     for where, experiment in plan.training.items():
         for name, hyper in experiment.hyper.items():

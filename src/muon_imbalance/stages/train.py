@@ -33,12 +33,15 @@ from muon_imbalance.training.engine import History, Saves, train
 from muon_imbalance.training.kept_runs import KeptRuns
 from muon_imbalance.training.task import Task
 
+BRIDGE = "muon_imbalance.optimizers.torch_bridge.torch_class"
+"""What trains a torch class."""
+
 
 def sources(job: Job) -> list[Path]:
     """Source files that this job runs: the stage's, and those of the task, model, data set and optimizer it names."""
     needs = tasks.needs(job.task)
     names = [__spec__.name]
-    names += ["muon_imbalance.optimizers.torch_bridge.torch_class"] if job.own else registry.modules(job.rule)
+    names += [BRIDGE] if job.own else registry.modules(job.rule)
     files = {*closure.closure(*names), *tasks.TASKS.files(job.task)}
     if needs.dataset:
         files |= {*BUILDERS.files(job.settings["dataset"]["builder"])}
@@ -83,19 +86,15 @@ def make_optimizer(job: Job, stack: list[Run], steps: int = 0):
     steps = steps or job.steps
     fixed, first = job.hyper_of(stack[0].variant), stack[0].cell
     if job.own:
-        own = importlib.import_module(
-            "muon_imbalance.optimizers.torch_bridge.torch_class"
-        )  # no import statement: no source of other jobs
+        own = importlib.import_module(BRIDGE)  # no import statement: no source of other jobs
         rate = partial(factor, job.schedule, steps=steps, warmup=job.warmup)
         return own.build(job.optimizer, job.own, fixed, first, seed=stack[0].seed, rate=rate)
     defaults = registry.defaults(job.rule)
     swept = {}
     for name in first:
         values = [tokens.value(name, run.cell[name], defaults.get(name)) for run in stack]
-        if tokens.is_whole(defaults.get(name)):
-            swept[name] = values[0]
-        else:
-            swept[name] = torch.tensor(values, dtype=torch.float64)
+        whole = tokens.is_whole(defaults.get(name))
+        swept[name] = values[0] if whole else torch.tensor(values, dtype=torch.float64)
     rates = {"lr": swept.pop("lr")} | {key: fixed.pop(key) for key in list(fixed) if key.endswith("_lr") and fixed[key]}
 
     def build(factor: float):
