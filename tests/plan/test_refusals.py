@@ -252,7 +252,7 @@ def test_stand_ins_are_named_by_what_they_replace():
     pictures = {"skygroups": "CelebA", "EfficientNet-Lite0": "an ImageNet ResNet"}
     assert found["fig_08"] == text | pictures
     assert (found["fig_23"], found["fig_24"]) == (text, pictures)
-    assert found["fig_19"] == {"fractal100": "CIFAR-100"}
+    assert found["fig_19"] == {"digit_pairs": "CIFAR-100"}
     assert found["fig_28"] == {"toystories": "TinyStories"}
     assert not {"fig_01", "fig_07", "fig_18"} & set(found)
     assert stand_ins(plan_of("paper")) == {}
