@@ -44,7 +44,7 @@ LOOKS = {
 }
 CURVES = [*POWERS, "random_spectrum", "row_normalised"]
 """Those that are drawn as curves as well; the others would only hide them."""
-HEADINGS = ("by time", "at equal training loss", "mean over training", "at the furthest common loss")
+HEADINGS = ("by time", "at equal training loss", "mean over training", "at one training loss")
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def draw(frame: pd.DataFrame, title: str) -> tuple[Figure, pd.DataFrame]:
         for ax, number in zip(panels[2:], (AREA, EQUAL), strict=True):
             _points(ax, table, number, names)
         panels[0].set(ylabel=f"{row.title}\nminority test accuracy (%)", xlabel=row.time)
-        panels[1].set(xlabel="training loss (falls to the right)")
+        panels[1].set(xlabel="training loss")
         panels[1].invert_xaxis()
         for ax in panels[2:]:
-            ax.set_xlabel("power $q$ of $S$, and others")
+            ax.set_xlabel("power $q$ of $S$; others")
         panels[3].annotate(f"loss {level:.3g}", (0.03, 0.93), xycoords="axes fraction", fontsize=7)
         shown = curves[curves["group"] == "minority"].query("step > 0")
         late = shown[shown["step"] > 0.2 * shown["step"].max()]
