@@ -22,7 +22,7 @@ from .report_sample import REPORT, make
 
 def test_the_report_says_it_all(built):
     page = make(built)
-    for part in ("✓", "✗", "≈", "not run", "[0.08, 0.17]", "≥ 0", "−3.2 · 10<sup>−5</sup>", "make paper"):
+    for part in ("✓", "✗", "∅", "≈", "not run", "[0.08, 0.17]", "≥ 0", "−3.2 · 10<sup>−5</sup>", "make paper"):
         assert part in page, part
     for part in (
         "<dt>Scale</dt><dd>laptop",
