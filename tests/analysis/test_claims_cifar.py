@@ -117,4 +117,4 @@ def test_the_lead_must_grow_with_the_ratio():
     found = record("C20.1", of("C20.1"))
     assert found["experiments"] == ["cifar10_r1", "cifar10_r5", "cifar10_r20"]
     for name in found["experiments"]:
-        assert verdict("C20.1", of("C20.1").query("experiment != @name")) == "not-run"
+        assert verdict("C20.1", of("C20.1").query(f"experiment != {name!r}")) == "not-run"
