@@ -9,7 +9,7 @@ from .synthetic import changed, collapsed, record, stated, swapped, verdict
 
 SETTINGS = {"sweep": {"muon": GRID}, "selection": SELECTION}
 FRAMES = {"colored_mnist_grid": all_optimizers, "colored_mnist_depth": depths, "colored_mnist_weights": losses}
-NAMES = [name for name, claim in stated().items() if claim.experiment in FRAMES]
+NAMES = [name for name, claim in stated().items() if claim.experiment in FRAMES and claim.figure != "fig_s9"]
 MUON = ["C14.1", "C15.2.muon", "A15.2"]
 
 

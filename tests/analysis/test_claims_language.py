@@ -13,6 +13,7 @@ from .synthetic import changed, diverged, measured, record, rows, stated, swappe
 
 EXPERIMENTS = ("stories", "toystories", "stories_sweep", "stories_additions")
 NAMES = [name for name, claim in stated().items() if claim.experiment in EXPERIMENTS]
+VARIED = ("C9.1", "C9.1.frequent", "C9.2")
 STEPS = 100 * np.arange(13)
 USED = {
     "stories": ("accuracy", "top5", "loss"),
@@ -20,8 +21,10 @@ USED = {
     "stories_sweep": ("loss",),
     "stories_additions": ("exact_match", "accuracy"),
 }
-SPEED = {"sgd": 0.5, "adam": 0.7, "muon": 1.0}
-BALANCE = {"sgd": 0.1, "adam": 0.3, "muon": 1.0}
+SPEED = {"sgd": 0.5, "adam": 0.7, "muon": 1.0, "muon_all": 0.9}
+BALANCE = {"sgd": 0.1, "adam": 0.3, "muon": 1.0, "muon_all": 0.8}
+TRAINED = {"stories": (*SPEED,), "stories_sweep": (*SPEED,)}
+"""Optimizers; elsewhere without Muon on all matrices."""
 
 
 def curves(
@@ -47,7 +50,7 @@ def curves(
         ("rare", "loss"): 8 - 3 * v,
         ("all", "accuracy"): 0.2 * u,
     }
-    power = {"sgd": 6, "adam": 1.2, "muon": 1.1}[optimizer]
+    power = {"sgd": 6, "adam": 1.2}.get(optimizer, 1.1)
     known = (1 - np.exp(-t / 4)) ** power * (0.5 if optimizer == "sgd" else 0.8) + noise * (t > 0)
     found |= {("additions", "exact_match"): known, ("additions", "accuracy"): known}
     used = USED[experiment]
@@ -65,7 +68,7 @@ def language(seeds: int = 3) -> pd.DataFrame:
     for experiment in EXPERIMENTS:
         for seed in range(seeds):
             draw = np.random.default_rng(seed)
-            for name in SPEED:
+            for name in TRAINED.get(experiment, ("sgd", "adam", "muon")):
                 parts.append(rows(experiment, name, seed, STEPS, curves(experiment, name, draw.normal(0, 0.004))))
     return pd.concat(parts, ignore_index=True)
 
@@ -80,7 +83,8 @@ def of(frame: pd.DataFrame, claim: str) -> pd.DataFrame:
 
 
 def test_the_names():
-    assert len(NAMES) == 25 and {stated()[name].figure for name in NAMES} == {"fig_09", "fig_25", "fig_26", "fig_28"}
+    assert [name for name in NAMES if "@" in name] == [f"{name}@muon_all" for name in VARIED]
+    assert len(NAMES) == 28 and {stated()[name].figure for name in NAMES} == {"fig_09", "fig_25", "fig_26", "fig_28"}
 
 
 @pytest.mark.parametrize("claim", NAMES)
@@ -94,8 +98,19 @@ COMPARED = [name for name in NAMES if name not in ("C26.1", "C28.3")]
 
 @pytest.mark.parametrize("claim", COMPARED)
 def test_swapping_treatment_and_control_fails(frame, claim):
-    treatment = "adam" if claim.endswith("adam") else "muon"
+    treatment = "adam" if claim.endswith("adam") else claim.partition("@")[2] or "muon"
     assert verdict(claim, swapped(of(frame, claim), treatment, "sgd")) == "fails"
+
+
+@pytest.mark.parametrize("claim", VARIED)
+def test_muon_on_all_matrices_is_judged_on_its_own_runs(frame, claim):
+    own, variant = of(frame, claim), f"{claim}@muon_all"
+    assert record(variant, own)["variant"] == "muon_all"
+    slow = swapped(own, "muon_all", "sgd").query("optimizer != 'sgd'")
+    slow = pd.concat([slow, own.query("optimizer == 'sgd'")])
+    assert verdict(claim, slow) == "holds" and verdict(variant, slow) != "holds"
+    assert verdict(variant, without(own, "muon")) == "holds" == verdict(claim, without(own, "muon_all"))
+    assert verdict(variant, without(own, "muon_all")) == "not-run"
 
 
 @pytest.mark.parametrize("claim", ["C9.1", "A9.1.toystories", "A25.1", "C26.1", "C28.3"])

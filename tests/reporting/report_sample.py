@@ -53,6 +53,10 @@ def claim(identifier, verdict="holds", **changes):
         "experiments": ["sample"],
         "datasets": [],
         "headline": False,
+        "smallest_effect": 0.01,
+        "tolerance_reason": "An ordering: no more than $\\eta t$.",
+        "set_by": "paper",
+        "set_when": "before",
     }
     return record | changes
 
@@ -99,6 +103,7 @@ def rendered(spec):
         claim("C1.1"),
         claim("C1.1@muon_ns1", "inconclusive"),
         claim("C1.2", "fails", estimate=-3.2e-5),
+        claim("A1.2", "absent", set_by="project", set_when="after"),
         claim("C9.1", "not-run", figure="fig_09", n=0, estimate=None, ci_low=None, ci_high=None),
     ]
     Path("claims.json").write_text(json.dumps(records))

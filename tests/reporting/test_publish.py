@@ -22,7 +22,7 @@ from .report_sample import REPORT, make
 
 def test_the_report_says_it_all(built):
     page = make(built)
-    for part in ("✓", "✗", "≈", "not run", "[0.08, 0.17]", "≥ 0", "−3.2 · 10<sup>−5</sup>", "make paper"):
+    for part in ("✓", "✗", "∅", "≈", "not run", "[0.08, 0.17]", "≥ 0", "−3.2 · 10<sup>−5</sup>", "make paper"):
         assert part in page, part
     for part in (
         "<dt>Scale</dt><dd>laptop",
@@ -33,6 +33,8 @@ def test_the_report_says_it_all(built):
         assert part in page, part
     assert "Muon is &lt;b&gt;better&lt;/b&gt; &amp; faster: <math" in page and "<b>" not in page
     assert "Which group, and <em>when</em>? <math" in page and "<h1>Title" not in page
+    assert "Threshold: the paper's, set before a result was seen. An ordering: no more than <math" in page
+    assert page.count("Threshold: ours, set after a result was seen.") == page.count('<abbr title="set after') == 1
     picture = base64.b64encode(Path("figures/fig_01_sample.png").read_bytes()).decode()
     assert f'src="data:image/png;base64,{picture}" width="8" height="4" alt="Figure 1:' in page
     assert page.index('id="claim-C1.1"') < page.index('<h2 id="fig_01">'), "the claims come first"

@@ -51,8 +51,9 @@ def spoil_claims(**changes):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_claims(verdict="maybe"), "verdict 'maybe'; allowed: holds, fails, inconclusive, not-run"),
+        (spoil_claims(verdict="maybe"), "verdict 'maybe'; allowed: holds, fails, absent, inconclusive, not-run"),
         (spoil_claims(note="drop"), "claim 'C1.1' lacks note"),
+        (spoil_claims(set_when="drop"), "claim 'C1.1' lacks set_when"),
         (spoil_claims(id="C7.7"), "fig_01 names the claim C1.1, C1.2, which claims.json does not hold"),
         (
             spoil_sidecar(lambda record: record.update(scale="smoke")),

@@ -73,7 +73,8 @@ def test_curves_are_steps_by_seeds(frame):
     table = frames.curves(frame, "muon", "accuracy", "test", "minority")
     assert list(table.columns) == [0, 1] and list(table.index[:3]) == [0, 2, 4]
     chosen = frame.query("optimizer == 'muon' and group == 'minority' and metric == 'accuracy' and seed == 1")
-    np.testing.assert_array_equal(table[1], chosen["value"])
+    assert set(chosen["split"]) == {"train", "test"}, "the split is chosen, not only what is there"
+    np.testing.assert_array_equal(table[1], chosen.query("split == 'test'")["value"])
 
 
 def test_curves_say_what_there_is(frame):

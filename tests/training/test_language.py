@@ -246,7 +246,7 @@ def test_exact_match_is_greedy_decoding(mixture):
 def table(folder, where, **changes):
     described = job(**changes)
     with Checkpoints(where, "x") as checkpoints:
-        return train.run_job(described, folder, None, checkpoints).to_pandas()
+        return train.run_job(described, folder, [], checkpoints).to_pandas()
 
 
 def test_a_run_learns_and_is_the_same_again(toy, tmp_path):

@@ -67,7 +67,7 @@ STYLES: dict[str, Style] = {
 """The optimizers of the papers, in the order of legends."""
 
 _OTHER_LINES = ((0, (6, 1, 1, 1, 1, 1)), (0, (3, 2, 1, 2)), (0, (9, 2)), (0, (2, 1, 6, 1)))
-_OTHER_MARKERS = ("1", "2", "3", "4", "+", "d")
+_OTHER_MARKERS = ("1", "2", "3", "4", "+", "|")
 _OTHER_HUES = ((0.17, 0.28), (0.70, 0.79))
 """Parts of the colour circle that none of :data:`STYLES` has: olive to leaf green, indigo to violet."""
 
