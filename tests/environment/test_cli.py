@@ -74,7 +74,7 @@ def test_claims_table(project, capsys):
     assert lines[0].split() == "claim figure verdict n estimate interval data statement".split()
     assert lines[1].split()[:7] == ["C2.1", "fig_02", "holds", "5", "0.0123", "[0.01,", "0.015]"]
     assert any(line.split()[:6] == ["C1.1", "-", "not-run", "-", "-", "-"] for line in lines)
-    assert lines[-1] == "scale laptop: 1 holds, 0 fails, 0 inconclusive, 1 not-run"
+    assert lines[-1] == "scale laptop: 1 holds, 0 fails, 0 absent, 0 inconclusive, 1 not-run"
 
 
 def test_where_follows_the_scale_and_the_cache_variable(project, capsys, monkeypatch):

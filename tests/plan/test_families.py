@@ -276,11 +276,12 @@ def test_mistakes_in_families_are_named(project, before, after, message):
     [
         ("scale: laptop", "scale: foo", "config.yaml, line 1: scale: 'foo' is not allowed; allowed: smoke"),
         ("scale: laptop", "scale: [smoke]", r"scale: \['smoke'\] is not allowed"),
-        ("scale: laptop\n", "", "config.yaml: key 'scale' is missing; allowed: smoke, laptop, paper"),
+        ("scale: laptop\n", "", "config.yaml: key 'scale' is missing; allowed: smoke, laptop, reference, paper"),
         ("order: [second]", "order: [third]", "line 6: card.order = 'third'; allowed: a list of first, second"),
         ("order: [second]", "order: second", "card.order = 'second'; allowed: a list of"),
         ("order: [second]", "order: [[second]]", "card.order = .*allowed: a list of"),
-        ("  smoke: {scale_note", "  smokey: {scale_note", "config.scales.smokey is not allowed; allowed: smoke, paper"),
+        ("  smoke: {scale_note", "  smokey: {scale_note",
+         r"config.scales.smokey is not allowed; allowed: smoke, reference, paper \(laptop's beside\)"),
         ("data_dir: null", "like: muon", "config.yaml, line 2: unknown key 'like'; allowed: within an entry"),
         ("{hyper.ns_steps: source}", "{hyper.ns: source}", "optimizers.muon.origin: 'hyper.ns' leads to no setting"),
     ],
@@ -316,7 +317,8 @@ def test_an_entry_stands_in_one_file(project):
         UserError, match="other.yaml, line 2: figures.fig_01 is already in experiments/family.yaml, line"
     ):
         load(project)
-    with pytest.raises(UserError, match="the command line: scale: 'foo' is not allowed; allowed: smoke, laptop, paper"):
+    scales = "smoke, laptop, reference, paper"
+    with pytest.raises(UserError, match=f"the command line: scale: 'foo' is not allowed; allowed: {scales}"):
         load(ROOT, {"scale": "foo"})
 
 

@@ -39,9 +39,10 @@ REAL = {
     "budget_core_s",
     "adam_lr",
     "step",
+    "checkpoint_seconds",
 }
 """Numbers that need not be whole where the file writes whole ones."""
-MAY_BE_EMPTY = {"metrics", "evaluate", "experiments", "theory", "against", "stand_in_for"}
+MAY_BE_EMPTY = {"metrics", "evaluate", "experiments", "theory", "against", "stand_in_for", "looks"}
 NUMBER = {"nan": float("nan"), "infinite": float("inf"), "text": "abc", "negative": -3.5, "list": [1]}
 WHOLE = NUMBER | {"float": 2.0, "truth value": True, "huge": 10**15}
 UNREAD = {("deep_gd", "mixture"), ("deep_specgd", "mixture")}

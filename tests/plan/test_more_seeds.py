@@ -53,9 +53,25 @@ def test_what_was_asked_for_adds_up(tmp_path):
     }
 
 
-def test_looks_are_ascending():
-    with pytest.raises(UserError, match=r"looks = \[8, 5\]; allowed: numbers of repetitions, each once"):
-        planned(at("experiments/colored_mnist/looks", [8, 5]))
+@pytest.mark.parametrize(
+    ("looks", "message"),
+    [
+        ([8, 5], r"looks: \[8, 5\] are not ascending"),
+        ([5, 5], r"looks: \[5, 5\] are not ascending"),
+        ([1, 5], "looks.0 = 1; allowed: a list of whole numbers from 2"),
+        ("all", "looks = 'all'; allowed: a list of whole numbers from 2"),
+        (8, "looks = 8; allowed: a list of whole numbers from 2"),
+    ],
+)
+def test_looks_are_ascending(looks, message):
+    with pytest.raises(UserError, match=f"experiments.colored_mnist.{message}"):
+        planned(at("experiments/colored_mnist/looks", looks))
+
+
+def test_without_looks_no_more_repetitions_are_planned():
+    plan = planned(at("experiments/colored_mnist/looks", []))
+    with pytest.raises(UserError, match=r"SEEDS = 8; allowed: none \(looks planned beyond 5\)"):
+        more_seeds.wanted(plan, FIG_1, 8)
 
 
 def test_an_archive_that_lacks_a_table_is_refused(tmp_path):

@@ -81,9 +81,15 @@ def test_grids_of_report_cards():
     assert sweeps.grid_place(plan, "colored_mnist", "my_soap") == "optimizers.my_soap"
     with pytest.raises(UserError, match="adam has no grid for deep_gd; add lr: .* under optimizers.adam"):
         sweeps.grid_of(plan, "deep_gd", "adam")
-    for name in plan.optimizers:
-        for experiment in plan.card.experiments:
+    controls = set(plan.training["spectral_dose_mnist"].sweep)  # of Fig. S8; some need names of its layers
+    for experiment in plan.card.experiments:
+        for name in set(plan.optimizers) - controls:
             assert sweeps.grid_of(plan, experiment, name)["lr"]
+        for name in controls:
+            with pytest.raises(
+                UserError, match=f"{name} has no grid for {experiment}; add lr: .*{experiment}.sweep.{name}"
+            ):
+                sweeps.grid_of(plan, experiment, name)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Project:
         """Run Snakemake; both streams are in ``stdout``."""
         done = subprocess.run(
             self.command(*arguments, cores=cores, scale=scale), cwd=self.folder, env=self.environment(), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=1500,
         )  # fmt: skip
         if check and done.returncode:
             pytest.fail(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(items):
     """Tests that look at the one smoke run come first; they may wait for it."""
     once = [item for item in items if "smoke" in getattr(item, "fixturenames", ())]
     for item in once:
-        item.add_marker(pytest.mark.timeout(1200))
+        item.add_marker(pytest.mark.timeout(1800))
     items[:] = once + [item for item in items if item not in once]
 
 

@@ -73,7 +73,12 @@ def test_a_failing_notebook_leaves_its_log_and_no_figure(finished):
     ("file", "before", "after", "message"),
     [
         ("experiments/colored_mnist.yaml", "    steps: 128", "    stepps: 128", "unknown key 'stepps'; allowed: "),
-        ("experiments/colored_mnist.yaml", "nmd: {lr", "nmdd: {lr", "'nmdd' is unknown; allowed: "),
+        (
+            "experiments/colored_mnist.yaml",
+            'nmd: {lr: ["0.01", "0.02"',
+            'nmdd: {lr: ["0.01", "0.02"',
+            "'nmdd' is unknown; allowed: ",
+        ),
         ("experiments/colored_mnist.yaml", '["0.05"]', '["-0.05"]', "'-0.05' is not a non-negative number"),
         (
             "experiments/colored_mnist.yaml",
@@ -95,7 +100,7 @@ def test_a_bad_configuration_stops_before_anything_runs(fresh, file, before, aft
 
 def test_an_unknown_scale_is_named(fresh):
     done = fresh.run(scale="tiny", check=False)
-    assert done.returncode and "'tiny' is not allowed; allowed: smoke, laptop, paper" in done.stdout
+    assert done.returncode and "'tiny' is not allowed; allowed: smoke, laptop, reference, paper" in done.stdout
 
 
 def test_a_bad_builder_option_stops_before_training(finished):

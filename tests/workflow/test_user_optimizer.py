@@ -93,10 +93,16 @@ def test_a_report_card(finished):
     assert "OPTIMIZER='nobody' is unknown; allowed: adam, gd, lion_k, mine, muon" in done.stdout
 
 
-@pytest.mark.parametrize(("scale", "trained"), [("laptop", 4), ("paper", 2 + 2 * 3)])
+@pytest.mark.parametrize(("scale", "trained"), [("laptop", 4), ("paper", 2 + 3 + 5)])
 def test_every_card_can_be_planned(fresh, scale, trained):
-    """One final job for each experiment; at paper scale one for each of three seeds on minibatches."""
+    """One final job for each experiment; at paper scale one for each of three or five seeds on minibatches."""
     config = yaml.safe_load((fresh.folder / "config.yaml").read_text())
-    for name in list(config["optimizers"])[:: 1 if scale == "laptop" else 6]:
+    dose = yaml.safe_load((fresh.folder / "experiments/spectral_controls.yaml").read_text())
+    controls = list(dose["experiments"]["spectral_dose_mnist"]["sweep"])
+    named = [name for name in config["optimizers"] if name not in controls]
+    assert len(named) >= 15
+    for name in named[:: 1 if scale == "laptop" else 6]:
         jobs = fresh.planned(f"results/{scale}/cards/{name}/index.html", scale=scale)
         assert jobs["card"] == 1 and jobs[f"train_{name}"] == trained
+    done = fresh.run("-n", f"results/{scale}/cards/{controls[0]}/index.html", scale=scale, check=False)
+    assert done.returncode and f"{controls[0]} has no grid for linear_softmax; add lr: [...] under" in done.stdout

@@ -31,7 +31,7 @@ def keep(plan: Plan, folder: Path) -> str:
     theory = [files.theory_table(plan, name) for name, one in plan.experiments.items() if one.theory]
     manifests = sorted({path for name in plan.experiments for path in files.manifests(plan, name)})
     pictures = {figure: f"{plan.run.figures_dir}/{files.stem(plan, figure)}" for figure in plan.figures}
-    drawn = {figure: f"{stem}.png" for figure, stem in pictures.items() if files.kind(figure) == "fig"}
+    drawn = {figure: f"{stem}.png" for figure, stem in pictures.items() if figure.startswith("fig_")}
     claims, sidecar = f"{files.results(plan)}/claims.json", f"{next(iter(pictures.values()))}.json"
     wanted = [*runs, *theory, *manifests, *drawn.values(), claims, sidecar]
     if missing := [path for path in wanted if not (plan.root / path).is_file()]:
