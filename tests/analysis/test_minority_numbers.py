@@ -17,8 +17,8 @@ def run(optimizer, seed, minority, loss, majority=(0.5, 0.8, 0.9, 0.95, 0.95), e
     curves = {MINORITY: minority, MAJORITY: majority, LOSS: loss}
     return [
         {"experiment": experiment, "optimizer": optimizer, "phase": "final", "seed": seed, "lr": "0.1",
-         "momentum": "0.9", "hyper": "{}", "epoch": step / 10, "step": step, "split": split, "group": group, "metric": metric,
-         "value": value, "diverged": False}
+         "momentum": "0.9", "hyper": "{}", "epoch": step / 10, "step": step, "split": split, "group": group,
+         "metric": metric, "value": value, "diverged": False}
         for (split, group, metric), values in curves.items()
         for step, value in zip(STEPS, values, strict=True)
     ]  # fmt: skip
