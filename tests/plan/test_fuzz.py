@@ -26,6 +26,7 @@ FREE_TEXT = {
     "path",
     "slug",
     "adam_on",
+    "names",
 }
 REAL = {
     "ratio",

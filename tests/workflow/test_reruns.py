@@ -42,14 +42,17 @@ def test_a_changed_model_reruns_its_experiment(finished):
         "src/muon_imbalance/models/stacked/mlp.py", "[features, *hidden, classes]", "[features] + [*hidden, classes]"
     )
     others = {
-        "train_nmd": 3,
+        "train_nmd": 4,
         "train_nmd_global": 1,
         "train_specgd": 1,
-        "train_muon": 4,
+        "train_muon": 9,
         "tune_muon": 3,
         "train_lion_k": 1,
+        "train_power_1": 1,
+        "train_power_0": 1,
+        "train_muon_last": 1,
     }
-    figures = {f"render_fig_{name}": 1 for name in ("01", "06", "14", "15", "29", "s5")}
+    figures = {f"render_fig_{name}": 1 for name in ("01", "06", "14", "15", "29", "s5", "s8", "s9", "s10")}
     assert finished.planned() == COLORED | others | figures | {"select_cell": 3} | AFTER
 
 
@@ -57,7 +60,8 @@ def test_a_changed_optimizer_reruns_its_jobs(finished):
     finished.edit("src/muon_imbalance/optimizers/adam.py", "import torch\n", "import torch\n\n")
     jobs = finished.planned()
     assert {name for name in jobs if name.startswith(("train", "tune"))} == {
-        "train_muon", "tune_muon", "train_muon_ns1", "train_muon_exact", "train_lion_k", "train_adam"
+        "train_muon", "tune_muon", "train_muon_ns1", "train_muon_exact", "train_lion_k", "train_adam",
+        "train_power_1", "train_power_0", "train_muon_last",
     }  # fmt: skip
 
 

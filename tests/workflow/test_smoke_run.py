@@ -19,7 +19,8 @@ SIDECAR = {
 }  # fmt: skip
 RECORD = {
     "id", "figure", "statement", "paper_ref", "verdict", "n", "estimate", "ci_low", "ci_high", "comparator",
-    "threshold", "data_kind", "note",
+    "threshold", "data_kind", "note", "kind", "family", "variant", "unit", "scale_factor", "reason", "seeds_needed",
+    "experiments", "datasets", "headline", "smallest_effect", "tolerance_reason", "set_by", "set_when",
 }  # fmt: skip
 FIGURES = {
     f"{name}_{figure['slug']}": ("csv", "html", "json") if name.startswith("tab_") else ("pdf", "png", "csv", "json")
@@ -115,7 +116,9 @@ def test_executed_notebooks_say_nothing_of_the_machine(smoke):
 
 def test_closing_words_name_report_and_claims(smoke):
     assert "Report: results/smoke/report/index.html" in smoke.log
-    assert re.search(r"Claims at scale smoke: \d+ holds, \d+ fails", smoke.log)
+    assert re.search(
+        r"Claims at scale smoke: \d+ holds, \d+ fails, \d+ absent, \d+ inconclusive, \d+ not-run", smoke.log
+    )
 
 
 def test_a_second_run_has_nothing_to_do(smoke):
