@@ -9,7 +9,7 @@ from typing import Any
 
 from muon_imbalance.common.errors import UserError
 from muon_imbalance.common.files import write_json
-from muon_imbalance.plan import files, messages
+from muon_imbalance.plan import claims, files, messages
 from muon_imbalance.plan.planning import Plan
 
 LIMITS = {"runs, theory, datasets, claims": 20_000_000, "thumbnails": 1_000_000}
@@ -27,13 +27,14 @@ def keep(plan: Plan, folder: Path) -> str:
 
     if plan.run.results_from:
         raise UserError("results_from: an archive is made of a run, not of an archive")
-    runs = [table for name in plan.experiments for table in files.run_tables(plan, name)]
-    theory = [files.theory_table(plan, name) for name, one in plan.experiments.items() if one.theory]
-    manifests = sorted({path for name in plan.experiments for path in files.manifests(plan, name)})
+    judged = {name: plan.experiments[name] for name in dict.fromkeys([*files.drawn(plan), *claims.judged(plan)])}
+    runs = [table for name in judged for table in files.run_tables(plan, name)]
+    theory = [files.theory_table(plan, name) for name, one in judged.items() if one.theory]
+    manifests = sorted({path for name in judged for path in files.manifests(plan, name)})
     pictures = {figure: f"{plan.run.figures_dir}/{files.stem(plan, figure)}" for figure in plan.figures}
     drawn = {figure: f"{stem}.png" for figure, stem in pictures.items() if figure.startswith("fig_")}
-    claims, sidecar = f"{files.results(plan)}/claims.json", f"{next(iter(pictures.values()))}.json"
-    wanted = [*runs, *theory, *manifests, *drawn.values(), claims, sidecar]
+    verdicts, sidecar = f"{files.results(plan)}/claims.json", f"{next(iter(pictures.values()))}.json"
+    wanted = [*runs, *theory, *manifests, *drawn.values(), verdicts, sidecar]
     if missing := [path for path in wanted if not (plan.root / path).is_file()]:
         raise UserError(f"{missing[0]} is not there yet: run `make paper SCALE={plan.scale}` to its end first")
     new = folder.with_name(f".{folder.name}.new")
@@ -46,7 +47,7 @@ def keep(plan: Plan, folder: Path) -> str:
     archive.copied(
         (plan.root / path, new / "datasets" / Path(path).parent.name / "manifest.json") for path in manifests
     )
-    archive.copied([(plan.root / claims, new / "claims.json")])
+    archive.copied([(plan.root / verdicts, new / "claims.json")])
     for figure, path in drawn.items():
         archive.thumbnail(plan.root / path, new / f"thumbnails/{figure}.jpg")
     write_json(new / "provenance.json", provenance(plan, plan.root / sidecar))

@@ -52,13 +52,14 @@ def check(plan: Plan) -> None:
 
 
 def _check_archive(plan: Plan) -> None:
-    """An archive holds all that figures and claims of this scale read."""
+    """An archive holds all that the figures of this scale show."""
     folder = plan.run.results_from
     if not folder:
         return
-    wanted = [table for name in plan.experiments for table in files.run_tables(plan, name)]
-    wanted += [files.theory_table(plan, name) for name, one in plan.experiments.items() if one.theory]
-    wanted += [path for name in plan.experiments for path in files.manifests(plan, name) if path.startswith(folder)]
+    shown = {name: plan.experiments[name] for name in files.drawn(plan)}
+    wanted = [table for name in shown for table in files.run_tables(plan, name)]
+    wanted += [files.theory_table(plan, name) for name, one in shown.items() if one.theory]
+    wanted += [path for name in shown for path in files.manifests(plan, name) if path.startswith(folder)]
     if missing := [path for path in wanted if not (plan.root / path).is_file()]:
         raise UserError(
             f"results_from = {folder!r}: {missing[0]} is not there ({len(missing)} of {len(wanted)} files missing); "

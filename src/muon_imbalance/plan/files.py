@@ -82,6 +82,12 @@ def kept(plan: Plan, experiment: str, optimizer: str) -> str:
     return f"{results(plan)}/kept/{experiment}/{optimizer}"
 
 
+def drawn(plan: Plan) -> list[str]:
+    """Experiments that a figure or table shows."""
+    shown = [name for figure in plan.figures.values() for name in (*figure.experiments, *figure.theory)]
+    return list(dict.fromkeys(shown))
+
+
 def run_tables(plan: Plan, experiment: str) -> list[str]:
     """Tables of an experiment, one for each of its optimizers and their shards (none without training)."""
     swept = plan.training[experiment].sweep if experiment in plan.training else {}
