@@ -10,7 +10,7 @@ from .group_runs import accuracies
 from .synthetic import changed, diverged, record, rows, stated, swapped, verdict, without
 
 NAMES = [name for name, claim in stated().items() if claim.figure in ("fig_s8", "fig_s9", "fig_s10")]
-STRENGTHS = ("strength_900", "strength_950", "strength_980", "colored_mnist_grid", "strength_995")
+STRENGTHS = ("strength_900", "strength_950", "strength_980", "strength_990", "strength_995")
 DOSES = {"power_1": 0.2, "muon_first": 0.26, "muon_hidden": 0.27, "muon_last": 0.28, "row_normalised": 0.3,
          "power_05": 0.31, "random_spectrum": 0.36, "power_0": 0.42}  # fmt: skip
 SWAPPED = {"A.dose.flat": ("power_0", "random_spectrum"), "A.dose.cifar_flat": ("power_0", "random_spectrum"),

@@ -15,13 +15,15 @@ STEPS = (0, 10, 20, 30, 40)
 def run(optimizer, seed, minority, loss, majority=(0.5, 0.8, 0.9, 0.95, 0.95), experiment="x"):
     """Rows of one final run."""
     curves = {MINORITY: minority, MAJORITY: majority, LOSS: loss}
+    shared = {"experiment": experiment, "optimizer": optimizer, "phase": "final", "seed": seed, "lr": "0.1"}
+    shared |= {"momentum": "0.9", "hyper": "{}", "diverged": False}
     return [
-        {"experiment": experiment, "optimizer": optimizer, "phase": "final", "seed": seed, "lr": "0.1",
-         "momentum": "0.9", "hyper": "{}", "epoch": step / 10, "step": step, "split": split, "group": group,
-         "metric": metric, "value": value, "diverged": False}
-        for (split, group, metric), values in curves.items()
+        shared
+        | dict(zip(("split", "group", "metric"), key, strict=True))
+        | {"step": step, "epoch": step / 10, "value": value}
+        for key, values in curves.items()
         for step, value in zip(STEPS, values, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 FAST_LOSS = (2.0, 1.0, 0.6, 0.4, 0.2)
