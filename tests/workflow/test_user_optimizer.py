@@ -13,7 +13,7 @@ TEXT = (Path(__file__).parents[2] / "docs/adding-an-optimizer.md").read_text(enc
 SOAP, HALFGD = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 AFTER = {"judge": 1, "publish": 1, "all": 1}
 TRAINED = {"check_class": 1, "tune_my_soap": 5, "select_cell": 5, "train_my_soap": 5}
-REDRAWN = ("01", "03", "14", "15", "16", "18", "20", "29", "30", "32", "s9")
+REDRAWN = ("01", "03", "14", "15", "16", "18", "20", "29", "30", "32")
 ADDED = TRAINED | {f"render_fig_{name}": 1 for name in REDRAWN} | AFTER
 MINE = 'optimizers:\n  mine: {class: "mine:Heavy", lr: ["0.05"], experiments: [colored_mnist]}\n'
 
