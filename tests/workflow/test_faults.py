@@ -38,6 +38,7 @@ def test_a_killed_training_resumes_to_the_same_numbers(finished):
     finished.run(target)
     whole = values(finished.folder / target)
     (finished.folder / target).unlink()
+    shutil.rmtree(finished.folder / "results/smoke/kept/linear_softmax")  # or nothing would be trained again
 
     process = subprocess.Popen(
         finished.command(target), cwd=finished.folder, env=finished.environment(), start_new_session=True,

@@ -42,10 +42,10 @@ def test_a_changed_model_reruns_its_experiment(finished):
         "src/muon_imbalance/models/stacked/mlp.py", "[features, *hidden, classes]", "[features] + [*hidden, classes]"
     )
     others = {
-        "train_nmd": 4,
+        "train_nmd": 3,
         "train_nmd_global": 1,
         "train_specgd": 1,
-        "train_muon": 9,
+        "train_muon": 10,
         "tune_muon": 3,
         "train_lion_k": 1,
         "train_power_1": 1,
