@@ -44,7 +44,9 @@ LOOKS = {
 }
 CURVES = [*POWERS, "random_spectrum", "row_normalised"]
 """Those that are drawn as curves as well; the others would only hide them."""
-HEADINGS = ("by time", "at equal training loss", "mean over training", "at one training loss")
+HEADINGS = ("by time", "by training loss", "mean over training")
+LOWEST = 1e-3
+"""Training loss down to which curves are drawn."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _points(ax: Axes, table: pd.DataFrame, number: str, names: list[str]) -> Non
                 markeredgewidth=0.4, linestyle="")  # fmt: skip
     doses = [name for name in names if name in POWERS]
     ax.plot(range(len(doses)), [chosen.loc[[name]].mean() for name in doses], color="#999999", linewidth=0.8, zorder=0)
-    ax.set_xticks(range(len(names)), [LOOKS[name].tick for name in names], rotation=60)
+    ax.set_xticks(range(len(names)), [LOOKS[name].tick for name in names], rotation=90)
     if 0 < len(doses) < len(names):
         ax.axvline(len(doses) - 0.5, color="#bbbbbb", linewidth=0.7)
 
@@ -93,12 +95,13 @@ def draw(frame: pd.DataFrame, title: str) -> tuple[Figure, pd.DataFrame]:
         own = own[own["optimizer"].isin(names)]
         times = own.drop_duplicates("step").set_index("step", drop=False)[row.time]
         curves = mean_curves.over_seeds(own, [MINORITY, LOSS])
-        losses = own[(own["metric"] == "loss") & (own["split"] == "train") & (own["group"] == "all")]["value"]
-        levels = np.linspace(losses.max(), losses.min(), 41)
+        later = own[own["step"] > 0]  # an untrained network is right on half of the minority, or on a tenth
+        losses = later[(later["metric"] == "loss") & (later["split"] == "train") & (later["group"] == "all")]["value"]
+        levels = np.geomspace(losses.max(), max(losses.min(), LOWEST), 61)
         for name in [name for name in names if name in CURVES]:
             curve = mean_curves.pick(curves, name, *MINORITY).query("step > 0")
             _lines(panels[0], curve["step"].map(times), curve, LOOKS[name])
-            same = mean_curves.against_clock(own, name, MINORITY, LOSS, levels)
+            same = mean_curves.against_clock(later, name, MINORITY, LOSS, levels)
             same = same[same["n"] == same["n"].max()]
             _lines(panels[1], same["level"], same, LOOKS[name])
             parts.append(same.rename(columns={"level": "train_loss"}).assign(experiment=experiment, panel=HEADINGS[1]))
@@ -106,18 +109,18 @@ def draw(frame: pd.DataFrame, title: str) -> tuple[Figure, pd.DataFrame]:
         for ax, number in zip(panels[2:], (AREA, EQUAL), strict=True):
             _points(ax, table, number, names)
         panels[0].set(ylabel=f"{row.title}\nminority test accuracy (%)", xlabel=row.time)
-        panels[1].set(xlabel="training loss")
+        panels[1].set(xlabel="training loss", xscale="log" if levels[0] > 10 * levels[-1] else "linear")
         panels[1].invert_xaxis()
         for ax in panels[2:]:
             ax.set_xlabel("power $q$ of $S$; others")
-        panels[3].annotate(f"loss {level:.3g}", (0.03, 0.93), xycoords="axes fraction", fontsize=7)
+        panels[3].set_title(f"at training loss {level:.2g}")
         shown = curves[curves["group"] == "minority"].query("step > 0")
         late = shown[shown["step"] > 0.2 * shown["step"].max()]
         for ax in panels[:2]:
             ax.set_ylim(-1, 1.3 * 100 * max(late["mean"].max(), 0.1))
         parts.append(curves.assign(experiment=experiment, panel=HEADINGS[0], epoch=curves["step"].map(times)))
         parts.append(table[table["number"] != "end"].assign(experiment=experiment, panel="numbers", train_loss=level))
-    for ax, heading in zip(axes[0], HEADINGS, strict=True):
+    for ax, heading in zip(axes[0], HEADINGS, strict=False):
         ax.set_title(heading)
     figure.legend(fig, axes[:, :2])
     style.heading(fig, title)
